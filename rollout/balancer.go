@@ -1,0 +1,141 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Balancer is the load balancer. Every method may be called concurrently.
+type Balancer interface {
+	// Register puts targets into their groups. Registering one that is there,
+	// or that is still draining, is a success.
+	Register(ctx context.Context, targets []Target) error
+	// Deregister takes targets out of their groups. Taking out one that is not
+	// there is a success.
+	Deregister(ctx context.Context, targets []Target) error
+	// Health answers for every target of every group of the fleet at once. The
+	// engine paces its calls and shares each answer among all who wait.
+	Health(ctx context.Context) (Health, error)
+	// Timing reads how the live target groups check, drain and route.
+	Timing(ctx context.Context) ([]Timing, error)
+}
+
+// Target is one registration of an instance: a port in a target group. An
+// instance may be in several groups, and in one group on several ports.
+type Target struct {
+	// Group is the target group's ARN.
+	Group string `json:"group"`
+	// Instance is the instance ID.
+	Instance string `json:"instance"`
+	// Port is the port the group sends traffic to.
+	Port int `json:"port"`
+}
+
+// TargetState is a target's state in the load balancer's own words.
+type TargetState string
+
+// The states of a target behind a Network Load Balancer.
+const (
+	TargetInitial           TargetState = "initial"
+	TargetHealthy           TargetState = "healthy"
+	TargetUnhealthy         TargetState = "unhealthy"
+	TargetUnhealthyDraining TargetState = "unhealthy.draining"
+	TargetUnused            TargetState = "unused"
+	TargetDraining          TargetState = "draining"
+	TargetUnavailable       TargetState = "unavailable"
+)
+
+// Registered reports whether a target in this state belongs to its group: one
+// that drains has left it already.
+func (s TargetState) Registered() bool {
+	switch s {
+	case TargetDraining, TargetUnhealthyDraining, TargetUnused, "":
+		return false
+	default:
+		return true
+	}
+}
+
+// TargetHealth is what the load balancer says of one target.
+type TargetHealth struct {
+	Target
+	State TargetState
+	// Reason is the reason code, such as Target.FailedHealthChecks; empty for
+	// a healthy target.
+	Reason string
+}
+
+// String names state and reason: "unhealthy (Target.FailedHealthChecks)".
+func (h TargetHealth) String() string {
+	if h.Reason == "" {
+		return string(h.State)
+	}
+	return fmt.Sprintf("%s (%s)", h.State, h.Reason)
+}
+
+// Health is one answer for all targets of the fleet's groups.
+type Health []TargetHealth
+
+// Of returns what is known of one instance, in the order of its groups and ports.
+func (h Health) Of(instance string) Health {
+	var of Health
+	for _, t := range h {
+		if t.Instance == instance {
+			of = append(of, t)
+		}
+	}
+	slices.SortFunc(of, func(a, b TargetHealth) int {
+		return strings.Compare(fmt.Sprint(a.Target), fmt.Sprint(b.Target))
+	})
+	return of
+}
+
+// State returns the health of one target; the zero TargetHealth's empty state
+// means the group does not know it.
+func (h Health) State(target Target) TargetHealth {
+	for _, t := range h {
+		if t.Target == target {
+			return t
+		}
+	}
+	return TargetHealth{Target: target}
+}
+
+// String lists the states, each once in order: "healthy", or "initial, healthy".
+func (h Health) String() string {
+	var states []string
+	for _, t := range h {
+		if s := t.String(); !slices.Contains(states, s) {
+			states = append(states, s)
+		}
+	}
+	if len(states) == 0 {
+		return "not registered"
+	}
+	return strings.Join(states, ", ")
+}
+
+// Timing is how one live target group checks, drains and routes.
+type Timing struct {
+	// Group is the target group's ARN.
+	Group string
+	// Port is the group's default port, used for an instance that is in no group.
+	Port int
+	// Interval is the time between two health checks of a target.
+	Interval time.Duration
+	// Timeout is how long one health check may take.
+	Timeout time.Duration
+	// HealthyThreshold is how many checks in a row must succeed.
+	HealthyThreshold int
+	// UnhealthyThreshold is how many checks in a row must fail.
+	UnhealthyThreshold int
+	// Delay is the deregistration delay: how long a target drains.
+	Delay time.Duration
+	// Terminates is set where connections are cut at the end of Delay.
+	Terminates bool
+	// CrossZone is set where a zone's traffic may go to another zone's target.
+	CrossZone bool
+}

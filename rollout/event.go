@@ -1,0 +1,43 @@
+package rollout
+
+import "time"
+
+// Event is one moment of a run, for those who watch it. Observers are called
+// one at a time and must return quickly: the run waits for them.
+type Event struct {
+	Time time.Time
+	// Instance is the instance ID; empty for what concerns the whole run.
+	Instance string
+	// Step is the row of the table; empty for what concerns the whole run.
+	Step StepName
+	Kind EventKind
+	// Detail is a sentence for people: what a step saw, what is waited for.
+	Detail string
+	// Progress is set on Moved events of the pull.
+	Progress *Progress
+	// Err is set on StepFailed and UndoFailed.
+	Err error
+}
+
+// EventKind says what happened.
+type EventKind string
+
+// What happens in a run, in the order a step knows them.
+const (
+	// StepBegun: the step's act begins.
+	StepBegun EventKind = "begun"
+	// StepMoved: the step goes on; Detail or Progress changed.
+	StepMoved EventKind = "moved"
+	// StepDone: the step ended well; Detail says what was seen.
+	StepDone EventKind = "done"
+	// StepFailed: the step ended with Err; its compensation follows.
+	StepFailed EventKind = "failed"
+	// UndoBegun, UndoDone and UndoFailed are the same for a step's compensation.
+	UndoBegun  EventKind = "undo begun"
+	UndoDone   EventKind = "undone"
+	UndoFailed EventKind = "undo failed"
+	// InstanceEnded: the instance's way through the run is over; Detail is its outcome.
+	InstanceEnded EventKind = "ended"
+	// Remarked: something worth a line that changes nothing.
+	Remarked EventKind = "remark"
+)

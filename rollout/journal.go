@@ -1,0 +1,64 @@
+package rollout
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Journal takes the intent of every act before it begins and its outcome after
+// it ended. An error from Record means the act must not happen.
+type Journal interface {
+	Record(ctx context.Context, e Entry) error
+}
+
+// Mark says which moment of a step an entry records.
+type Mark string
+
+// The moments of a step, and of its compensation.
+const (
+	Begun   Mark = "begun"
+	Done    Mark = "done"
+	Failed  Mark = "failed"
+	Undoing Mark = "undoing"
+	Undone  Mark = "undone"
+)
+
+// Entry is one line of the journal: enough to finish or undo the step by
+// another process. It never holds a secret.
+type Entry struct {
+	Time     time.Time `json:"time"`
+	Instance string    `json:"instance"`
+	Step     StepName  `json:"step"`
+	Mark     Mark      `json:"mark"`
+	// Targets are the instance's registrations before the run: what joining
+	// again restores.
+	Targets []Target `json:"targets"`
+	// Old and New are the digests of the container it ran before and the release.
+	Old string `json:"old,omitempty"`
+	New string `json:"new"`
+	// Error is why the step failed.
+	Error string `json:"error,omitempty"`
+}
+
+// MemoryJournal keeps entries in memory: for tests and for callers who accept
+// that a killed process leaves no trace. The zero value is ready.
+type MemoryJournal struct {
+	mu      sync.Mutex
+	entries []Entry
+}
+
+// Record appends e. It never fails.
+func (j *MemoryJournal) Record(_ context.Context, e Entry) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.entries = append(j.entries, e)
+	return nil
+}
+
+// Entries returns a copy of what was recorded, in order.
+func (j *MemoryJournal) Entries() []Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]Entry(nil), j.entries...)
+}

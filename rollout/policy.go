@@ -1,0 +1,99 @@
+package rollout
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Policy says how a release is rolled out. [DefaultPolicy] is the documented
+// process: one instance at a time, 60 s of drain, 300 s for health, 5 s of pause.
+type Policy struct {
+	// Batch is how many instances are out of service together. A percentage is
+	// of the fleet and rounds down, to at least one.
+	Batch Size
+	// Drain says when the traffic has left a deregistered instance.
+	Drain Drain
+	// Health is how long a registered instance may take until the load balancer
+	// calls it healthy, in the join and in a restore.
+	Health time.Duration
+	// Traffic is how long a healthy instance is watched for connections to
+	// arrive as they did before it drained. Its end is a remark, not a failure.
+	// Zero: not watched.
+	Traffic time.Duration
+	// Pause is the time between a batch in service and the next one leaving.
+	Pause time.Duration
+	// Failures is how many failed instances are tolerated; one more halts the run.
+	Failures int
+	// Parallel is how many instances prepare at once, pulling the image.
+	Parallel int
+	// Poll is the mean time between two looks at target health; each look is
+	// jittered by half of it.
+	Poll time.Duration
+	// Downtime allows taking the last healthy target of a group. Without it a
+	// fleet of one is refused.
+	Downtime bool
+}
+
+// Drain says when an instance that was deregistered is free of traffic. A load
+// balancer goes on sending new connections to it for about Lag, so a fixed time
+// is a guess; connections counted on the instance are evidence. Evidence may
+// always lengthen the drain. It shortens one only when the instance was busy
+// enough before (its rate times Quiet is at least ten), or silence proves nothing.
+type Drain struct {
+	// Min is how long every drain takes at least.
+	Min time.Duration
+	// Max is when the run goes on and says how many connections it cut.
+	Max time.Duration
+	// Quiet is how long nothing may have been opened or be open.
+	Quiet time.Duration
+	// Lag is how long the load balancer goes on routing new connections to a
+	// deregistered target, and takes to route to a registered one: about 120 s
+	// as measured in kubernetes-sigs/aws-load-balancer-controller#2366.
+	Lag time.Duration
+	// Fixed waits Min and looks at no evidence: the documented process.
+	Fixed bool
+}
+
+// DefaultPolicy returns the documented process, with drain and join on evidence.
+func DefaultPolicy() Policy {
+	return Policy{
+		Batch: Size{Count: 1},
+		Drain: Drain{
+			Min:   60 * time.Second,
+			Max:   300 * time.Second,
+			Quiet: 15 * time.Second,
+			Lag:   120 * time.Second,
+		},
+		Health:   300 * time.Second,
+		Traffic:  120 * time.Second,
+		Pause:    5 * time.Second,
+		Failures: 1,
+		Parallel: 10,
+		Poll:     10 * time.Second,
+	}
+}
+
+// Validate reports every fault of the policy at once.
+func (p Policy) Validate() error {
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	faults = append(faults, p.Batch.validate())
+	fault(p.Drain.Min < 0, "drain.min=%s is negative", p.Drain.Min)
+	fault(p.Drain.Quiet <= 0, "drain.quiet=%s must be positive", p.Drain.Quiet)
+	fault(p.Drain.Lag < 0, "drain.lag=%s is negative", p.Drain.Lag)
+	fault(p.Drain.Max < p.Drain.Min, "drain.max=%s is shorter than drain.min=%s", p.Drain.Max, p.Drain.Min)
+	fault(!p.Drain.Fixed && p.Drain.Max < p.Drain.Lag, "drain.max=%s is shorter than drain.lag=%s: connections still arrive then", p.Drain.Max, p.Drain.Lag)
+	fault(p.Health <= 0, "health=%s must be positive", p.Health)
+	fault(p.Traffic < 0, "traffic=%s is negative", p.Traffic)
+	fault(p.Pause < 0, "pause=%s is negative", p.Pause)
+	fault(p.Failures < 0, "failures=%d is negative", p.Failures)
+	fault(p.Parallel < 1, "parallel=%d must be at least 1", p.Parallel)
+	fault(p.Poll <= 0, "poll=%s must be positive", p.Poll)
+	fault(p.Poll > 0 && p.Health > 0 && p.Poll > p.Health, "poll=%s is longer than health=%s", p.Poll, p.Health)
+	return errors.Join(faults...)
+}

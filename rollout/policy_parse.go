@@ -1,0 +1,128 @@
+package rollout
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Size is a number of instances, or a share of the fleet. Exactly one is set.
+type Size struct {
+	Count   int
+	Percent int
+}
+
+// Of returns how many of n instances the size means: at least one.
+func (s Size) Of(n int) int {
+	if s.Percent > 0 {
+		return max(1, n*s.Percent/100)
+	}
+	return max(1, s.Count)
+}
+
+// String is "2" or "25%".
+func (s Size) String() string {
+	if s.Percent > 0 {
+		return strconv.Itoa(s.Percent) + "%"
+	}
+	return strconv.Itoa(s.Count)
+}
+
+// Set parses "2" or "25%".
+func (s *Size) Set(text string) error {
+	digits, percent := strings.CutSuffix(text, "%")
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return fmt.Errorf("want a count such as 2 or a share such as 25%%")
+	}
+	size := Size{Count: n}
+	if percent {
+		size = Size{Percent: n}
+	}
+	if err := size.validate(); err != nil {
+		return err
+	}
+	*s = size
+	return nil
+}
+
+func (s Size) validate() error {
+	switch {
+	case s.Count != 0 && s.Percent != 0:
+		return fmt.Errorf("batch is both %d and %d%%: want one of them", s.Count, s.Percent)
+	case s.Percent < 0 || s.Percent > 100:
+		return fmt.Errorf("batch=%d%% is not between 1%% and 100%%", s.Percent)
+	case s.Percent == 0 && s.Count < 1:
+		return fmt.Errorf("batch=%d must be at least 1", s.Count)
+	}
+	return nil
+}
+
+// ParsePolicy reads changes to base from one line of key=value words separated
+// by spaces, such as "batch=2 drain.min=30s". Unknown and repeated keys and bad
+// values are reported all at once, and so is a policy that makes no sense.
+func ParsePolicy(base Policy, line string) (Policy, error) {
+	policy := base
+	flags := policy.flags()
+	seen := map[string]bool{}
+	var faults []error
+	for word := range strings.FieldsSeq(line) {
+		key, value, ok := strings.Cut(word, "=")
+		switch {
+		case !ok:
+			faults = append(faults, fmt.Errorf("%q is not key=value", word))
+		case flags.Lookup(key) == nil:
+			faults = append(faults, fmt.Errorf("unknown key %q: want one of %s", key, keys(flags)))
+		case seen[key]:
+			faults = append(faults, fmt.Errorf("%s is given twice", key))
+		default:
+			if err := flags.Set(key, value); err != nil {
+				faults = append(faults, fmt.Errorf("%s=%s: %w", key, value, err))
+			}
+		}
+		seen[key] = true
+	}
+	if len(faults) == 0 {
+		faults = append(faults, policy.Validate())
+	}
+	if err := errors.Join(faults...); err != nil {
+		return base, fmt.Errorf("parse policy %q: %s", line, strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return policy, nil
+}
+
+// String is the whole policy as [ParsePolicy] reads it.
+func (p Policy) String() string {
+	var words []string
+	p.flags().VisitAll(func(f *flag.Flag) { words = append(words, f.Name+"="+f.Value.String()) })
+	return strings.Join(words, " ")
+}
+
+// flags binds each key of the policy's one-line form to its field.
+func (p *Policy) flags() *flag.FlagSet {
+	f := flag.NewFlagSet("policy", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.Var(&p.Batch, "batch", "")
+	f.DurationVar(&p.Drain.Min, "drain.min", p.Drain.Min, "")
+	f.DurationVar(&p.Drain.Max, "drain.max", p.Drain.Max, "")
+	f.DurationVar(&p.Drain.Quiet, "drain.quiet", p.Drain.Quiet, "")
+	f.DurationVar(&p.Drain.Lag, "drain.lag", p.Drain.Lag, "")
+	f.BoolVar(&p.Drain.Fixed, "drain.fixed", p.Drain.Fixed, "")
+	f.DurationVar(&p.Health, "health", p.Health, "")
+	f.DurationVar(&p.Traffic, "traffic", p.Traffic, "")
+	f.DurationVar(&p.Pause, "pause", p.Pause, "")
+	f.IntVar(&p.Failures, "failures", p.Failures, "")
+	f.IntVar(&p.Parallel, "parallel", p.Parallel, "")
+	f.DurationVar(&p.Poll, "poll", p.Poll, "")
+	f.BoolVar(&p.Downtime, "downtime", p.Downtime, "")
+	return f
+}
+
+func keys(flags *flag.FlagSet) string {
+	var names []string
+	flags.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,70 @@
+package rollout
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Release is what a run ships: one image by its digest, so that every instance
+// runs the same bytes whatever happens to the tag meanwhile.
+type Release struct {
+	// Image is the full reference, repository@sha256:hex. It is what is pulled.
+	Image string `json:"image"`
+	// Tag is what the user asked for and the digest was resolved from; may be empty.
+	Tag string `json:"tag,omitempty"`
+	// Commit is the revision the image was built from; empty when only the
+	// image itself knows.
+	Commit string `json:"commit,omitempty"`
+}
+
+var digestReference = regexp.MustCompile(`^[^\s@]+@sha256:[0-9a-f]{64}$`)
+
+// Validate reports whether the release names an image by a SHA-256 digest.
+func (r Release) Validate() error {
+	if !digestReference.MatchString(r.Image) {
+		return fmt.Errorf("release %q is not pinned to a digest: want repository@sha256:<64 hex digits>", r.Image)
+	}
+	return nil
+}
+
+// Digest returns the release's digest, "sha256:…", or "" when it has none.
+func (r Release) Digest() string {
+	_, digest, _ := strings.Cut(r.Image, "@")
+	return digest
+}
+
+// Repository returns the image's repository, without digest.
+func (r Release) Repository() string {
+	repository, _, _ := strings.Cut(r.Image, "@")
+	return repository
+}
+
+// String names the release for people: the tag where there is one, then the
+// first twelve digits of the digest.
+func (r Release) String() string {
+	short := strings.TrimPrefix(r.Digest(), "sha256:")
+	if len(short) > 12 {
+		short = short[:12]
+	}
+	switch {
+	case short == "":
+		return "no release"
+	case r.Tag == "":
+		return short
+	default:
+		return r.Tag + " (" + short + ")"
+	}
+}
+
+// Instance is one machine of the fleet, as Terraform's outputs describe it.
+type Instance struct {
+	// ID is the EC2 instance ID, i-….
+	ID string `json:"id"`
+	// Name is for people; may be empty.
+	Name string `json:"name,omitempty"`
+	// Zone is the availability zone the instance is in.
+	Zone string `json:"zone"`
+	// Address is where SSH is reached: host or host:port.
+	Address string `json:"address"`
+}

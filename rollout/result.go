@@ -1,0 +1,98 @@
+package rollout
+
+import "time"
+
+// Outcome is how a run ended.
+type Outcome string
+
+// The endings of a run. Each has its exit code.
+const (
+	// Deployed: every instance runs the release. Exit code 0.
+	Deployed Outcome = "deployed"
+	// UnchangedRun: every instance ran the release already. Exit code 0.
+	UnchangedRun Outcome = "unchanged"
+	// Refused: no target deregistered and no container changed. Exit code 1.
+	Refused Outcome = "refused"
+	// RolledBack: halted, every instance ends on what it ran before. Exit code 3.
+	RolledBack Outcome = "rolled_back"
+	// Mixed: the fleet ends on two releases. Exit code 4.
+	Mixed Outcome = "mixed"
+	// Orphaned: an instance is out of service; wins over all. Exit code 5.
+	Orphaned Outcome = "orphaned"
+	// Interrupted: broken off by a signal, the fleet is in service. Exit code 6.
+	Interrupted Outcome = "interrupted"
+)
+
+// ExitCode returns the process exit code that stands for the outcome.
+func (o Outcome) ExitCode() int {
+	switch o {
+	case Deployed, UnchangedRun:
+		return 0
+	case RolledBack:
+		return 3
+	case Mixed:
+		return 4
+	case Orphaned:
+		return 5
+	case Interrupted:
+		return 6
+	default:
+		return 1
+	}
+}
+
+// InstanceOutcome is how one instance came out of a run.
+type InstanceOutcome string
+
+// The endings of an instance.
+const (
+	// Updated: it runs the release and is in service.
+	Updated InstanceOutcome = "updated"
+	// Unchanged: it ran the release already and was left alone.
+	Unchanged InstanceOutcome = "unchanged"
+	// Restored: its update failed or was broken off; what it ran before is in service again.
+	Restored InstanceOutcome = "restored"
+	// Pending: it was never touched and runs what it ran.
+	Pending InstanceOutcome = "pending"
+	// Lost: it is out of service. Spelled "failed" in the report.
+	Lost InstanceOutcome = "failed"
+)
+
+// Result is what a run did: the report's JSON.
+type Result struct {
+	Run         string           `json:"run"`
+	Environment string           `json:"environment"`
+	Outcome     Outcome          `json:"outcome"`
+	Release     Release          `json:"release"`
+	Policy      string           `json:"policy"`
+	Started     time.Time        `json:"started"`
+	Finished    time.Time        `json:"finished"`
+	Instances   []InstanceResult `json:"instances"`
+	// Error is why the run was refused or halted, in one line.
+	Error string `json:"error,omitempty"`
+	// Remarks are things worth knowing that changed nothing.
+	Remarks []string `json:"remarks,omitempty"`
+}
+
+// InstanceResult is what a run did to one instance.
+type InstanceResult struct {
+	ID      string          `json:"id"`
+	Name    string          `json:"name,omitempty"`
+	Zone    string          `json:"zone"`
+	Outcome InstanceOutcome `json:"outcome"`
+	// Release is the digest it runs at the end of the run.
+	Release string       `json:"release"`
+	Error   string       `json:"error,omitempty"`
+	Steps   []StepResult `json:"steps"`
+}
+
+// StepResult is one row of the table as it went.
+type StepResult struct {
+	Name     StepName  `json:"name"`
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished"`
+	Detail   string    `json:"detail,omitempty"`
+	Error    string    `json:"error,omitempty"`
+	// Undo is set where this is the step's compensation.
+	Undo bool `json:"undo,omitempty"`
+}
