@@ -1,0 +1,111 @@
+package nlb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// api is the part of elasticloadbalancingv2.Client that is called.
+type api interface {
+	RegisterTargets(context.Context, *elbv2.RegisterTargetsInput, ...func(*elbv2.Options)) (*elbv2.RegisterTargetsOutput, error)
+	DeregisterTargets(context.Context, *elbv2.DeregisterTargetsInput, ...func(*elbv2.Options)) (*elbv2.DeregisterTargetsOutput, error)
+	DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error)
+	DescribeTargetGroups(context.Context, *elbv2.DescribeTargetGroupsInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupsOutput, error)
+	DescribeTargetGroupAttributes(context.Context, *elbv2.DescribeTargetGroupAttributesInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupAttributesOutput, error)
+	DescribeLoadBalancerAttributes(context.Context, *elbv2.DescribeLoadBalancerAttributesInput, ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancerAttributesOutput, error)
+}
+
+var (
+	_ api              = (*elbv2.Client)(nil)
+	_ rollout.Balancer = (*Groups)(nil)
+)
+
+// Options changes how the load balancer is spoken to. The zero value is ready.
+type Options struct {
+	// Region is the region the API answers for; target groups of another one
+	// are refused. Empty: the region of the aws.Config, or with New no check.
+	Region string
+	// Attempts is how often one call is tried while it is throttled or fails on
+	// the way; 0 means 10. An explicit AWS_MAX_ATTEMPTS wins. New ignores it.
+	Attempts int
+	// MaxBackoff bounds the wait between two attempts, which grows from up to
+	// 1 s and is jittered; 0 means the SDK's 20 s. New ignores it.
+	MaxBackoff time.Duration
+}
+
+// Groups is a fixed set of target groups. Its methods may be called concurrently.
+type Groups struct {
+	api    api
+	region string
+	groups []group
+}
+
+// NewFromConfig returns the target groups with these ARNs, spoken to with cfg's
+// region, credentials and endpoint. It makes no call.
+func NewFromConfig(cfg aws.Config, groups []string, o Options) (*Groups, error) {
+	if o.Region != "" {
+		cfg.Region = o.Region
+	}
+	if cfg.Region == "" {
+		return nil, errors.New("open target groups: no AWS region: set AWS_REGION or name it in the profile")
+	}
+	o.Region = cfg.Region
+	client := elbv2.NewFromConfig(cfg, func(e *elbv2.Options) { e.Retryer = o.retryer() })
+	return New(client, groups, o)
+}
+
+// New returns the target groups with these ARNs behind an
+// elasticloadbalancingv2.Client or what stands for one. A malformed ARN, one of
+// another region and an empty list are refused; an ARN named twice counts once.
+func New(client api, groups []string, o Options) (*Groups, error) {
+	if len(groups) == 0 {
+		return nil, errors.New("open target groups: none named: want at least one target group ARN")
+	}
+	g := &Groups{api: client, region: o.Region}
+	for _, text := range groups {
+		parsed, err := g.group(text)
+		if err != nil {
+			return nil, fmt.Errorf("open target groups: %w", err)
+		}
+		if !slices.Contains(g.groups, parsed) {
+			g.groups = append(g.groups, parsed)
+		}
+	}
+	return g, nil
+}
+
+// group parses an ARN and checks its region.
+func (g *Groups) group(text string) (group, error) {
+	parsed, err := parseGroup(text)
+	if err != nil {
+		return group{}, err
+	}
+	return parsed, parsed.in(g.region)
+}
+
+// retryer is the SDK's standard one with more attempts, because throttling is
+// normal where several deploys share an account's budget. It has no quota across
+// calls: one that was used up by throttled reads would fail the call that puts
+// an instance back at its first attempt.
+func (o Options) retryer() aws.Retryer {
+	return retry.NewStandard(func(s *retry.StandardOptions) {
+		s.MaxAttempts = 10
+		if o.Attempts > 0 {
+			s.MaxAttempts = o.Attempts
+		}
+		if o.MaxBackoff > 0 {
+			s.MaxBackoff = o.MaxBackoff
+		}
+		s.RateLimiter = ratelimit.None
+	})
+}

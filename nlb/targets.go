@@ -1,0 +1,140 @@
+package nlb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+const (
+	// atOnce is how many target groups are called at the same time.
+	atOnce = 8
+	// perCall is how many targets one call carries; other tools keep to the
+	// same bound.
+	perCall = 200
+)
+
+// Register puts targets into their groups, each on its port. All groups are
+// tried whatever becomes of one; the error names each group and its targets.
+func (g *Groups) Register(ctx context.Context, targets []rollout.Target) error {
+	return g.change(ctx, "register", "in", targets, func(ctx context.Context, group string, targets []types.TargetDescription) error {
+		_, err := g.api.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{TargetGroupArn: &group, Targets: targets})
+		return err
+	})
+}
+
+// Deregister takes targets out of their groups, each from its port. All groups
+// are tried whatever becomes of one; the error names each group and its targets.
+func (g *Groups) Deregister(ctx context.Context, targets []rollout.Target) error {
+	return g.change(ctx, "deregister", "from", targets, func(ctx context.Context, group string, targets []types.TargetDescription) error {
+		_, err := g.api.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{TargetGroupArn: &group, Targets: targets})
+		return err
+	})
+}
+
+// call registers or deregisters at most perCall targets of one group.
+type call func(ctx context.Context, group string, targets []types.TargetDescription) error
+
+// part is what one call carries.
+type part struct {
+	group   group
+	targets []rollout.Target
+}
+
+// change splits targets into parts and makes a call for each.
+func (g *Groups) change(ctx context.Context, verb, preposition string, targets []rollout.Target, do call) error {
+	parts, err := g.split(targets)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", verb, instances(targets), err)
+	}
+	faults := make([]error, len(parts))
+	var calls errgroup.Group
+	calls.SetLimit(atOnce)
+	for i, p := range parts {
+		calls.Go(func() error {
+			if err := do(ctx, p.group.arn, descriptions(p.targets)); err != nil {
+				faults[i] = fmt.Errorf("%s %s %s target group %s: %w", verb, instances(p.targets), preposition, p.group.name, g.explain(p.group, err))
+			}
+			return nil
+		})
+	}
+	_ = calls.Wait() // each part's error is in faults
+	return oneLine(faults)
+}
+
+// split sorts targets into parts of one group and at most perCall each. What
+// could not be meant is refused before the first call.
+func (g *Groups) split(targets []rollout.Target) ([]part, error) {
+	var order []group
+	byGroup := map[group][]rollout.Target{}
+	for _, t := range targets {
+		in, err := g.group(t.Group)
+		switch {
+		case err != nil:
+			return nil, err
+		case t.Instance == "":
+			return nil, fmt.Errorf("a target of group %s names no instance", in.name)
+		case t.Port < 1 || t.Port > 65535:
+			return nil, fmt.Errorf("target %s of group %s has port %d: want 1 to 65535", t.Instance, in.name, t.Port)
+		}
+		if _, known := byGroup[in]; !known {
+			order = append(order, in)
+		}
+		if !slices.Contains(byGroup[in], t) {
+			byGroup[in] = append(byGroup[in], t)
+		}
+	}
+	var parts []part
+	for _, in := range order {
+		for chunk := range slices.Chunk(byGroup[in], perCall) {
+			parts = append(parts, part{group: in, targets: chunk})
+		}
+	}
+	return parts, nil
+}
+
+func descriptions(targets []rollout.Target) []types.TargetDescription {
+	described := make([]types.TargetDescription, len(targets))
+	for i, t := range targets {
+		described[i] = types.TargetDescription{Id: aws.String(t.Instance), Port: aws.Int32(int32(t.Port))}
+	}
+	return described
+}
+
+// instances names the targets' instances for an error: the first three of them.
+func instances(targets []rollout.Target) string {
+	var ids []string
+	for _, t := range targets {
+		if !slices.Contains(ids, t.Instance) {
+			ids = append(ids, t.Instance)
+		}
+	}
+	if len(ids) > 3 {
+		return fmt.Sprintf("%s and %d more", strings.Join(ids[:3], ", "), len(ids)-3)
+	}
+	return strings.Join(ids, ", ")
+}
+
+// oneLine joins faults like errors.Join, but on one line.
+func oneLine(faults []error) error {
+	faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil })
+	if len(faults) < 2 {
+		return errors.Join(faults...)
+	}
+	return lineOf(faults)
+}
+
+// lineOf is several errors on one line.
+type lineOf []error
+
+func (l lineOf) Error() string   { return strings.ReplaceAll(errors.Join(l...).Error(), "\n", "; ") }
+func (l lineOf) Unwrap() []error { return l }

@@ -1,0 +1,143 @@
+package nlb
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// The attributes of a target group or load balancer that say how it drains and
+// routes, as DescribeTargetGroupAttributes documents them.
+const (
+	attributeDelay      = "deregistration_delay.timeout_seconds"
+	attributeTerminates = "deregistration_delay.connection_termination.enabled"
+	attributeCrossZone  = "load_balancing.cross_zone.enabled"
+
+	// asLoadBalancer is attributeCrossZone's value on a group that follows its
+	// load balancer.
+	asLoadBalancer = "use_load_balancer_configuration"
+)
+
+// defaultDelay is the deregistration delay of a group that names none.
+const defaultDelay = 300 * time.Second
+
+// Timing reads how each live group checks, drains and routes, in the order the
+// groups were named.
+func (g *Groups) Timing(ctx context.Context) ([]rollout.Timing, error) {
+	timings := make([]rollout.Timing, len(g.groups))
+	calls, ctx := errgroup.WithContext(ctx)
+	calls.SetLimit(atOnce)
+	for i, in := range g.groups {
+		calls.Go(func() (err error) {
+			if timings[i], err = g.timing(ctx, in); err != nil {
+				return fmt.Errorf("read timing of target group %s: %w", in.name, g.explain(in, err))
+			}
+			return nil
+		})
+	}
+	if err := calls.Wait(); err != nil {
+		return nil, err
+	}
+	return timings, nil
+}
+
+// timing reads one group. Groups are asked for one by one, because the error
+// for a list does not say which of them is missing.
+func (g *Groups) timing(ctx context.Context, in group) (rollout.Timing, error) {
+	described, err := g.api.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{in.arn}})
+	if err != nil {
+		return rollout.Timing{}, err
+	}
+	if len(described.TargetGroups) != 1 {
+		return rollout.Timing{}, fmt.Errorf("DescribeTargetGroups answered %d groups for one ARN", len(described.TargetGroups))
+	}
+	attributes, err := g.attributes(ctx, in)
+	if err != nil {
+		return rollout.Timing{}, err
+	}
+	live := described.TargetGroups[0]
+	timing := checks(in, live)
+	if err := drains(&timing, attributes); err != nil {
+		return rollout.Timing{}, err
+	}
+	timing.CrossZone, err = g.crossZone(ctx, attributes[attributeCrossZone], live.LoadBalancerArns)
+	return timing, err
+}
+
+// checks reads how a group checks its targets.
+func checks(in group, live types.TargetGroup) rollout.Timing {
+	return rollout.Timing{
+		Group:              in.arn,
+		Port:               int(aws.ToInt32(live.Port)),
+		Interval:           seconds(live.HealthCheckIntervalSeconds),
+		Timeout:            seconds(live.HealthCheckTimeoutSeconds),
+		HealthyThreshold:   int(aws.ToInt32(live.HealthyThresholdCount)),
+		UnhealthyThreshold: int(aws.ToInt32(live.UnhealthyThresholdCount)),
+	}
+}
+
+// drains reads how a group lets go of its targets.
+func drains(timing *rollout.Timing, attributes map[string]string) error {
+	timing.Delay = defaultDelay
+	if text, ok := attributes[attributeDelay]; ok {
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			return fmt.Errorf("attribute %s=%q is not a number of seconds: %w", attributeDelay, text, err)
+		}
+		timing.Delay = time.Duration(n) * time.Second
+	}
+	timing.Terminates = attributes[attributeTerminates] == "true"
+	return nil
+}
+
+// crossZone resolves the attribute's three values. A group that follows its
+// load balancer, and that several of them use, counts as cross-zone only where
+// all of them are: the engine spares zones on a false answer.
+func (g *Groups) crossZone(ctx context.Context, value string, loadBalancers []string) (bool, error) {
+	if value != "" && value != asLoadBalancer {
+		return value == "true", nil
+	}
+	for _, lb := range loadBalancers {
+		out, err := g.api.DescribeLoadBalancerAttributes(ctx, &elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &lb})
+		if err != nil {
+			return false, fmt.Errorf("describe attributes of load balancer %s: %w", lb, err)
+		}
+		if !enabled(out.Attributes) {
+			return false, nil
+		}
+	}
+	return len(loadBalancers) > 0, nil
+}
+
+// enabled reports whether a load balancer's traffic crosses zones. A Network
+// Load Balancer that does not say has it off.
+func enabled(attributes []types.LoadBalancerAttribute) bool {
+	for _, a := range attributes {
+		if aws.ToString(a.Key) == attributeCrossZone {
+			return aws.ToString(a.Value) == "true"
+		}
+	}
+	return false
+}
+
+func (g *Groups) attributes(ctx context.Context, in group) (map[string]string, error) {
+	out, err := g.api.DescribeTargetGroupAttributes(ctx, &elbv2.DescribeTargetGroupAttributesInput{TargetGroupArn: &in.arn})
+	if err != nil {
+		return nil, err
+	}
+	attributes := make(map[string]string, len(out.Attributes))
+	for _, a := range out.Attributes {
+		attributes[aws.ToString(a.Key)] = aws.ToString(a.Value)
+	}
+	return attributes, nil
+}
+
+func seconds(n *int32) time.Duration { return time.Duration(aws.ToInt32(n)) * time.Second }
