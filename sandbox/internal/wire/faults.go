@@ -1,0 +1,45 @@
+package wire
+
+import "context"
+
+// Cut takes the network away: connections that are open are reset, and dials
+// hang until [Network.Restore] or the end of their context.
+func (n *Network) Cut() {
+	n.mu.Lock()
+	if n.restored == nil {
+		n.restored = make(chan struct{})
+	}
+	open := make([]*Conn, 0, len(n.conns))
+	for c := range n.conns {
+		open = append(open, c)
+	}
+	n.mu.Unlock()
+	for _, c := range open {
+		c.reset()
+	}
+}
+
+// Restore brings the network back. Restoring one that is up does nothing.
+func (n *Network) Restore() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.restored != nil {
+		close(n.restored)
+		n.restored = nil
+	}
+}
+
+func (n *Network) waitUp(ctx context.Context) error {
+	n.mu.Lock()
+	restored := n.restored
+	n.mu.Unlock()
+	if restored == nil {
+		return nil
+	}
+	select {
+	case <-restored:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

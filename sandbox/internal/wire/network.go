@@ -1,0 +1,171 @@
+package wire
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+)
+
+// Gateway is the address of docker0 on an instance. A connection that begins
+// on the instance itself reaches a container from there.
+var Gateway = netip.AddrFrom4([4]byte{172, 17, 0, 1})
+
+// FirstContainer is the address the first container on an instance gets.
+var FirstContainer = netip.AddrFrom4([4]byte{172, 17, 0, 2})
+
+// Endpoint is where a published port really is.
+type Endpoint struct {
+	// Addr is the loopback address, host:port, at which the program listens.
+	Addr string
+	// Port is the container's port.
+	Port int
+	// Stack is the network namespace of the container.
+	Stack *Stack
+}
+
+// Network is one instance's network. Its methods may be called concurrently.
+type Network struct {
+	mu       sync.Mutex
+	ports    map[int]Endpoint
+	conns    map[*Conn]struct{}
+	restored chan struct{} // nil while the network is up, closed by Restore
+}
+
+// New returns the network of an instance that serves nothing yet.
+func New() *Network {
+	return &Network{ports: map[int]Endpoint{}, conns: map[*Conn]struct{}{}}
+}
+
+// Publish serves the instance's port at addr, in a fresh namespace at
+// [FirstContainer] that counts from zero and listens on the same port.
+func (n *Network) Publish(port int, addr string) *Stack {
+	stack := NewStack(FirstContainer)
+	n.PublishEndpoint(port, Endpoint{Addr: addr, Port: port, Stack: stack})
+	return stack
+}
+
+// PublishEndpoint serves the instance's port at the endpoint. Whoever served
+// it before no longer does.
+func (n *Network) PublishEndpoint(port int, e Endpoint) {
+	e.Stack.listen(e.Port)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ports[port] = e
+}
+
+// Unpublish stops serving the port. Connections that are open stay open: they
+// end with the program that holds their other side.
+func (n *Network) Unpublish(port int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.ports, port)
+}
+
+// Table is what /proc says in the namespace of the container that serves the
+// port; the zero Snapshot where none does.
+func (n *Network) Table(port int) Snapshot {
+	n.mu.Lock()
+	e, ok := n.ports[port]
+	n.mu.Unlock()
+	if !ok {
+		return Snapshot{}
+	}
+	return e.Stack.Snapshot()
+}
+
+// Dial connects to the instance's port on behalf of peer, the address the
+// container will see. Where nothing is published, or the program does not
+// listen, the error is ECONNREFUSED. While the network is cut Dial hangs until
+// it is restored or ctx ends.
+func (n *Network) Dial(ctx context.Context, port int, peer netip.AddrPort) (net.Conn, error) {
+	if err := n.waitUp(ctx); err != nil {
+		return nil, dialError(port, err)
+	}
+	n.mu.Lock()
+	e, ok := n.ports[port]
+	n.mu.Unlock()
+	if !ok {
+		return nil, refused(port)
+	}
+	return n.connect(ctx, e, peer)
+}
+
+// DialHost connects to host:port as a process on the instance would: its own
+// ports at a loopback name or address, and a container's at the container's
+// address. The container sees [Gateway] as the peer. Any other host is
+// EHOSTUNREACH.
+func (n *Network) DialHost(ctx context.Context, host string, port int, origin uint16) (net.Conn, error) {
+	peer := netip.AddrPortFrom(Gateway, origin)
+	addr, err := netip.ParseAddr(host)
+	if host == "localhost" || (err == nil && (addr.Unmap().IsLoopback() || addr == Gateway)) {
+		return n.Dial(ctx, port, peer)
+	}
+	if err != nil || !inBridge(addr) {
+		return nil, dialError(port, os.NewSyscallError("connect", syscall.EHOSTUNREACH))
+	}
+	if err := n.waitUp(ctx); err != nil {
+		return nil, dialError(port, err)
+	}
+	e, ok := n.container(addr, port)
+	if !ok {
+		return nil, refused(port)
+	}
+	return n.connect(ctx, e, peer)
+}
+
+func inBridge(addr netip.Addr) bool {
+	return netip.PrefixFrom(Gateway, 16).Masked().Contains(addr)
+}
+
+func (n *Network) container(addr netip.Addr, port int) (Endpoint, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, e := range n.ports {
+		if e.Stack.addr == addr && e.Port == port {
+			return e, true
+		}
+	}
+	return Endpoint{}, false
+}
+
+func (n *Network) connect(ctx context.Context, e Endpoint, peer netip.AddrPort) (net.Conn, error) {
+	var d net.Dialer
+	raw, err := d.DialContext(ctx, "tcp", e.Addr)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{Conn: raw, network: n, stack: e.Stack, peer: peer}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.restored != nil { // cut while dialing
+		raw.Close()
+		return nil, dialError(e.Port, os.NewSyscallError("connect", syscall.ETIMEDOUT))
+	}
+	c.row = e.Stack.accept(e.Port, peer)
+	n.conns[c] = struct{}{}
+	return c, nil
+}
+
+func (n *Network) forget(c *Conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.conns, c)
+}
+
+func refused(port int) error {
+	return dialError(port, os.NewSyscallError("connect", syscall.ECONNREFUSED))
+}
+
+func dialError(port int, err error) error {
+	return &net.OpError{Op: "dial", Net: "tcp", Addr: instancePort(port), Err: err}
+}
+
+// instancePort is an instance's port as the address in an error.
+type instancePort int
+
+func (instancePort) Network() string  { return "tcp" }
+func (p instancePort) String() string { return "instance:" + strconv.Itoa(int(p)) }

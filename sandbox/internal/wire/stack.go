@@ -1,0 +1,161 @@
+package wire
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sync"
+)
+
+// State is a TCP state as the kernel numbers it (include/net/tcp_states.h).
+type State uint8
+
+// The states a [Snapshot] can hold.
+const (
+	StateEstablished State = 0x01
+	StateFinWait2    State = 0x05
+	StateCloseWait   State = 0x08
+	StateListen      State = 0x0A
+)
+
+// Row is one socket of a namespace.
+type Row struct {
+	Local, Peer netip.AddrPort
+	State       State
+	// V6 is set for a socket of /proc/<pid>/net/tcp6. A program that listens on
+	// all addresses, as Go's do, has its IPv4 connections there, v4-mapped.
+	V6 bool
+}
+
+// Snapshot is what a namespace looks like at one moment.
+type Snapshot struct {
+	// Rows are the sockets: those that listen first, then in order of opening.
+	Rows []Row
+	// PassiveOpens and ActiveOpens count connections accepted and made since
+	// the namespace began; health checks and container probes are in them.
+	PassiveOpens, ActiveOpens uint64
+}
+
+// Established counts the rows in state ESTABLISHED, outgoing ones included,
+// which is what the kernel calls CurrEstab (with those in CLOSE_WAIT).
+func (s Snapshot) Established() int {
+	count := 0
+	for _, r := range s.Rows {
+		if r.State == StateEstablished || r.State == StateCloseWait {
+			count++
+		}
+	}
+	return count
+}
+
+// Stack is one network namespace: its sockets and counts.
+type Stack struct {
+	addr netip.Addr
+
+	mu              sync.Mutex
+	next            uint64
+	rows            map[uint64]Row
+	listening       []int
+	passive, active uint64
+}
+
+// NewStack returns the namespace of a container at addr, counting from zero.
+func NewStack(addr netip.Addr) *Stack {
+	return &Stack{addr: addr, rows: map[uint64]Row{}}
+}
+
+// Addr is the container's address.
+func (s *Stack) Addr() netip.Addr { return s.addr }
+
+// Snapshot returns the sockets and counts of this moment.
+func (s *Stack) Snapshot() Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap := Snapshot{PassiveOpens: s.passive, ActiveOpens: s.active}
+	for _, port := range s.listening {
+		any6 := netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(port))
+		snap.Rows = append(snap.Rows, Row{
+			Local: any6, Peer: netip.AddrPortFrom(netip.IPv6Unspecified(), 0), State: StateListen, V6: true,
+		})
+	}
+	ids := make([]uint64, 0, len(s.rows))
+	for id := range s.rows {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, cmp.Compare[uint64])
+	for _, id := range ids {
+		snap.Rows = append(snap.Rows, s.rows[id])
+	}
+	return snap
+}
+
+// Connect adds an outgoing connection, such as one of a database pool, until
+// the returned function is called.
+func (s *Stack) Connect(local uint16, peer netip.AddrPort) (closeConn func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active++
+	id := s.add(Row{Local: netip.AddrPortFrom(s.addr, local), Peer: peer, State: StateEstablished})
+	return func() { s.remove(id) }
+}
+
+// Probe counts one connection from inside the namespace over its loopback,
+// such as a container health check: both ends are in the namespace, so it is
+// an active and a passive open. It returns the function that ends it.
+func (s *Stack) Probe(port int, from uint16) (closeConn func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active++
+	s.passive++
+	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	client, server := netip.AddrPortFrom(loopback, from), netip.AddrPortFrom(loopback, uint16(port))
+	a := s.add(Row{Local: client, Peer: server, State: StateEstablished})
+	b := s.add(Row{Local: server, Peer: client, State: StateEstablished, V6: true})
+	return func() {
+		s.remove(a)
+		s.remove(b)
+	}
+}
+
+func (s *Stack) accept(port int, peer netip.AddrPort) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passive++
+	return s.add(Row{Local: netip.AddrPortFrom(s.addr, uint16(port)), Peer: peer, State: StateEstablished, V6: true})
+}
+
+func (s *Stack) listen(port int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.listening, port) {
+		s.listening = append(s.listening, port)
+	}
+}
+
+// add is called with mu held.
+func (s *Stack) add(r Row) uint64 {
+	s.next++
+	s.rows[s.next] = r
+	return s.next
+}
+
+// shut notes one side's FIN; the second side's ends the row.
+func (s *Stack) shut(id uint64, to State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.rows[id]
+	switch {
+	case !ok || r.State == to:
+	case r.State == StateEstablished:
+		r.State = to
+		s.rows[id] = r
+	default:
+		delete(s.rows, id)
+	}
+}
+
+func (s *Stack) remove(id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.rows, id)
+}
