@@ -1,0 +1,82 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// login is what proves who we are. The agent's connection is open until the
+// last hop has authenticated.
+type login struct {
+	signers []ssh.Signer
+	agent   io.Closer
+}
+
+// newLogin reads the key file, where one is given.
+func newLogin(c Config) (*login, error) {
+	if c.KeyFile == "" && c.AgentSocket == "" {
+		return nil, fmt.Errorf("%w: neither a key file nor an SSH agent (SSH_AUTH_SOCK) is given", ErrConfig)
+	}
+	if c.KeyFile == "" {
+		return &login{}, nil
+	}
+	signer, err := loadKey(c.KeyFile, c.Passphrase)
+	if err != nil {
+		return nil, err
+	}
+	return &login{signers: []ssh.Signer{signer}}, nil
+}
+
+// addAgent asks the agent for its keys, where one is used. The connection's deadline is the
+// context's, so that a stuck agent cannot hang the login.
+func (l *login) addAgent(ctx context.Context, socket string) error {
+	if socket == "" {
+		return nil
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return fmt.Errorf("dial agent %s: %w: %w: start one, or give a key file", socket, ErrAgent, err)
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	signers, err := agent.NewClient(conn).Signers()
+	if err == nil && len(signers) == 0 && len(l.signers) == 0 {
+		err = errors.New("it holds no key: ssh-add one, or give a key file")
+	}
+	if err != nil {
+		_ = conn.Close()
+		return fmt.Errorf("ask agent %s for keys: %w: %w", socket, ErrAgent, err)
+	}
+	l.signers, l.agent = append(l.signers, signers...), conn
+	return nil
+}
+
+// methods is the login as the ssh package takes it.
+func (l *login) methods() []ssh.AuthMethod {
+	return []ssh.AuthMethod{ssh.PublicKeys(l.signers...)}
+}
+
+// String lists the fingerprints of the keys that were offered.
+func (l *login) String() string {
+	var prints []string
+	for _, s := range l.signers {
+		prints = append(prints, ssh.FingerprintSHA256(s.PublicKey()))
+	}
+	return strings.Join(prints, ", ")
+}
+
+// Close ends the agent's connection.
+func (l *login) Close() error {
+	if l.agent == nil {
+		return nil
+	}
+	return l.agent.Close()
+}

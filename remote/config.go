@@ -1,0 +1,137 @@
+package remote
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Defaults of a [Config].
+const (
+	DefaultUser      = "ec2-user"
+	DefaultPort      = "22"
+	DefaultTimeout   = 15 * time.Second
+	DefaultKeepAlive = 15 * time.Second
+)
+
+// Config says how one instance is reached and as whom. Address and KnownHosts
+// have no default; every other zero value means what its comment says.
+type Config struct {
+	// Name is what errors call the instance, such as its ID. Empty: only the
+	// address is named.
+	Name string
+	// Address is host or host:port. No port: 22.
+	Address string
+	// User is the login name. Empty: ec2-user.
+	User string
+	// KeyFile is a private key that only its owner may read. Empty: the agent's
+	// keys alone.
+	KeyFile string
+	// Passphrase is asked for the key file's passphrase, only when the key is
+	// encrypted. Nil: an encrypted key is refused.
+	Passphrase func() ([]byte, error)
+	// AgentSocket is the SSH agent's socket. Empty: SSH_AUTH_SOCK when no key
+	// file is given, no agent otherwise.
+	AgentSocket string
+	// KnownHosts are known_hosts files, hashed names and @cert-authority lines
+	// included. At least one is required, and each must be readable: there is no
+	// default that trusts.
+	KnownHosts []string
+	// Jump are hosts to go through, the nearest first, as ssh's ProxyJump. They
+	// are logged into with the same keys and held to the same known hosts.
+	Jump []Hop
+	// ProxyCommand is run by sh with %h, %p and %r replaced by host, port and
+	// user (%% is a percent sign); its standard input and output are the
+	// connection. It excludes Jump.
+	ProxyCommand string
+	// Timeout bounds dialing, handshake and authentication together, over all
+	// hops. Zero: 15 s.
+	Timeout time.Duration
+	// KeepAlive is the time between two questions whether the server is still
+	// there; three without an answer close the connection. Zero: 15 s.
+	KeepAlive time.Duration
+}
+
+// Hop is one jump host.
+type Hop struct {
+	// User is the login name. Empty: the instance's.
+	User string
+	// Address is host or host:port. No port: 22.
+	Address string
+}
+
+// ParseJump reads ssh's ProxyJump form, [user@]host[:port] separated by commas.
+// The empty string and "none" are no hops.
+func ParseJump(text string) ([]Hop, error) {
+	if text == "" || text == "none" {
+		return nil, nil
+	}
+	var hops []Hop
+	for word := range strings.SplitSeq(text, ",") {
+		hop := Hop{Address: word}
+		if i := strings.LastIndex(word, "@"); i >= 0 {
+			hop = Hop{User: word[:i], Address: word[i+1:]}
+		}
+		if _, err := parseAddress(hop.Address); err != nil {
+			return nil, fmt.Errorf("parse jump host %q: %w", word, err)
+		}
+		hops = append(hops, hop)
+	}
+	return hops, nil
+}
+
+// shellSafe are names that mean only themselves to a shell: those OpenSSH 9.6
+// and newer accept where a ProxyCommand is given.
+var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_.:][A-Za-z0-9_.:@%+-]*$`)
+
+// Validate reports every fault of the configuration at once.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	a, err := parseAddress(c.Address)
+	faults = append(faults, err)
+	for _, hop := range c.Jump {
+		_, err := parseAddress(hop.Address)
+		faults = append(faults, err)
+	}
+	fault(len(c.KnownHosts) == 0, "no known_hosts file is given: host keys are always checked")
+	fault(slices.Contains(c.KnownHosts, ""), "a known_hosts file has an empty name")
+	fault(c.ProxyCommand != "" && len(c.Jump) > 0, "both a proxy command and jump hosts are given: want one of them")
+	fault(c.ProxyCommand != "" && err == nil && !shellSafe.MatchString(a.host), "host %q is not safe in a proxy command", a.host)
+	fault(c.ProxyCommand != "" && c.User != "" && !shellSafe.MatchString(c.User), "user %q is not safe in a proxy command", c.User)
+	fault(c.Timeout < 0, "timeout %s is negative", c.Timeout)
+	fault(c.KeepAlive < 0, "keep-alive %s is negative", c.KeepAlive)
+	return errors.Join(faults...)
+}
+
+// withDefaults fills in what zero values stand for.
+func (c Config) withDefaults() Config {
+	c.User = cmp.Or(c.User, DefaultUser)
+	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
+	c.KeepAlive = cmp.Or(c.KeepAlive, DefaultKeepAlive)
+	if c.AgentSocket == "" && c.KeyFile == "" {
+		c.AgentSocket = os.Getenv("SSH_AUTH_SOCK")
+	}
+	return c
+}
+
+// title is what errors call the instance: "i-0abc at 10.0.0.1:22".
+func (c Config) title() string {
+	address := c.Address
+	if a, err := parseAddress(c.Address); err == nil {
+		address = a.String()
+	}
+	if c.Name == "" {
+		return address
+	}
+	return c.Name + " at " + address
+}

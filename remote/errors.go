@@ -1,0 +1,87 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What can go wrong, for errors.Is.
+var (
+	// ErrConfig: the configuration makes no sense.
+	ErrConfig = errors.New("bad SSH configuration")
+	// ErrKeyFile: the private key is missing, garbage, readable by others, or
+	// its passphrase is wrong.
+	ErrKeyFile = errors.New("private key unusable")
+	// ErrAgent: the SSH agent cannot be reached or holds no key.
+	ErrAgent = errors.New("SSH agent unusable")
+	// ErrKnownHosts: a known_hosts file cannot be read.
+	ErrKnownHosts = errors.New("known_hosts unusable")
+	// ErrHostKeyUnknown: no known_hosts file knows the host. See [HostKeyError].
+	ErrHostKeyUnknown = errors.New("unknown host key")
+	// ErrHostKeyChanged: known_hosts wants another key. See [HostKeyError].
+	ErrHostKeyChanged = errors.New("HOST KEY CHANGED")
+	// ErrHostKeyInvalid: the key is revoked, or the host's certificate is not
+	// valid for it now. See [HostKeyError].
+	ErrHostKeyInvalid = errors.New("host key refused")
+	// ErrAuth: the server refused the login.
+	ErrAuth = errors.New("login refused")
+	// ErrUnreachable: nothing answered as an SSH server in time.
+	ErrUnreachable = errors.New("unreachable")
+	// ErrLost: the connection was there and is gone.
+	ErrLost = errors.New("connection lost")
+	// ErrTooLarge: a file or an output is larger than [MaxSize].
+	ErrTooLarge = errors.New("too large")
+	// ErrUnsupported: the server's SFTP lacks an extension.
+	ErrUnsupported = errors.New("not supported by the SFTP server")
+)
+
+// HostKeyError is a host key that was not accepted. It is one of
+// [ErrHostKeyUnknown], [ErrHostKeyChanged] and [ErrHostKeyInvalid].
+type HostKeyError struct {
+	// Kind is the sentinel.
+	Kind error
+	// Host is the host as known_hosts writes it: host, or [host]:port.
+	Host string
+	// Fingerprint of the key the server showed, "SHA256:…", and its type.
+	Fingerprint, Type string
+	// File is the known_hosts file the remedy is about, and Line the line that
+	// wants another key; zero where none does.
+	File string
+	Line int
+	// Reason says what is wrong and what to do.
+	Reason string
+}
+
+// Error is one line.
+func (e *HostKeyError) Error() string {
+	return fmt.Sprintf("%v %s (%s) of %s: %s", e.Kind, e.Fingerprint, e.Type, e.Host, e.Reason)
+}
+
+// Unwrap returns the sentinel.
+func (e *HostKeyError) Unwrap() error { return e.Kind }
+
+// ExitError is a command that ended badly.
+type ExitError struct {
+	// Status is the exit status; -1 where a signal ended the command, or the
+	// server told neither.
+	Status int
+	// Signal is the signal's name without SIG, where one ended it.
+	Signal string
+	// Stderr is the last line of standard error.
+	Stderr string
+}
+
+// Error names the status and the last line of standard error.
+func (e *ExitError) Error() string {
+	text := fmt.Sprintf("exit status %d", e.Status)
+	switch {
+	case e.Signal != "":
+		text = "ended by signal " + e.Signal
+	case e.Status < 0:
+		text = "ended without an exit status"
+	}
+	if e.Stderr != "" {
+		text += ": " + e.Stderr
+	}
+	return text
+}

@@ -1,0 +1,84 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// maxKeyFile bounds what is read of a key file; the largest real keys are some
+// tens of KiB.
+const maxKeyFile = 1 << 20
+
+// loadKey reads a private key, asking for its passphrase if it has one.
+func loadKey(path string, passphrase func() ([]byte, error)) (ssh.Signer, error) {
+	data, err := readKeyFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read key %s: %w: %w", path, ErrKeyFile, err)
+	}
+	signer, err := ssh.ParsePrivateKey(data)
+	if _, ok := errors.AsType[*ssh.PassphraseMissingError](err); ok {
+		return loadEncrypted(path, data, passphrase)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("parse key %s: %w: %w: give the private key itself, in OpenSSH or PEM form", path, ErrKeyFile, err)
+	}
+	return signer, nil
+}
+
+func loadEncrypted(path string, data []byte, passphrase func() ([]byte, error)) (ssh.Signer, error) {
+	if passphrase == nil {
+		return nil, fmt.Errorf("parse key %s: %w: it is encrypted and there is nobody to ask for its passphrase: use an agent (ssh-add %s)", path, ErrKeyFile, path)
+	}
+	phrase, err := passphrase()
+	if err != nil {
+		return nil, fmt.Errorf("ask for the passphrase of %s: %w: %w", path, ErrKeyFile, err)
+	}
+	defer clear(phrase)
+	signer, err := ssh.ParsePrivateKeyWithPassphrase(data, phrase)
+	if err != nil {
+		return nil, fmt.Errorf("decrypt key %s: %w: %w: is the passphrase right?", path, ErrKeyFile, err)
+	}
+	return signer, nil
+}
+
+// readKeyFile refuses a key that others can read, as ssh does.
+func readKeyFile(path string) ([]byte, error) {
+	file, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if open := info.Mode().Perm() & 0o077; open != 0 && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("permissions %04o are too open: chmod 600 %s", info.Mode().Perm(), path)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxKeyFile {
+		return nil, fmt.Errorf("%d bytes are too many for a key", len(data))
+	}
+	return data, nil
+}
+
+// openRegular refuses what is no file before opening it: opening a pipe waits
+// for its writer.
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file")
+	}
+	return os.Open(path)
+}

@@ -1,0 +1,80 @@
+package remote
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+)
+
+// proxyCommand starts the command and returns its standard streams as a
+// connection. Closing it kills the command.
+func proxyCommand(command, user string, a address) (net.Conn, error) {
+	cmd := exec.Command("sh", "-c", expand(command, user, a))
+	ownGroup(cmd)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("run proxy command: %w", err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("run proxy command: %w", err)
+	}
+	conn := &commandConn{cmd: cmd, in: in, out: out, err: &tail{}}
+	cmd.Stderr = conn.err
+	// A grandchild that keeps standard error open must not hold Wait.
+	cmd.WaitDelay = time.Second
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("run proxy command: %w", err)
+	}
+	return conn, nil
+}
+
+// expand replaces ssh's tokens: %h host, %p port, %r user, %% a percent sign.
+func expand(command, user string, a address) string {
+	return strings.NewReplacer("%%", "%", "%h", a.host, "%p", a.port, "%r", user).Replace(command)
+}
+
+// commandConn is a command's standard streams. It has no deadlines: who waits
+// on it closes it.
+type commandConn struct {
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  io.ReadCloser
+	err  *tail
+	once sync.Once
+}
+
+func (c *commandConn) Read(p []byte) (int, error)  { return c.out.Read(p) }
+func (c *commandConn) Write(p []byte) (int, error) { return c.in.Write(p) }
+
+// Close kills the command and all it started, and reaps it.
+func (c *commandConn) Close() error {
+	c.once.Do(func() {
+		kill(c.cmd)
+		_ = c.in.Close()
+		_ = c.cmd.Wait()
+	})
+	return nil
+}
+
+// lastWords is the last line the command wrote to standard error.
+func (c *commandConn) lastWords() string { return c.err.lastLine() }
+
+func (c *commandConn) LocalAddr() net.Addr              { return commandAddr{} }
+func (c *commandConn) RemoteAddr() net.Addr             { return commandAddr{} }
+func (c *commandConn) SetDeadline(time.Time) error      { return noDeadline }
+func (c *commandConn) SetReadDeadline(time.Time) error  { return noDeadline }
+func (c *commandConn) SetWriteDeadline(time.Time) error { return noDeadline }
+
+var noDeadline = fmt.Errorf("proxy command: %w", os.ErrNoDeadline)
+
+// commandAddr is the address of a connection that has none.
+type commandAddr struct{}
+
+func (commandAddr) Network() string { return "proxycommand" }
+func (commandAddr) String() string  { return "proxycommand" }

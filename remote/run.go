@@ -1,0 +1,79 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Run runs a command through the user's shell and returns its standard output,
+// at most [MaxSize]. A command that ends badly is an [*ExitError] with the last
+// line of its standard error. The command stands in process lists and in
+// errors: it must hold no secret.
+//
+// When ctx ends Run returns, but the remote process goes on: SSH servers do not
+// end it with the session. A command that must not outlive its caller bounds
+// itself, as timeout(1) does.
+func (c *Client) Run(ctx context.Context, command string) ([]byte, error) {
+	output := make(chan []byte, 1)
+	err := await(ctx, func() error {
+		data, err := c.run(ctx, command)
+		output <- data
+		return err
+	})
+	if err != nil {
+		return nil, c.failed(fmt.Sprintf("run %.80q on", command), err)
+	}
+	return <-output, nil
+}
+
+func (c *Client) run(ctx context.Context, command string) ([]byte, error) {
+	session, err := c.ssh.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	defer context.AfterFunc(ctx, func() { _ = session.Close() })()
+	stdout, stderr := &bounded{}, &tail{}
+	session.Stdout, session.Stderr = stdout, stderr
+	err = c.exitError(session.Run(command), stderr)
+	if err == nil && stdout.over {
+		err = fmt.Errorf("%w: more than %d bytes of output", ErrTooLarge, MaxSize)
+	}
+	return stdout.data, err
+}
+
+// exitError types the end of a command. A session without an exit status may
+// also mean that the connection broke under it: one question tells.
+func (c *Client) exitError(err error, stderr *tail) error {
+	if exit, ok := errors.AsType[*ssh.ExitError](err); ok {
+		status := exit.ExitStatus()
+		if exit.Signal() != "" {
+			status = -1
+		}
+		return &ExitError{Status: status, Signal: exit.Signal(), Stderr: stderr.lastLine()}
+	}
+	if _, ok := errors.AsType[*ssh.ExitMissingError](err); ok {
+		if _, _, lost := c.ssh.SendRequest(keepAliveRequest, true, nil); lost != nil {
+			return fmt.Errorf("%w: %w", ErrLost, lost)
+		}
+		return &ExitError{Status: -1, Stderr: stderr.lastLine()}
+	}
+	return err
+}
+
+// bounded keeps the first MaxSize bytes and swallows the rest, so that the
+// command is not blocked.
+type bounded struct {
+	data []byte
+	over bool
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	kept := p[:min(len(p), MaxSize-len(b.data))]
+	b.over = b.over || len(kept) < len(p)
+	b.data = append(b.data, kept...)
+	return len(p), nil
+}
