@@ -70,7 +70,10 @@ type TargetHealth struct {
 
 // String names state and reason: "unhealthy (Target.FailedHealthChecks)".
 func (h TargetHealth) String() string {
-	if h.Reason == "" {
+	switch {
+	case h.State == "":
+		return "not registered"
+	case h.Reason == "":
 		return string(h.State)
 	}
 	return fmt.Sprintf("%s (%s)", h.State, h.Reason)

@@ -14,6 +14,9 @@ type Policy struct {
 	Batch Size
 	// Drain says when the traffic has left a deregistered instance.
 	Drain Drain
+	// Prove is how long the new container may take until it answers on the
+	// instance itself with the commit it was built from.
+	Prove time.Duration
 	// Health is how long a registered instance may take until the load balancer
 	// calls it healthy, in the join and in a restore.
 	Health time.Duration
@@ -33,6 +36,9 @@ type Policy struct {
 	// Downtime allows taking the last healthy target of a group. Without it a
 	// fleet of one is refused.
 	Downtime bool
+	// ZoneLoss allows taking the last healthy target of a zone in a group whose
+	// traffic does not cross zones. Without it such a batch waits, then halts.
+	ZoneLoss bool
 }
 
 // Drain says when an instance that was deregistered is free of traffic. A load
@@ -65,6 +71,7 @@ func DefaultPolicy() Policy {
 			Quiet: 15 * time.Second,
 			Lag:   120 * time.Second,
 		},
+		Prove:    60 * time.Second,
 		Health:   300 * time.Second,
 		Traffic:  120 * time.Second,
 		Pause:    5 * time.Second,
@@ -88,6 +95,7 @@ func (p Policy) Validate() error {
 	fault(p.Drain.Lag < 0, "drain.lag=%s is negative", p.Drain.Lag)
 	fault(p.Drain.Max < p.Drain.Min, "drain.max=%s is shorter than drain.min=%s", p.Drain.Max, p.Drain.Min)
 	fault(!p.Drain.Fixed && p.Drain.Max < p.Drain.Lag, "drain.max=%s is shorter than drain.lag=%s: connections still arrive then", p.Drain.Max, p.Drain.Lag)
+	fault(p.Prove <= 0, "prove=%s must be positive", p.Prove)
 	fault(p.Health <= 0, "health=%s must be positive", p.Health)
 	fault(p.Traffic < 0, "traffic=%s is negative", p.Traffic)
 	fault(p.Pause < 0, "pause=%s is negative", p.Pause)

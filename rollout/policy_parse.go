@@ -111,6 +111,7 @@ func (p *Policy) flags() *flag.FlagSet {
 	f.DurationVar(&p.Drain.Quiet, "drain.quiet", p.Drain.Quiet, "")
 	f.DurationVar(&p.Drain.Lag, "drain.lag", p.Drain.Lag, "")
 	f.BoolVar(&p.Drain.Fixed, "drain.fixed", p.Drain.Fixed, "")
+	f.DurationVar(&p.Prove, "prove", p.Prove, "")
 	f.DurationVar(&p.Health, "health", p.Health, "")
 	f.DurationVar(&p.Traffic, "traffic", p.Traffic, "")
 	f.DurationVar(&p.Pause, "pause", p.Pause, "")
@@ -118,6 +119,7 @@ func (p *Policy) flags() *flag.FlagSet {
 	f.IntVar(&p.Parallel, "parallel", p.Parallel, "")
 	f.DurationVar(&p.Poll, "poll", p.Poll, "")
 	f.BoolVar(&p.Downtime, "downtime", p.Downtime, "")
+	f.BoolVar(&p.ZoneLoss, "zoneloss", p.ZoneLoss, "")
 	return f
 }
 

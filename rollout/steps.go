@@ -1,5 +1,7 @@
 package rollout
 
+import "context"
+
 // StepName names a row of the table.
 type StepName string
 
@@ -15,3 +17,65 @@ const (
 	StepJoin       StepName = "join"
 	StepSettle     StepName = "settle"
 )
+
+// Phase names a part of an instance's life, as people speak of it.
+type Phase string
+
+// The phases, in order.
+const (
+	PhasePrepare Phase = "prepare"
+	PhaseDrain   Phase = "drain"
+	PhaseSwap    Phase = "swap"
+	PhaseJoin    Phase = "join"
+	PhaseSettle  Phase = "settle"
+)
+
+// step is a row of the table: an act and its compensation. Both answer a
+// sentence for people about what they saw.
+type step struct {
+	name  StepName
+	phase Phase
+	do    func(*passage, context.Context) (string, error)
+	// undo takes back what do did, or may have done before it failed. Nil where
+	// there is nothing to take back, or an earlier row's undo covers it.
+	undo func(*passage, context.Context) (string, error)
+	// goesOn marks rows that begin even when the run is broken off: the new
+	// container is proven by then, so registering it is the fastest way back.
+	goesOn bool
+	// keeps marks rows that a broken-off run ends in without undoing: the new
+	// container is proven and registered.
+	keeps bool
+}
+
+// table is the whole life of an instance. A row that fails is undone, and so is
+// every row before it, last first.
+var table = []step{
+	{name: StepPrepare, phase: PhasePrepare, do: (*passage).prepare},
+	{name: StepDeregister, phase: PhaseDrain, do: (*passage).deregister, undo: (*passage).rejoin},
+	{name: StepDrain, phase: PhaseDrain, do: (*passage).drain, undo: (*passage).undrain},
+	{name: StepStop, phase: PhaseSwap, do: (*passage).stop, undo: (*passage).revert},
+	{name: StepStart, phase: PhaseSwap, do: (*passage).start},
+	{name: StepProve, phase: PhaseSwap, do: (*passage).prove},
+	{name: StepRegister, phase: PhaseJoin, do: (*passage).register, undo: (*passage).leave, goesOn: true},
+	{name: StepJoin, phase: PhaseJoin, do: (*passage).join, keeps: true},
+	{name: StepSettle, phase: PhaseSettle, do: (*passage).settle, keeps: true},
+}
+
+// PhaseOf returns the phase a step belongs to; "" for a name the table does not hold.
+func PhaseOf(name StepName) Phase {
+	for _, row := range table {
+		if row.name == name {
+			return row.phase
+		}
+	}
+	return ""
+}
+
+// Steps lists the table's rows in order.
+func Steps() []StepName {
+	names := make([]StepName, len(table))
+	for i, row := range table {
+		names[i] = row.name
+	}
+	return names
+}

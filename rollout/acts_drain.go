@@ -1,0 +1,129 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// deregister takes the instance out of every target group it is in, after a
+// last look at its rate.
+func (p *passage) deregister(ctx context.Context) (string, error) {
+	p.gauge(ctx)
+	p.run.touched.Store(true)
+	return fmt.Sprintf("left %s", groups(len(p.targets))), p.quit(ctx)
+}
+
+// rejoin is deregister's compensation: registered with the ports it had, and
+// healthy, if it was healthy before.
+func (p *passage) rejoin(ctx context.Context) (string, error) {
+	err := p.enter(ctx, p.targets)
+	switch {
+	case ctx.Err() != nil && err == nil:
+		return "registered again; not waited for health, the run was broken off", nil
+	case ctx.Err() != nil:
+		return "", err
+	case !p.served():
+		return "registered again; it was not healthy before either", err
+	}
+	// A lost answer or a late deregistration is mended while waiting.
+	detail, waited := p.awaitHealthy(ctx, StepDeregister)
+	if waited != nil && ctx.Err() != nil {
+		return "registered again; the wait for health was broken off", nil
+	}
+	return detail, waited
+}
+
+// served reports whether the load balancer called the instance healthy, in every
+// group, when the run began.
+func (p *passage) served() bool {
+	for _, t := range p.registered {
+		if t.State != TargetHealthy {
+			return false
+		}
+	}
+	return len(p.registered) > 0
+}
+
+// drain tells the service to send its clients away and waits until they left.
+func (p *passage) drain(ctx context.Context) (string, error) {
+	switch {
+	case len(p.registered) == 0:
+		return "was in no target group: no traffic to wait for", nil
+	case !p.before.Running:
+		return "no container runs: no traffic to wait for", nil
+	}
+	if err := act(ctx, p.host.Drain); err != nil {
+		p.remark(StepDrain, "telling the service to drain failed: %s", oneLine(err))
+	}
+	return p.awaitQuiet(ctx, StepDrain)
+}
+
+// undrain tells the running service that its clients may stay. It fails
+// nothing: a service that goes on sending clients away still serves them.
+func (p *passage) undrain(ctx context.Context) (string, error) {
+	if err := act(ctx, p.host.Undrain); err != nil {
+		p.remark(StepDrain, "telling the service that it is back failed: %s", oneLine(err))
+	}
+	return "", nil
+}
+
+// awaitQuiet samples the instance's traffic until evidence says it has left.
+func (p *passage) awaitQuiet(ctx context.Context, name StepName) (string, error) {
+	drain := p.run.Policy.Drain
+	e := evidence{policy: drain, before: p.rate}
+	for {
+		if !drain.Fixed {
+			t, err := p.traffic(ctx)
+			e.observe(time.Since(p.gone), t, err)
+		}
+		done, seen := e.drained(time.Since(p.gone))
+		if done {
+			return p.left(name, &e, seen), nil
+		}
+		p.moved(name, seen)
+		if err := sleep(ctx, tick(drain.Quiet)); err != nil {
+			return seen, err
+		}
+	}
+}
+
+// left words how the drain ended, and says once what could not be counted.
+func (p *passage) left(name StepName, e *evidence, seen string) string {
+	if e.blind != "" {
+		p.remark(name, "traffic %s: drained by the clock", e.blind)
+	}
+	if cut := e.cut(); cut > 0 {
+		p.remark(name, "%d connections were still open at the end of the drain", cut)
+		return fmt.Sprintf("%s, %d connections cut", seen, cut)
+	}
+	return seen + ", 0 connections cut"
+}
+
+// traffic is one sample, bounded: an instance that does not answer is no evidence.
+func (p *passage) traffic(ctx context.Context) (Traffic, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(time.Second, p.run.Policy.Drain.Quiet))
+	defer cancel()
+	return p.host.Traffic(ctx)
+}
+
+// gauge measures the rate since the baseline sample.
+func (p *passage) gauge(ctx context.Context) bool {
+	if p.run.Policy.Drain.Fixed || p.baselineAt.IsZero() {
+		return true
+	}
+	t, err := p.traffic(ctx)
+	if err != nil {
+		return false
+	}
+	measured, proven := measure(p.baseline, t, time.Since(p.baselineAt))
+	p.rate = measured
+	return proven
+}
+
+func groups(n int) string {
+	if n == 1 {
+		return "1 target group"
+	}
+	return fmt.Sprintf("%d target groups", n)
+}

@@ -1,0 +1,129 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// register puts the instance back into its target groups, with the ports it had.
+func (p *passage) register(ctx context.Context) (string, error) {
+	return fmt.Sprintf("in %s", groups(len(p.targets))), p.enter(ctx, p.targets)
+}
+
+// leave is register's compensation: the new container is drained like the old
+// one was. A run that is broken off does not wait for that.
+func (p *passage) leave(ctx context.Context) (string, error) {
+	if err := p.quit(ctx); err != nil {
+		return "", err
+	}
+	if err := act(ctx, p.host.Drain); err != nil {
+		p.remark(StepRegister, "telling the service to drain failed: %s", oneLine(err))
+	}
+	seen, err := p.awaitQuiet(ctx, StepRegister)
+	if err != nil && ctx.Err() != nil {
+		return "the drain was broken off", nil
+	}
+	return seen, err
+}
+
+// join waits until the load balancer says healthy and traffic arrives.
+func (p *passage) join(ctx context.Context) (string, error) {
+	healthy, err := p.awaitHealthy(ctx, StepJoin)
+	if err != nil {
+		return healthy, err
+	}
+	arrived, err := p.awaitTraffic(ctx)
+	return healthy + ", " + arrived, err
+}
+
+// awaitHealthy waits until every target of the instance is healthy. A target
+// that is draining or gone meanwhile is registered again: a deregistration whose
+// caller gave up may be applied after the registration.
+func (p *passage) awaitHealthy(ctx context.Context, name StepName) (string, error) {
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, p.run.Policy.Health)
+	defer cancel()
+	state, trouble := "not looked at", error(nil)
+	for {
+		health, err := p.run.watch.health(limited)
+		switch {
+		case ctx.Err() != nil:
+			return state, context.Cause(ctx)
+		case limited.Err() != nil:
+			return state, errors.Join(fmt.Errorf("not healthy after %s: %s", p.run.Policy.Health, state), trouble)
+		case err != nil:
+			trouble = fmt.Errorf("last look: %w", err)
+			continue
+		}
+		missing, unhealthy := p.standing(health)
+		state = unhealthy.String()
+		if len(unhealthy) == 0 {
+			return fmt.Sprintf("healthy after %s", round(time.Since(began))), nil
+		}
+		p.moved(name, state)
+		trouble = p.registerAgain(ctx, missing)
+	}
+}
+
+// standing tells which of the instance's targets their groups do not have, and
+// which are not healthy yet.
+func (p *passage) standing(health Health) (missing []Target, unhealthy Health) {
+	for _, target := range p.targets {
+		h := health.State(target)
+		if !h.State.Registered() {
+			missing = append(missing, target)
+		}
+		if h.State != TargetHealthy {
+			unhealthy = append(unhealthy, h)
+		}
+	}
+	return missing, unhealthy
+}
+
+func (p *passage) registerAgain(ctx context.Context, missing []Target) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	if err := p.enter(ctx, missing); err != nil {
+		return fmt.Errorf("register again: %w", err)
+	}
+	return nil
+}
+
+// awaitTraffic waits until connections arrive at the new container, if enough
+// did at the old one for their absence to mean something. Its bound's end is a
+// remark: the load balancer did say healthy.
+func (p *passage) awaitTraffic(ctx context.Context) (string, error) {
+	policy := p.run.Policy
+	if policy.Drain.Fixed || policy.Traffic == 0 || !p.rate.proves(policy.Drain.Quiet) {
+		return "traffic not waited for", nil
+	}
+	began := time.Now()
+	first, err := p.traffic(ctx)
+	for time.Since(began) < policy.Traffic {
+		if err := sleep(ctx, tick(policy.Drain.Quiet)); err != nil {
+			return "", err
+		}
+		if err != nil {
+			first, err = p.traffic(ctx)
+			continue
+		}
+		if now, seen := p.traffic(ctx); seen == nil && p.takes(first, now, time.Since(began)) {
+			return fmt.Sprintf("takes traffic after %s", round(time.Since(began))), nil
+		}
+	}
+	p.remark(StepJoin, "healthy, but traffic did not arrive within %s", policy.Traffic)
+	return "traffic did not arrive", nil
+}
+
+// takes reports whether traffic arrives: proof connections by the service's own
+// count; by the kernel's, which holds health checks, also half the rate before.
+func (p *passage) takes(first, now Traffic, elapsed time.Duration) bool {
+	measured, proven := measure(first, now, elapsed)
+	if now.Source == ServiceCount {
+		return now.Opened >= proof
+	}
+	return proven && measured.perSecond >= p.rate.perSecond/2
+}

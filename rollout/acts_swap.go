@@ -1,0 +1,87 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// prepare pulls the release and measures the instance's rate, while it serves.
+func (p *passage) prepare(ctx context.Context) (string, error) {
+	p.sampleBaseline(ctx)
+	err := p.host.Prepare(ctx, p.run.Release, func(moved Progress) {
+		p.emit(Event{Step: StepPrepare, Kind: StepMoved, Progress: &moved})
+	})
+	if err != nil {
+		return "", err
+	}
+	return p.awaitRate(ctx)
+}
+
+func (p *passage) sampleBaseline(ctx context.Context) {
+	if p.run.Policy.Drain.Fixed || !p.before.Running {
+		return
+	}
+	t, err := p.traffic(ctx)
+	if err != nil || t.Source == Uncounted {
+		return
+	}
+	p.baseline, p.baselineAt = t, time.Now()
+}
+
+// awaitRate watches the instance for the quiet period at most, so that a busy
+// one may drain on evidence. All instances are watched at once, while they serve.
+func (p *passage) awaitRate(ctx context.Context) (string, error) {
+	if p.baselineAt.IsZero() {
+		return "traffic not measured", nil
+	}
+	quiet := p.run.Policy.Drain.Quiet
+	for !p.gauge(ctx) && time.Since(p.baselineAt) < quiet {
+		if err := sleep(ctx, tick(quiet)); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%.3g connections/s before", p.rate.perSecond), nil
+}
+
+func (p *passage) stop(ctx context.Context) (string, error) {
+	p.running = ""
+	return "", act(ctx, func(ctx context.Context) error { return p.host.Stop(ctx, p.run.Release) })
+}
+
+func (p *passage) start(ctx context.Context) (string, error) {
+	return "", act(ctx, func(ctx context.Context) error { return p.host.Start(ctx, p.run.Release) })
+}
+
+// prove changes nothing, so a run that is broken off need not wait for it.
+func (p *passage) prove(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.run.Policy.Prove)
+	defer cancel()
+	window, err := p.host.Prove(ctx, p.run.Release)
+	if err != nil {
+		return "", err
+	}
+	p.running = p.run.Release.Digest()
+	return fmt.Sprintf("nothing listened for %s", window.Round(time.Millisecond)), nil
+}
+
+// revert is the compensation of the whole swap: the old container is back and
+// proven. Stop, start and proof share its time.
+func (p *passage) revert(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout+p.run.Policy.Prove)
+	defer cancel()
+	p.running = ""
+	if err := p.host.Revert(ctx); err != nil {
+		return "", err
+	}
+	p.running = p.before.Release.Digest()
+	return fmt.Sprintf("%s runs again", p.before.Release), nil
+}
+
+// settle is never fatal: the instance is in service already.
+func (p *passage) settle(ctx context.Context) (string, error) {
+	if err := act(ctx, p.host.Settle); err != nil {
+		p.remark(StepSettle, "%s", oneLine(err))
+	}
+	return "", nil
+}

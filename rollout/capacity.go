@@ -1,0 +1,146 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// floor is how many healthy targets a group keeps while a batch is out:
+// registered − batch, at least one.
+func (r *run) floor(registered int) int {
+	if r.Policy.Downtime {
+		return 0
+	}
+	return max(1, registered-r.Policy.Batch.Of(len(r.Instances)))
+}
+
+// possible refuses a fleet whose capacity rule no amount of waiting can meet.
+func (r *run) possible(health Health) error {
+	var faults []error
+	for _, t := range r.timing {
+		registered := count(health, t.Group, nil, func(h TargetHealth) bool { return h.State.Registered() })
+		r.floors[t.Group] = r.floor(registered)
+		if p := r.alone(health, t.Group); p != nil && !r.Policy.Downtime {
+			faults = append(faults, fmt.Errorf("%s alone serves target group %s, so updating it takes the service down: add an instance, or allow it with -policy=downtime=true", p.instance.ID, t.Group))
+		}
+	}
+	for _, h := range health {
+		if h.Reason == "Target.NotInUse" {
+			faults = append(faults, fmt.Errorf("target %s:%d in %s is %s: attach the group to a listener whose load balancer covers the instance's zone", h.Instance, h.Port, h.Group, h))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// alone returns the pending instance that serves a group which nobody else is
+// in, or will be in by the end of the run.
+func (r *run) alone(health Health, group string) *passage {
+	var members []string
+	for _, h := range health {
+		if h.Group == group && h.State.Registered() {
+			members = append(members, h.Instance)
+		}
+	}
+	for _, p := range r.passages {
+		if p.in(group) && p.err == nil {
+			members = append(members, p.instance.ID)
+		}
+	}
+	for _, p := range r.pending() {
+		other := func(id string) bool { return id != p.instance.ID }
+		if p.in(group) && p.served() && !slices.ContainsFunc(members, other) {
+			return p
+		}
+	}
+	return nil
+}
+
+// reserve waits until the rest of the fleet can carry the traffic without the
+// whole batch, so that two instances of one batch never count on each other.
+func (r *run) reserve(ctx context.Context, batch []*passage) error {
+	limited, cancel := context.WithTimeout(ctx, r.Policy.Health)
+	defer cancel()
+	var lack error
+	for {
+		health, err := r.watch.health(limited)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case limited.Err() != nil:
+			return fmt.Errorf("wait %s for capacity to take %v out: %w", r.Policy.Health, ids(batch), lack)
+		case err != nil:
+			lack = err
+			continue
+		}
+		r.tend(ctx, health)
+		if lack = r.lack(health, batch); lack == nil {
+			return nil
+		}
+		r.emit(Event{Kind: StepMoved, Detail: "waiting for capacity: " + lack.Error()})
+	}
+}
+
+// lack says why the batch may not leave now; nil when it may. An instance that
+// the load balancer does not call healthy costs no capacity.
+func (r *run) lack(health Health, batch []*passage) error {
+	for _, t := range r.timing {
+		for _, p := range batch {
+			if !healthyIn(health, t.Group, p.instance.ID) {
+				continue
+			}
+			if err := r.lackIn(health, t, p, ids(batch)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *run) lackIn(health Health, t Timing, p *passage, out []string) error {
+	if have, want := count(health, t.Group, out, healthy), r.floors[t.Group]; have < want {
+		return fmt.Errorf("target group %s would keep %d healthy targets, the floor is %d", t.Group, have, want)
+	}
+	if t.CrossZone || r.Policy.Downtime || r.Policy.ZoneLoss {
+		return nil
+	}
+	stays := func(h TargetHealth) bool { return healthy(h) && r.zone(h.Instance) == p.instance.Zone }
+	if count(health, t.Group, out, stays) == 0 {
+		return fmt.Errorf("%s is the last healthy target of zone %s in target group %s: turn cross-zone on, add an instance there, or allow it with -policy=zoneloss=true", p.instance.ID, p.instance.Zone, t.Group)
+	}
+	return nil
+}
+
+func healthy(h TargetHealth) bool { return h.State == TargetHealthy }
+
+func healthyIn(health Health, group, instance string) bool {
+	return slices.ContainsFunc(health, func(h TargetHealth) bool {
+		return h.Group == group && h.Instance == instance && healthy(h)
+	})
+}
+
+// count counts a group's targets that are so, each instance once, without those in out.
+func count(health Health, group string, out []string, so func(TargetHealth) bool) int {
+	instances := map[string]bool{}
+	for _, h := range health {
+		if h.Group == group && !slices.Contains(out, h.Instance) && so(h) {
+			instances[h.Instance] = true
+		}
+	}
+	return len(instances)
+}
+
+// in reports whether the instance is, or shall be, in the group.
+func (p *passage) in(group string) bool {
+	return slices.ContainsFunc(p.targets, func(t Target) bool { return t.Group == group })
+}
+
+func (r *run) zone(instance string) string {
+	for _, i := range r.Instances {
+		if i.ID == instance {
+			return i.Zone
+		}
+	}
+	return ""
+}

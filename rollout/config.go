@@ -1,0 +1,52 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Config is all that a run needs. Journal, Gates and Observe may be left out.
+type Config struct {
+	// Environment is the name in reports: dev, prod, sandbox.
+	Environment string
+	// ID names the run; empty: one is made of the time and a random part.
+	ID string
+	// Release is what every instance shall run.
+	Release Release
+	// Instances is the fleet, in the order in which it is rolled.
+	Instances []Instance
+	Policy    Policy
+	Balancer  Balancer
+	// Connect opens one instance. The run closes it.
+	Connect func(context.Context, Instance) (Host, error)
+	// Journal takes intents and outcomes; nil: memory.
+	Journal Journal
+	// Gates are asked while images are pulled; any of them refuses the run.
+	Gates []Gate
+	// Observe is told every event, one at a time; nil: nobody.
+	Observe func(Event)
+}
+
+// validate reports everything that would make a run impossible before the
+// world is asked anything.
+func (c Config) validate() error {
+	faults := []error{c.Release.Validate(), c.Policy.Validate()}
+	if len(c.Instances) == 0 {
+		faults = append(faults, errors.New("the fleet has no instances"))
+	}
+	seen := map[string]bool{}
+	for _, i := range c.Instances {
+		switch {
+		case i.ID == "":
+			faults = append(faults, fmt.Errorf("instance at %q has no ID", i.Address))
+		case seen[i.ID]:
+			faults = append(faults, fmt.Errorf("instance %s is in the fleet twice", i.ID))
+		}
+		seen[i.ID] = true
+	}
+	if c.Balancer == nil || c.Connect == nil {
+		faults = append(faults, errors.New("a run needs a Balancer and a way to Connect"))
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,139 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+)
+
+// proof is how many connections must have been expected for their absence to
+// mean anything: silence is an accident with probability e^-10, one in 22,000.
+const proof = 10
+
+// rate is how often clients opened connections to one instance while it served.
+type rate struct {
+	perSecond float64
+	source    Source
+}
+
+// measure returns the rate between two samples, and whether it is more than
+// noise: at least proof connections were opened.
+func measure(from, to Traffic, elapsed time.Duration) (rate, bool) {
+	if from.Source != to.Source || to.Source == Uncounted || to.Opened < from.Opened || elapsed <= 0 {
+		return rate{}, false
+	}
+	opened := to.Opened - from.Opened
+	return rate{float64(opened) / elapsed.Seconds(), to.Source}, opened >= proof
+}
+
+// proves reports whether silence of this length means that traffic has left.
+func (r rate) proves(silence time.Duration) bool {
+	return r.perSecond*silence.Seconds() >= proof
+}
+
+// evidence decides when a deregistered instance is free of traffic. It is fed
+// samples and holds no clock: times are since the instance was deregistered.
+type evidence struct {
+	policy Drain
+	before rate
+
+	last     Traffic
+	lastAt   time.Duration
+	sampled  bool
+	openedAt time.Duration // when a connection was last seen to be new
+	busyAt   time.Duration // when a connection was last seen open
+	blindAt  time.Duration // when the count was last unreadable
+	blind    string        // why it was
+}
+
+// observe takes one sample, or the reason why there is none.
+func (e *evidence) observe(at time.Duration, t Traffic, err error) {
+	if err != nil || t.Source == Uncounted {
+		e.blindAt, e.blind, e.sampled = at, "not counted", false
+		if err != nil {
+			e.blind = err.Error()
+		}
+		return
+	}
+	if t.Open > 0 {
+		e.busyAt = at
+	}
+	if e.sampled && e.arrived(at, t) {
+		e.openedAt = at
+	}
+	e.last, e.lastAt, e.sampled = t, at, true
+}
+
+// arrived reports whether clients opened connections since the last sample.
+// The kernel's count holds health checks too, at a rate that cannot be
+// computed: it tells clients from checks only on an instance that was busy, and
+// then by more than a tenth of what arrived before.
+func (e *evidence) arrived(at time.Duration, t Traffic) bool {
+	if t.Source == ServiceCount {
+		return t.Opened != e.last.Opened
+	}
+	now, _ := measure(e.last, t, at-e.lastAt)
+	return e.before.proves(e.policy.Quiet) && now.perSecond > e.before.perSecond/proof
+}
+
+// drained decides: whether the traffic has left by now, and a sentence on what was seen.
+func (e *evidence) drained(at time.Duration) (bool, string) {
+	switch {
+	case e.policy.Fixed:
+		return at >= e.policy.Min, fmt.Sprintf("fixed drain of %s", round(e.policy.Min))
+	case at < e.policy.Min:
+		return false, e.seen()
+	case at >= e.policy.Max:
+		return true, fmt.Sprintf("gave up after %s: %s", round(at), e.seen())
+	case e.before.proves(e.policy.Quiet) && at-e.disturbed() >= e.policy.Quiet:
+		return true, fmt.Sprintf("quiet after %s: %s", round(at), e.seen())
+	case at >= e.policy.Lag && at-e.disturbed() >= e.lately():
+		return true, fmt.Sprintf("routing lag over after %s: %s", round(at), e.seen())
+	case e.blind != "" && at >= e.policy.Lag && !e.sampled:
+		return true, fmt.Sprintf("waited %s for the routing lag: traffic %s", round(at), e.blind)
+	default:
+		return false, e.seen()
+	}
+}
+
+// disturbed is when silence was last broken: by a connection, or by blindness.
+func (e *evidence) disturbed() time.Duration {
+	return max(e.openedAt, e.busyAt, e.blindAt)
+}
+
+// lately is how long silence must last once the routing lag is over: long
+// enough for proof connections at the rate before, and no longer than Quiet.
+func (e *evidence) lately() time.Duration {
+	if e.before.perSecond <= 0 {
+		return e.policy.Quiet
+	}
+	return min(e.policy.Quiet, max(tick(e.policy.Quiet), time.Duration(proof/e.before.perSecond*float64(time.Second))))
+}
+
+func (e *evidence) seen() string {
+	if !e.sampled {
+		return "traffic " + e.blind
+	}
+	return fmt.Sprintf("last new connection after %s, %d connections open", round(e.openedAt), e.last.Open)
+}
+
+// cut is how many connections the swap will cut.
+func (e *evidence) cut() int {
+	if !e.sampled {
+		return 0
+	}
+	return e.last.Open
+}
+
+// tick is the time between two samples: a tenth of the quiet period, so that
+// its end is seen in time at little cost to the instance.
+func tick(quiet time.Duration) time.Duration {
+	return max(10*time.Millisecond, quiet/10)
+}
+
+// round makes a duration readable: two digits after the second at most.
+func round(d time.Duration) time.Duration {
+	if d > 10*time.Second {
+		return d.Round(time.Second)
+	}
+	return d.Round(10 * time.Millisecond)
+}

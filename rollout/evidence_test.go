@@ -1,0 +1,96 @@
+package rollout
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// feed samples an instance every 1.5 s, the default's tick, until it is drained.
+func feed(before rate, sample func(at time.Duration) (Traffic, error)) (time.Duration, string) {
+	e := evidence{policy: DefaultPolicy().Drain, before: before}
+	for at := time.Duration(0); ; at += tick(e.policy.Quiet) {
+		t, err := sample(at)
+		e.observe(at, t, err)
+		if done, detail := e.drained(at); done {
+			return at, detail
+		}
+	}
+}
+
+// service models a service's count: connections arrive at perSecond until last.
+func service(perSecond float64, last time.Duration, source Source) func(time.Duration) (Traffic, error) {
+	return func(at time.Duration) (Traffic, error) {
+		return Traffic{Opened: uint64(min(at, last).Seconds() * perSecond), Source: source}, nil
+	}
+}
+
+func TestDrainOnEvidence(t *testing.T) {
+	const second = time.Second
+	for name, c := range map[string]struct {
+		before   rate
+		sample   func(time.Duration) (Traffic, error)
+		from, to time.Duration
+	}{
+		"busy, traffic leaves at once: the minimum":         {rate{50, ServiceCount}, service(50, 0, ServiceCount), 60 * second, 62 * second},
+		"busy, traffic stays for the routing lag":           {rate{50, ServiceCount}, service(50, 118*second, ServiceCount), 119 * second, 122 * second},
+		"busy, traffic stays longer than the lag":           {rate{50, ServiceCount}, service(50, 170*second, ServiceCount), 171 * second, 175 * second},
+		"busy, traffic never leaves: the maximum":           {rate{50, ServiceCount}, service(50, time.Hour, ServiceCount), 300 * second, 302 * second},
+		"idle: silence proves nothing before the lag":       {rate{0, ServiceCount}, service(0, 0, ServiceCount), 120 * second, 122 * second},
+		"one a minute: the lag":                             {rate{1.0 / 60, ServiceCount}, service(1.0/60, 0, ServiceCount), 120 * second, 136 * second},
+		"one a second: enough for the quiet period":         {rate{1, ServiceCount}, service(1, 40*second, ServiceCount), 60 * second, 62 * second},
+		"kernel's count, busy, checks go on":                {rate{50, KernelCount}, service(0.5, time.Hour, KernelCount), 60 * second, 62 * second},
+		"kernel's count, idle, checks go on: the lag":       {rate{0.5, KernelCount}, service(0.5, time.Hour, KernelCount), 120 * second, 122 * second},
+		"kernel's count, busy, clients stay":                {rate{50, KernelCount}, service(50, 118*second, KernelCount), 119 * second, 122 * second},
+		"never readable: the lag":                           {rate{50, ServiceCount}, broken(time.Hour), 120 * second, 122 * second},
+		"unreadable at first: silence counts from then on":  {rate{50, ServiceCount}, broken(58 * second), 72 * second, 76 * second},
+		"not counted: the lag":                              {rate{}, func(time.Duration) (Traffic, error) { return Traffic{}, nil }, 120 * second, 122 * second},
+		"a connection stays open: lengthened to the limit":  {rate{50, ServiceCount}, opened(time.Hour), 300 * second, 302 * second},
+		"a connection stays open for a while, then silence": {rate{50, ServiceCount}, opened(80 * second), 94 * second, 97 * second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at, detail := feed(c.before, c.sample)
+			assert.GreaterOrEqual(t, at, c.from, detail)
+			assert.LessOrEqual(t, at, c.to, detail)
+		})
+	}
+}
+
+func TestFixedDrainLooksAtNoEvidence(t *testing.T) {
+	e := evidence{policy: Drain{Fixed: true, Min: time.Minute, Max: time.Hour}}
+	e.observe(59*time.Second, Traffic{Open: 9, Source: ServiceCount}, nil)
+	done, _ := e.drained(59 * time.Second)
+	assert.False(t, done)
+	done, _ = e.drained(time.Minute)
+	assert.True(t, done)
+}
+
+func TestMeasureDoesNotMixCounts(t *testing.T) {
+	_, proven := measure(Traffic{Opened: 5, Source: KernelCount}, Traffic{Opened: 500, Source: ServiceCount}, time.Second)
+	assert.False(t, proven, "two sources")
+	_, proven = measure(Traffic{Opened: 500, Source: ServiceCount}, Traffic{Opened: 5, Source: ServiceCount}, time.Second)
+	assert.False(t, proven, "the container restarted")
+	r, proven := measure(Traffic{Opened: 5, Source: ServiceCount}, Traffic{Opened: 25, Source: ServiceCount}, 2*time.Second)
+	assert.True(t, proven)
+	assert.InDelta(t, 10, r.perSecond, 0.01)
+}
+
+func broken(until time.Duration) func(time.Duration) (Traffic, error) {
+	return func(at time.Duration) (Traffic, error) {
+		if at < until {
+			return Traffic{}, errors.New("no answer")
+		}
+		return Traffic{Source: ServiceCount}, nil
+	}
+}
+
+func opened(until time.Duration) func(time.Duration) (Traffic, error) {
+	return func(at time.Duration) (Traffic, error) {
+		if at < until {
+			return Traffic{Open: 1, Source: ServiceCount}, nil
+		}
+		return Traffic{Source: ServiceCount}, nil
+	}
+}

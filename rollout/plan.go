@@ -1,0 +1,158 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Plan is what a run would do, found out without changing anything.
+type Plan struct {
+	Environment string
+	Release     Release
+	Policy      Policy
+	Instances   []Planned
+	// Batches are the IDs of the instances that leave together, in order.
+	Batches [][]string
+}
+
+// Planned is what a run would do with one instance, and why.
+type Planned struct {
+	Instance Instance
+	// Runs is what it runs now.
+	Runs Release
+	// Health is what the load balancer says of it now.
+	Health Health
+	// Update is set when the run would take it through the table.
+	Update bool
+	// Err is why it cannot be prepared.
+	Err error
+}
+
+// String is the plan for people: a line an instance, then the batches.
+func (p Plan) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "plan for %s: %s\n", p.Environment, p.Release)
+	for _, i := range p.Instances {
+		fmt.Fprintf(&b, "  %s  %s  %s\n", i.Instance.ID, i.Instance.Zone, i.says())
+	}
+	for n, batch := range p.Batches {
+		fmt.Fprintf(&b, "  batch %d: %s\n", n+1, strings.Join(batch, " "))
+	}
+	fmt.Fprintf(&b, "  steps: %s\n", joinSteps(Steps()))
+	fmt.Fprintf(&b, "  policy: %s\n", p.Policy)
+	return b.String()
+}
+
+func (p Planned) says() string {
+	switch {
+	case p.Err != nil:
+		return "cannot be prepared: " + oneLine(p.Err)
+	case p.Update:
+		return fmt.Sprintf("update from %s, now %s", p.Runs, p.Health)
+	default:
+		return "unchanged: runs the release already"
+	}
+}
+
+// MakePlan looks at the whole fleet and changes nothing: no image is pulled, no
+// gate is asked.
+func MakePlan(ctx context.Context, c Config) (Plan, error) {
+	r, err := newRun(c)
+	if err != nil {
+		return Plan{}, err
+	}
+	defer r.close()
+	if err := r.survey(ctx); err != nil {
+		return Plan{}, err
+	}
+	plan := Plan{Environment: c.Environment, Release: c.Release, Policy: c.Policy}
+	for _, p := range r.passages {
+		plan.Instances = append(plan.Instances, Planned{
+			Instance: p.instance, Runs: p.before.Release, Health: p.registered,
+			Update: p.outcome == Pending && p.err == nil, Err: p.err,
+		})
+	}
+	for _, batch := range r.batches() {
+		plan.Batches = append(plan.Batches, ids(batch))
+	}
+	return plan, nil
+}
+
+// survey asks the load balancer and every instance how things stand.
+func (r *run) survey(ctx context.Context) error {
+	timing, err := r.Balancer.Timing(ctx)
+	if err != nil {
+		return fmt.Errorf("read the target groups' timing: %w", err)
+	}
+	health, err := r.watch.health(ctx)
+	if err != nil {
+		return fmt.Errorf("read the target groups' health: %w", err)
+	}
+	r.timing = timing
+	for _, p := range r.passages {
+		p.enroll(health, timing)
+	}
+	r.each(r.passages, func(p *passage) { p.inspect(ctx) })
+	return errors.Join(context.Cause(ctx), r.possible(health))
+}
+
+// enroll notes which registrations the instance has, and shall have again. One
+// that is in no group belongs in all of the fleet's, at their own ports.
+func (p *passage) enroll(health Health, timing []Timing) {
+	p.registered = health.Of(p.instance.ID)
+	for _, h := range p.registered {
+		p.targets = append(p.targets, h.Target)
+	}
+	if len(p.targets) > 0 {
+		return
+	}
+	for _, t := range timing {
+		p.targets = append(p.targets, Target{Group: t.Group, Instance: p.instance.ID, Port: t.Port})
+	}
+}
+
+// inspect connects and decides whether the instance needs the release.
+func (p *passage) inspect(ctx context.Context) {
+	p.host, p.err = p.run.Connect(ctx, p.instance)
+	if p.err == nil {
+		p.before, p.err = p.host.Inspect(ctx)
+	}
+	if p.err == nil && p.before.InstanceID != p.instance.ID {
+		p.err = fmt.Errorf("inspect %s: the machine at %s says it is %s: apply Terraform, or mend the fleet", p.instance.ID, p.instance.Address, p.before.InstanceID)
+	}
+	if p.err != nil {
+		p.emit(Event{Step: StepPrepare, Kind: StepFailed, Err: p.err})
+		return
+	}
+	p.running = p.before.Release.Digest()
+	for _, text := range p.before.Remarks {
+		p.remark(StepPrepare, "%s", text)
+	}
+	if p.current() {
+		p.outcome = Unchanged
+		p.emit(Event{Kind: InstanceEnded, Detail: string(Unchanged)})
+	}
+}
+
+// current reports whether the instance serves the release already.
+func (p *passage) current() bool {
+	out := func(h TargetHealth) bool { return !h.State.Registered() }
+	return p.before.Running && p.running == p.run.Release.Digest() &&
+		len(p.registered) > 0 && !slices.ContainsFunc(p.registered, out)
+}
+
+func joinSteps(steps []StepName) string {
+	words := make([]string, len(steps))
+	for i, s := range steps {
+		words[i] = string(s)
+	}
+	return strings.Join(words, " → ")
+}
+
+// oneLine is an error as a sentence: joined errors separated by semicolons.
+func oneLine(err error) string {
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}

@@ -1,0 +1,274 @@
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Run rolls the release across the fleet. The result is complete whatever
+// happened; the error is nil exactly when every instance runs the release, and
+// otherwise says why in one line. A cancelled ctx breaks the run off: nothing
+// new begins, and the instances in flight are put back into service.
+func Run(ctx context.Context, c Config) (Result, error) {
+	r, err := newRun(c)
+	if err != nil {
+		return r.result(err), err
+	}
+	defer r.close()
+	err = r.rollOut(ctx)
+	r.census(ctx)
+	if err == nil {
+		err = r.failure()
+	}
+	return r.result(err), err
+}
+
+// run is the state of one rollout.
+type run struct {
+	Config
+	started time.Time
+	watch   *watch
+
+	timing   []Timing
+	floors   map[string]int
+	passages []*passage
+
+	touched     atomic.Bool // a target was deregistered, or might have been
+	interrupted bool
+
+	mu       sync.Mutex
+	remarks  []string
+	watching sync.Mutex
+}
+
+func newRun(c Config) (*run, error) {
+	r := &run{Config: c, started: time.Now(), floors: map[string]int{}}
+	if r.ID == "" {
+		r.ID = newID(r.started)
+	}
+	if r.Journal == nil {
+		r.Journal = &MemoryJournal{}
+	}
+	for _, i := range c.Instances {
+		r.passages = append(r.passages, &passage{run: r, instance: i, outcome: Pending})
+	}
+	if err := c.validate(); err != nil {
+		return r, err
+	}
+	r.watch = newWatch(c.Balancer, c.Policy.Poll)
+	return r, nil
+}
+
+// newID names a run so that names sort by time.
+func newID(now time.Time) string {
+	random := make([]byte, 2)
+	_, _ = rand.Read(random) // never fails: crypto/rand ends the program instead
+	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(random)
+}
+
+// rollOut is the whole run: look, prepare all behind the gates, then batch by batch.
+func (r *run) rollOut(ctx context.Context) error {
+	if err := r.survey(ctx); err != nil {
+		return err
+	}
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	batches := r.batches()
+	for i, batch := range batches {
+		if err := r.reserve(ctx, batch); err != nil {
+			return r.brokenOff(ctx, err)
+		}
+		r.each(batch, func(p *passage) { r.take(ctx, p) })
+		if err := r.verdict(ctx); err != nil {
+			return err
+		}
+		if i < len(batches)-1 {
+			if err := sleep(ctx, r.Policy.Pause); err != nil {
+				return r.brokenOff(ctx, err)
+			}
+		}
+	}
+	return nil
+}
+
+// take walks one prepared instance through the rest of the table.
+func (r *run) take(ctx context.Context, p *passage) {
+	p.walk(ctx, table[1:])
+	p.emit(Event{Kind: InstanceEnded, Detail: string(p.outcome), Err: p.err})
+}
+
+// prepare readies all instances at once while the gates are asked. What fails
+// here was not touched.
+func (r *run) prepare(ctx context.Context) error {
+	gated := make(chan error, 1)
+	go func() { gated <- r.gates(ctx) }()
+	r.each(r.pending(), func(p *passage) {
+		if err := p.step(ctx, table[0]); err != nil && ctx.Err() == nil {
+			p.err = fmt.Errorf("%s: %w", StepPrepare, err)
+		}
+	})
+	if err := <-gated; err != nil {
+		return r.brokenOff(ctx, err)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return r.brokenOff(ctx, err)
+	}
+	if r.failed() > 0 && len(r.pending()) == 0 {
+		return fmt.Errorf("no instance can be updated: %w", r.failure())
+	}
+	return r.verdict(ctx)
+}
+
+// gates asks every gate at once and answers all that refuse.
+func (r *run) gates(ctx context.Context) error {
+	errs := make([]error, len(r.Gates))
+	var wg sync.WaitGroup
+	for i, gate := range r.Gates {
+		wg.Go(func() {
+			if err := gate.Check(ctx); err != nil {
+				errs[i] = fmt.Errorf("gate %s: %w", gate.Name(), err)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// verdict decides after each batch whether the run goes on.
+func (r *run) verdict(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil && r.unfinished():
+		return r.brokenOff(ctx, context.Cause(ctx))
+	case slices.ContainsFunc(r.passages, func(p *passage) bool { return p.outcome == Lost }):
+		return fmt.Errorf("halted, an instance is out of service: %w", r.failure())
+	case r.failed() > r.Policy.Failures:
+		return fmt.Errorf("halted after %d failed instances: %w", r.failed(), r.failure())
+	}
+	return nil
+}
+
+// unfinished reports whether something is left that a signal kept from happening.
+func (r *run) unfinished() bool {
+	return slices.ContainsFunc(r.passages, func(p *passage) bool {
+		return p.outcome == Pending || p.outcome == Restored || p.err != nil
+	})
+}
+
+// brokenOff notes that a signal, and nothing else, ended the run.
+func (r *run) brokenOff(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	r.interrupted = true
+	return fmt.Errorf("broken off: %w", context.Cause(ctx))
+}
+
+// pending are the instances that the run still has to take through the table.
+func (r *run) pending() []*passage {
+	var pending []*passage
+	for _, p := range r.passages {
+		if p.outcome == Pending && p.err == nil {
+			pending = append(pending, p)
+		}
+	}
+	return pending
+}
+
+// batches groups the pending instances in the fleet's order; those that serve
+// nobody come first, because they cost no capacity and may bring some.
+func (r *run) batches() [][]*passage {
+	pending := r.pending()
+	slices.SortStableFunc(pending, func(a, b *passage) int {
+		return cmp.Compare(btoi(a.served()), btoi(b.served()))
+	})
+	return slices.Collect(slices.Chunk(pending, r.Policy.Batch.Of(len(r.Instances))))
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// each runs act for several passages at once, at most Policy.Parallel of those
+// that are not in a batch together.
+func (r *run) each(passages []*passage, act func(*passage)) {
+	limit := make(chan struct{}, max(r.Policy.Parallel, r.Policy.Batch.Of(len(r.Instances))))
+	var wg sync.WaitGroup
+	for _, p := range passages {
+		limit <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-limit }()
+			act(p)
+		})
+	}
+	wg.Wait()
+}
+
+// failed counts the instances whose update failed.
+func (r *run) failed() int {
+	n := 0
+	for _, p := range r.passages {
+		if p.err != nil && p.outcome != Updated {
+			n++
+		}
+	}
+	return n
+}
+
+// failure joins what failed, each with its instance; nil when nothing did.
+func (r *run) failure() error {
+	var errs []error
+	for _, p := range r.passages {
+		if p.err != nil && p.outcome != Updated {
+			errs = append(errs, fmt.Errorf("%s: %w", p.instance.ID, p.err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *run) emit(e Event) {
+	if r.Observe == nil {
+		return
+	}
+	e.Time = time.Now()
+	r.watching.Lock()
+	defer r.watching.Unlock()
+	r.Observe(e)
+}
+
+func (r *run) remark(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Contains(r.remarks, text) {
+		r.remarks = append(r.remarks, text)
+	}
+}
+
+// close ends the connections to all instances. A failing close loses nothing.
+func (r *run) close() {
+	r.watch.end()
+	for _, p := range r.passages {
+		if p.host != nil {
+			_ = p.host.Close()
+		}
+	}
+}
+
+func ids(passages []*passage) []string {
+	names := make([]string, len(passages))
+	for i, p := range passages {
+		names[i] = p.instance.ID
+	}
+	return names
+}

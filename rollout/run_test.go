@@ -1,0 +1,439 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRunDeploysTheFleet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		result, err := w.run(t.Context(), w.config())
+		require.NoError(t, err)
+		assert.Equal(t, Deployed, result.Outcome)
+		assert.Zero(t, w.failed, "failed connections")
+		for _, i := range result.Instances {
+			assert.Equal(t, Updated, i.Outcome)
+			assert.Equal(t, newDigest, i.Release)
+			assert.Len(t, i.Steps, len(table))
+			assert.Equal(t, 1, w.machines[i.ID].settled)
+			w.requireServing(i.ID, newDigest)
+		}
+	})
+}
+
+// What the documented process costs, and what proves that the world of these
+// tests notices: connections arrive after a fixed drain, and fail.
+func TestFixedDrainFailsConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		c := w.config()
+		c.Policy.Drain.Fixed = true
+		result, err := w.run(t.Context(), c)
+		require.NoError(t, err)
+		assert.Equal(t, Deployed, result.Outcome)
+		assert.Greater(t, w.failed, 50, "failed connections")
+	})
+}
+
+// Every phase fails, on the first, the middle and the last instance. One bad
+// instance is put back and the run moves on.
+func TestRunRestoresOneFailedInstance(t *testing.T) {
+	for _, port := range []string{"deregister", "stop", "start", "prove", "register"} {
+		for _, id := range []string{"i-1", "i-2", "i-3"} {
+			for name, f := range map[string]fault{
+				"error":       {err: errFault, times: 1},
+				"lost answer": {err: errFault, acts: true, times: 1},
+				"hang":        {hangs: true, times: 1},
+			} {
+				t.Run(fmt.Sprintf("%s %s %s", port, id, name), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						w := newWorld(t, 3)
+						w.faults[port+"/"+id] = f
+						result, err := w.run(t.Context(), w.config())
+						require.Error(t, err)
+						assert.Equal(t, Mixed, result.Outcome)
+						assert.Zero(t, w.failed, "failed connections")
+						for _, i := range result.Instances {
+							want, digest := Updated, newDigest
+							if i.ID == id {
+								want, digest = Restored, oldDigest
+								assert.Contains(t, i.Error, port)
+							}
+							assert.Equal(t, want, i.Outcome, i.ID)
+							assert.Equal(t, digest, i.Release, i.ID)
+							w.requireServing(i.ID, digest)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+func TestRunHaltsAtTheSecondFailedInstance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		for _, id := range w.order {
+			w.faults["prove/"+id] = fault{err: errFault}
+		}
+		result, err := w.run(t.Context(), w.config())
+		require.ErrorIs(t, err, errFault)
+		assert.Equal(t, RolledBack, result.Outcome)
+		assert.Equal(t, []InstanceOutcome{Restored, Restored, Pending}, outcomes(result))
+		assert.Zero(t, w.failed)
+		for _, id := range w.order {
+			w.requireServing(id, oldDigest)
+		}
+	})
+}
+
+func TestRunPutsBackWhatTheBalancerNeverCallsHealthy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.machines["i-2"].healthOK = false
+		result, err := w.run(t.Context(), w.config())
+		require.ErrorContains(t, err, "not healthy after 5m0s: unhealthy (Target.FailedHealthChecks)")
+		assert.Equal(t, []InstanceOutcome{Updated, Restored, Updated}, outcomes(result))
+		assert.Zero(t, w.failed)
+		w.requireServing("i-2", oldDigest)
+	})
+}
+
+// A failing restore leaves the instance out: only a proven container is
+// registered, and the run halts at once.
+func TestRunHaltsWhenARestoreFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.faults["start/i-1"] = fault{err: errFault}
+		w.faults["revert/i-1"] = fault{err: errFault}
+		result, err := w.run(t.Context(), w.config())
+		require.Error(t, err)
+		assert.Equal(t, Orphaned, result.Outcome)
+		assert.Equal(t, []InstanceOutcome{Lost, Pending, Pending}, outcomes(result))
+		assert.NotZero(t, w.targets[Target{groupA, "i-1", 8080}].draining, "an unproven container was registered")
+		w.requireServing("i-2", oldDigest)
+		w.requireServing("i-3", oldDigest)
+	})
+}
+
+func TestRunHaltsWhenARestoredInstanceIsNotHealthyAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.faults["start/i-1"] = fault{err: errFault}
+		w.faults["register/i-1"] = fault{err: errFault} // for good
+		result, err := w.run(t.Context(), w.config())
+		require.Error(t, err)
+		assert.Equal(t, Orphaned, result.Outcome)
+		assert.Equal(t, []InstanceOutcome{Lost, Pending, Pending}, outcomes(result))
+		assert.Equal(t, oldDigest, w.machines["i-1"].running)
+	})
+}
+
+// A deregistration whose caller gave up is applied after the registration that
+// was to undo it: waiting for health sees that and registers again.
+func TestRestoreSurvivesALateDeregistration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.faults["deregister/i-1"] = fault{hangs: true, late: 20 * time.Second, times: 1}
+		result, err := w.run(t.Context(), w.config())
+		require.Error(t, err)
+		assert.Equal(t, []InstanceOutcome{Restored, Updated, Updated}, outcomes(result))
+		assert.Zero(t, w.failed)
+		w.requireServing("i-1", oldDigest)
+	})
+}
+
+func TestRunLeavesWhatIsCurrentAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.machines["i-2"].running = newDigest
+		result, err := w.run(t.Context(), w.config())
+		require.NoError(t, err)
+		assert.Equal(t, []InstanceOutcome{Updated, Unchanged, Updated}, outcomes(result))
+		assert.Empty(t, result.Instances[1].Steps)
+
+		again, err := w.run(t.Context(), w.config())
+		require.NoError(t, err)
+		assert.Equal(t, UnchangedRun, again.Outcome)
+	})
+}
+
+// The run is broken off in every step: what is in flight is in service at the
+// end, and nothing new begins.
+func TestRunBrokenOff(t *testing.T) {
+	for _, at := range Steps() {
+		t.Run(string(at), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 3)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				c := w.config()
+				var broken time.Time
+				c.Observe = func(e Event) {
+					if e.Step == at && e.Kind == StepBegun && broken.IsZero() {
+						broken = time.Now()
+						cancel()
+					}
+				}
+				result, err := w.run(ctx, c)
+				require.ErrorIs(t, err, context.Canceled)
+				assert.Equal(t, Interrupted, result.Outcome)
+				assert.Less(t, time.Since(broken), 3*time.Second, "put back at once")
+				assert.Zero(t, w.failed)
+				digest := oldDigest
+				if at == StepRegister || at == StepJoin || at == StepSettle {
+					digest = newDigest
+				}
+				w.requireServing("i-1", digest)
+				w.requireServing("i-2", oldDigest)
+				w.requireServing("i-3", oldDigest)
+			})
+		})
+	}
+}
+
+func TestRunBrokenOffWhileRestoring(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.faults["start/i-1"] = fault{err: errFault}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := w.config()
+		c.Observe = func(e Event) {
+			if e.Step == StepDeregister && e.Kind == UndoBegun {
+				cancel()
+			}
+		}
+		result, err := w.run(ctx, c)
+		require.Error(t, err)
+		assert.Equal(t, Interrupted, result.Outcome)
+		w.requireServing("i-1", oldDigest)
+	})
+}
+
+func TestRunRefusesBeforeTouchingAnything(t *testing.T) {
+	for name, breakIt := range map[string]func(*world, *Config){
+		"a gate":              func(_ *world, c *Config) { c.Gates = []Gate{gate{errFault}} },
+		"two failed pulls":    func(w *world, _ *Config) { w.fail("prepare/i-1", "prepare/i-3") },
+		"all unreachable":     func(w *world, _ *Config) { w.fail("connect/i-1", "connect/i-2", "connect/i-3") },
+		"health unreadable":   func(w *world, _ *Config) { w.fail("health") },
+		"timing unreadable":   func(w *world, _ *Config) { w.fail("timing") },
+		"an unpinned release": func(_ *world, c *Config) { c.Release.Image = "repo/app:latest" },
+		"a foolish policy":    func(_ *world, c *Config) { c.Policy.Parallel = 0 },
+		"an instance twice":   func(_ *world, c *Config) { c.Instances = append(c.Instances, c.Instances[0]) },
+		"no instances":        func(_ *world, c *Config) { c.Instances = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 3)
+				c := w.config()
+				breakIt(w, &c)
+				result, err := w.run(t.Context(), c)
+				require.Error(t, err)
+				assert.Equal(t, Refused, result.Outcome)
+				assert.Equal(t, 1, result.Outcome.ExitCode())
+				for _, id := range w.order {
+					w.requireServing(id, oldDigest)
+				}
+			})
+		})
+	}
+}
+
+func TestRunRefusesAFleetOfOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		result, err := w.run(t.Context(), w.config())
+		require.ErrorContains(t, err, "downtime=true")
+		assert.Equal(t, Refused, result.Outcome)
+
+		c := w.config()
+		c.Policy.Downtime = true
+		result, err = w.run(t.Context(), c)
+		require.NoError(t, err)
+		assert.Equal(t, Deployed, result.Outcome)
+	})
+}
+
+// An address that another machine answers at is left alone; the rest goes on.
+func TestRunLeavesTheWrongMachineAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		c := w.config()
+		connect := c.Connect
+		c.Connect = func(ctx context.Context, i Instance) (Host, error) {
+			if i.ID == "i-1" {
+				i.ID = "i-3"
+			}
+			return connect(ctx, i)
+		}
+		result, err := w.run(t.Context(), c)
+		require.ErrorContains(t, err, "says it is i-3")
+		assert.Equal(t, []InstanceOutcome{Pending, Updated, Updated}, outcomes(result))
+		assert.Equal(t, Mixed, result.Outcome)
+		w.requireServing("i-1", oldDigest)
+	})
+}
+
+// A dead run left an instance out of its groups: the next run brings it back.
+func TestRunBringsBackAnInstanceThatIsInNoGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		delete(w.targets, Target{groupA, "i-3", 8080})
+		delete(w.targets, Target{groupB, "i-3", 9090})
+		result, err := w.run(t.Context(), w.config())
+		require.NoError(t, err)
+		assert.Equal(t, Deployed, result.Outcome)
+		assert.Zero(t, w.failed)
+		w.requireServing("i-3", newDigest)
+	})
+}
+
+func TestCapacityIsReservedForTheWholeBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5)
+		c := w.config()
+		c.Policy.Batch = Size{Percent: 40}
+		fewest := 5
+		c.Observe = func(Event) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			n := 0
+			for _, id := range w.order {
+				if w.state(Target{groupA, id, 8080}, w.targets[Target{groupA, id, 8080}]).State == TargetHealthy {
+					n++
+				}
+			}
+			fewest = min(fewest, n)
+		}
+		_, err := w.run(t.Context(), c)
+		require.NoError(t, err)
+		assert.Equal(t, 3, fewest, "healthy targets")
+		assert.Zero(t, w.failed)
+	})
+}
+
+func TestRunWaitsForCapacityThenHalts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		// i-1 is down: it goes first, and fails to come up.
+		w.machines["i-1"].running = ""
+		w.faults["prepare/i-1"] = fault{err: errFault}
+		result, err := w.run(t.Context(), w.config())
+		require.ErrorContains(t, err, "would keep 0 healthy targets, the floor is 1")
+		assert.Equal(t, Refused, result.Outcome)
+		w.requireServing("i-2", oldDigest)
+	})
+}
+
+func TestZoneGuard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3) // i-2 is alone in zone b
+		for i := range w.timing {
+			w.timing[i].CrossZone = false
+		}
+		result, err := w.run(t.Context(), w.config())
+		require.ErrorContains(t, err, "i-2 is the last healthy target of zone b")
+		assert.Equal(t, []InstanceOutcome{Updated, Pending, Pending}, outcomes(result))
+
+		c := w.config()
+		c.Policy.ZoneLoss = true
+		result, err = w.run(t.Context(), c)
+		require.NoError(t, err)
+		assert.Equal(t, Deployed, result.Outcome)
+	})
+}
+
+// Health is asked at a steady pace, whatever the number of those who wait.
+func TestHealthIsSharedByAllWhoWait(t *testing.T) {
+	calls := func(instances int) (n int) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, instances)
+			c := w.config()
+			c.Policy.Batch = Size{Percent: 50}
+			_, err := w.run(t.Context(), c)
+			require.NoError(t, err)
+			n = w.asked
+		})
+		return n
+	}
+	assert.InDelta(t, calls(2), calls(40), 12)
+}
+
+// The intent is in the journal before the act, and without it nothing acts.
+func TestWithoutAnIntentThereIsNoAct(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		c := w.config()
+		c.Journal = &failingJournal{after: 3 * 2} // the three prepares
+		result, err := w.run(t.Context(), c)
+		require.ErrorContains(t, err, "journal the intent")
+		assert.Equal(t, Orphaned, result.Outcome, "without a journal nothing can be put back either")
+		for _, id := range w.order {
+			w.requireServing(id, oldDigest)
+		}
+	})
+}
+
+func TestJournalHoldsIntentsAndOutcomesInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		c := w.config()
+		journal := &MemoryJournal{}
+		c.Journal = journal
+		_, err := w.run(t.Context(), c)
+		require.NoError(t, err)
+		var steps []StepName
+		for _, e := range journal.Entries() {
+			if e.Instance == "i-1" && e.Mark == Done {
+				steps = append(steps, e.Step)
+			}
+			assert.Len(t, e.Targets, 2)
+			assert.Equal(t, oldDigest, e.Old)
+			assert.Equal(t, newDigest, e.New)
+		}
+		assert.Equal(t, Steps(), steps)
+	})
+}
+
+func outcomes(r Result) []InstanceOutcome {
+	var all []InstanceOutcome
+	for _, i := range r.Instances {
+		all = append(all, i.Outcome)
+	}
+	return all
+}
+
+func (w *world) fail(ports ...string) {
+	for _, port := range ports {
+		w.faults[port] = fault{err: errFault}
+	}
+}
+
+type gate struct{ err error }
+
+func (g gate) Name() string                { return "test" }
+func (g gate) Check(context.Context) error { return g.err }
+
+// failingJournal takes a number of entries and then none.
+type failingJournal struct {
+	mu    sync.Mutex
+	after int
+}
+
+func (j *failingJournal) Record(context.Context, Entry) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.after--; j.after < 0 {
+		return errFault
+	}
+	return nil
+}
