@@ -1,0 +1,166 @@
+package ecr
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	monday  = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	unknown = "sha256:" + strings.Repeat("0", 64)
+)
+
+func TestResolve(t *testing.T) {
+	f, r := newFake(t)
+	digest := f.push("manifest one", monday, sha1, "latest")
+
+	image, err := r.Resolve(t.Context(), "latest")
+	require.NoError(t, err)
+	assert.Equal(t, Image{Digest: digest, Tags: []string{sha1, "latest"}, PushedAt: monday, Size: 12, Commit: sha1}, utc(image))
+
+	image, err = r.ResolveDigest(t.Context(), digest)
+	require.NoError(t, err)
+	assert.Equal(t, sha1, image.Commit)
+
+	call := f.called("DescribeImages")[0]
+	assert.Equal(t, "us-west-1", call.region, "the registry's region, not the instances'")
+	assert.Equal(t, "123456789012", call.in.Registry)
+}
+
+func TestResolveUnknown(t *testing.T) {
+	_, r := newFake(t)
+	_, err := r.Resolve(t.Context(), sha1)
+	require.ErrorIs(t, err, ErrNotFound)
+	require.ErrorContains(t, err, "resolve tag "+sha1+" of growl-backend: image not found")
+	_, err = r.ResolveDigest(t.Context(), unknown)
+	require.ErrorIs(t, err, ErrNotFound)
+}
+
+func TestResolveRefusesMalformedBeforeAnyCall(t *testing.T) {
+	f, r := newFake(t)
+	for _, tag := range []string{"", "a b", "-x", "../x", "a:b", "a\nb", strings.Repeat("a", 129), "é"} {
+		_, err := r.Resolve(t.Context(), tag)
+		require.ErrorContains(t, err, "want at most 128 letters", tag)
+		assert.NotContains(t, err.Error(), "\n")
+	}
+	for _, digest := range []string{"", "sha256:", "sha256:abc", sha1, "md5:" + strings.Repeat("0", 32), "sha512:" + strings.Repeat("0", 128), "sha256:" + strings.Repeat("G", 64)} {
+		_, err := r.ResolveDigest(t.Context(), digest)
+		require.ErrorContains(t, err, "want sha256:<64 hex digits>", digest)
+		_, err = r.CheckPush(t.Context(), "latest", digest)
+		require.ErrorContains(t, err, "want sha256:<64 hex digits>", digest)
+		require.ErrorContains(t, r.Retag(t.Context(), digest, "latest"), "want sha256:<64 hex digits>")
+	}
+	require.ErrorContains(t, r.Retag(t.Context(), unknown, "a b"), "invalid tag format")
+	assert.Empty(t, f.calls)
+}
+
+func TestCommitIsTheOnlyTagThatIsASHA(t *testing.T) {
+	tests := []struct {
+		want string
+		tags []string
+	}{
+		{sha1, []string{"latest", sha1, "deployed-dev"}},
+		{sha1, []string{sha1, sha2[:39], sha2 + "0"}},
+		{sha2, []string{sha2, "ABCDEFABCDEFABCDEFABCDEFABCDEFABCDEFABCD"}},
+		{"", []string{sha1, sha2}},
+		{"", nil},
+	}
+	for _, test := range tests {
+		assert.Equal(t, test.want, commitOf(test.tags), test.tags)
+	}
+}
+
+func TestExists(t *testing.T) {
+	f, r := newFake(t)
+	f.push("manifest one", monday, sha1)
+	for tag, want := range map[string]bool{sha1: true, sha2: false} {
+		exists, err := r.Exists(t.Context(), tag)
+		require.NoError(t, err)
+		assert.Equal(t, want, exists)
+	}
+	f.set(func() { f.refuse = "AccessDeniedException" })
+	_, err := r.Exists(t.Context(), sha1)
+	require.ErrorContains(t, err, "AccessDeniedException")
+}
+
+func TestRecentReadsAllPagesNewestFirst(t *testing.T) {
+	f, r := newFake(t)
+	f.page = 2
+	f.push("untagged", monday.Add(9*time.Hour))
+	f.push("cache", monday.Add(8*time.Hour), "buildcache")
+	for i, tag := range []string{sha1, "3333333333333333333333333333333333333333", sha2} {
+		f.push(tag, monday.Add(time.Duration((i*2)%3)*time.Hour), tag)
+	}
+	images, err := r.Recent(t.Context(), 2)
+	require.NoError(t, err)
+	var commits []string
+	for _, image := range images {
+		commits = append(commits, image.Commit)
+	}
+	assert.Equal(t, []string{"3333333333333333333333333333333333333333", sha2}, commits)
+	assert.Len(t, f.called("DescribeImages"), 2)
+
+	all, err := r.Recent(t.Context(), 100)
+	require.NoError(t, err)
+	assert.Len(t, all, 3)
+	none, err := r.Recent(t.Context(), -1)
+	require.NoError(t, err)
+	assert.Empty(t, none)
+}
+
+func TestThrottledCallsAreTriedTenTimes(t *testing.T) {
+	f, r := newFake(t)
+	f.push("manifest one", monday, sha1)
+	f.set(func() { f.throttle = 9 })
+	_, err := r.Resolve(t.Context(), sha1)
+	require.NoError(t, err)
+
+	f.set(func() { f.throttle, f.calls = 1000, nil })
+	_, err = r.Resolve(t.Context(), sha1)
+	require.ErrorContains(t, err, "ThrottlingException")
+	assert.Len(t, f.called("DescribeImages"), 10)
+}
+
+func TestAMissingRepositoryIsNamedWithItsRegistry(t *testing.T) {
+	_, r := newFake(t)
+	other, err := New(r.api, "123456789012.dkr.ecr.us-west-1.amazonaws.com/other", Options{})
+	require.NoError(t, err)
+	_, err = other.Resolve(t.Context(), sha1)
+	require.ErrorContains(t, err, "there is no repository other in registry 123456789012 in us-west-1")
+	assert.NotErrorIs(t, err, ErrNotFound)
+}
+
+func TestRefusedCredentialsSayTheRemedy(t *testing.T) {
+	for _, code := range []string{"ExpiredTokenException", "UnrecognizedClientException"} {
+		f, r := newFake(t)
+		f.set(func() { f.refuse = code })
+		_, err := r.Credentials(t.Context())
+		require.ErrorContains(t, err, "aws sso login", code)
+		assert.NotContains(t, err.Error(), "secret-key-of-the-test")
+		_, err = r.Resolve(t.Context(), sha1)
+		require.ErrorContains(t, err, "aws sso login", code)
+		require.ErrorContains(t, r.Retag(t.Context(), unknown, "latest"), "aws sso login", code)
+	}
+}
+
+func TestAnExpiredSessionSaysTheRemedy(t *testing.T) {
+	r, err := NewFromConfig(aws.Config{Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, &ssocreds.InvalidTokenError{Err: errors.New("token has expired")}
+	})}, repositoryURI, Options{})
+	require.NoError(t, err)
+	_, err = r.Resolve(t.Context(), sha1)
+	require.ErrorContains(t, err, "aws sso login")
+}
+
+func utc(image Image) Image {
+	image.PushedAt = image.PushedAt.UTC()
+	return image
+}

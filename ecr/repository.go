@@ -1,0 +1,117 @@
+package ecr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+)
+
+// api is the part of ecr.Client that is called.
+type api interface {
+	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
+	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
+	GetAuthorizationToken(context.Context, *ecr.GetAuthorizationTokenInput, ...func(*ecr.Options)) (*ecr.GetAuthorizationTokenOutput, error)
+	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
+}
+
+var _ api = (*ecr.Client)(nil)
+
+// Options changes how the registry is spoken to. The zero value is ready.
+type Options struct {
+	// Region is the registry's region where the repository's host does not say
+	// it; empty means that of the aws.Config. An ECR host's own region wins.
+	Region string
+	// Attempts is how often one call is tried while it is throttled or fails on
+	// the way; 0 means 10. An explicit AWS_MAX_ATTEMPTS wins. New ignores it.
+	Attempts int
+	// MaxBackoff bounds the wait between two attempts, which grows from up to
+	// 1 s and is jittered; 0 means the SDK's 20 s. New ignores it.
+	MaxBackoff time.Duration
+}
+
+// Repository is one repository of a registry. Its methods may be called concurrently.
+type Repository struct {
+	api    api
+	uri    uri
+	region string
+	tokens tokens
+}
+
+// NewFromConfig returns the repository with this URI, spoken to with cfg's
+// credentials and endpoint in the registry's region. It makes no call.
+func NewFromConfig(cfg aws.Config, repository string, o Options) (*Repository, error) {
+	r, err := New(nil, repository, Options{Region: firstOf(o.Region, cfg.Region)})
+	if err != nil {
+		return nil, err
+	}
+	if r.region == "" {
+		return nil, fmt.Errorf("open repository %s: no AWS region: set AWS_REGION or name it in the profile", repository)
+	}
+	cfg.Region = r.region
+	r.api = ecr.NewFromConfig(cfg, func(e *ecr.Options) { e.Retryer = o.retryer() })
+	return r, nil
+}
+
+// New returns the repository with this URI behind an ecr.Client, or what stands
+// for one, of the registry's region. A URI without host, or with a tag or digest, is refused.
+func New(client api, repository string, o Options) (*Repository, error) {
+	parsed, err := parseURI(repository)
+	if err != nil {
+		return nil, err
+	}
+	return &Repository{
+		api:    client,
+		uri:    parsed,
+		region: firstOf(parsed.region, o.Region),
+		tokens: tokens{turn: make(chan struct{}, 1)},
+	}, nil
+}
+
+// URI is HOST/REPOSITORY; with "@" and a digest appended it is what is pulled.
+func (r *Repository) URI() string { return r.uri.named.Name() }
+
+// Region is the registry's region.
+func (r *Repository) Region() string { return r.region }
+
+// name is the repository's name as an argument of a call.
+func (r *Repository) name() *string { return aws.String(r.uri.repository()) }
+
+// registry is the registry's account as an argument of a call; nil means the
+// caller's own.
+func (r *Repository) registry() *string {
+	if r.uri.registry == "" {
+		return nil
+	}
+	return &r.uri.registry
+}
+
+// retryer is the SDK's standard one with more attempts, and without its quota
+// across calls: a long deploy that was throttled often would fail at its end.
+func (o Options) retryer() aws.Retryer {
+	return retry.NewStandard(func(s *retry.StandardOptions) {
+		s.MaxAttempts = 10
+		if o.Attempts > 0 {
+			s.MaxAttempts = o.Attempts
+		}
+		if o.MaxBackoff > 0 {
+			s.MaxBackoff = o.MaxBackoff
+		}
+		s.RateLimiter = ratelimit.None
+	})
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// errNoAnswer is an answer of the API that lacks what it promises.
+var errNoAnswer = errors.New("the registry's answer is incomplete")

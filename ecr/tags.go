@@ -1,0 +1,119 @@
+package ecr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+)
+
+// manifests are the media types of every manifest an image may have: without
+// them ECR converts one to an older form, with another digest.
+func manifests() []string {
+	return []string{
+		"application/vnd.oci.image.manifest.v1+json",
+		"application/vnd.oci.image.index.v1+json",
+		"application/vnd.docker.distribution.manifest.v2+json",
+		"application/vnd.docker.distribution.manifest.list.v2+json",
+	}
+}
+
+// CheckPush tells whether tag may be pushed with this digest: false where the
+// tag is not there yet, true where it names this digest already and nothing
+// needs to be pushed. A tag that names another digest is a [*ConflictError].
+func (r *Repository) CheckPush(ctx context.Context, tag, digest string) (present bool, err error) {
+	if err := r.uri.checkDigest(digest); err != nil {
+		return false, fmt.Errorf("check push of tag %s to %s: %w", quoted(tag), *r.name(), err)
+	}
+	image, err := r.Resolve(ctx, tag)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("check push: %w", err)
+	case image.Digest != digest:
+		return false, &ConflictError{Repository: *r.name(), Tag: tag, Have: image.Digest, Want: digest}
+	}
+	return true, nil
+}
+
+// Retag makes tag name the image with this digest, without pulling or pushing
+// a layer. A tag that names it already is a success; one that names another
+// image moves where the repository allows it, else it is a [*ConflictError].
+func (r *Repository) Retag(ctx context.Context, digest, tag string) error {
+	if err := r.retag(ctx, digest, tag); err != nil {
+		return fmt.Errorf("tag %s of %s as %s: %w", quoted(digest), *r.name(), quoted(tag), err)
+	}
+	return nil
+}
+
+func (r *Repository) retag(ctx context.Context, digest, tag string) error {
+	if err := r.uri.checkTag(tag); err != nil {
+		return err
+	}
+	if err := r.uri.checkDigest(digest); err != nil {
+		return err
+	}
+	image, err := r.manifest(ctx, digest)
+	if err != nil {
+		return err
+	}
+	return r.put(ctx, image, digest, tag)
+}
+
+// manifest reads an image's manifest, byte for byte, and its media type.
+func (r *Repository) manifest(ctx context.Context, digest string) (types.Image, error) {
+	out, err := r.api.BatchGetImage(ctx, &ecr.BatchGetImageInput{
+		RepositoryName:     r.name(),
+		RegistryId:         r.registry(),
+		ImageIds:           []types.ImageIdentifier{{ImageDigest: &digest}},
+		AcceptedMediaTypes: manifests(),
+	})
+	switch {
+	case err != nil:
+		return types.Image{}, r.explain(err)
+	case len(out.Failures) > 0:
+		return types.Image{}, failed(out.Failures[0])
+	case len(out.Images) != 1 || aws.ToString(out.Images[0].ImageManifest) == "":
+		return types.Image{}, fmt.Errorf("%w: no manifest", errNoAnswer)
+	}
+	return out.Images[0], nil
+}
+
+// put gives the image its tag.
+func (r *Repository) put(ctx context.Context, image types.Image, digest, tag string) error {
+	_, err := r.api.PutImage(ctx, &ecr.PutImageInput{
+		RepositoryName:         r.name(),
+		RegistryId:             r.registry(),
+		ImageManifest:          image.ImageManifest,
+		ImageManifestMediaType: image.ImageManifestMediaType,
+		ImageDigest:            &digest,
+		ImageTag:               &tag,
+	})
+	var already *types.ImageAlreadyExistsException
+	var immutable *types.ImageTagAlreadyExistsException
+	switch {
+	case errors.As(err, &already):
+		return nil // also what a retry finds after the first answer was lost
+	case errors.As(err, &immutable):
+		return r.sameImage(ctx, digest, tag)
+	case err != nil:
+		return r.explain(err)
+	}
+	return nil
+}
+
+// sameImage is nil when an immutable tag names this digest already.
+func (r *Repository) sameImage(ctx context.Context, digest, tag string) error {
+	image, err := r.describe(ctx, types.ImageIdentifier{ImageTag: &tag})
+	if err != nil {
+		return err
+	}
+	if image.Digest != digest {
+		return &ConflictError{Repository: *r.name(), Tag: tag, Have: image.Digest, Want: digest}
+	}
+	return nil
+}
