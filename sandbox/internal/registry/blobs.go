@@ -1,0 +1,88 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// blobs are all blobs in memory, by digest.
+type blobs struct {
+	cut      atomic.Bool
+	uploaded atomic.Int64
+
+	mu     sync.Mutex
+	stored map[string][]byte
+}
+
+var errCut = errors.New("download cut halfway")
+
+func (b *blobs) lookup(digest string) ([]byte, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	data, ok := b.stored[digest]
+	return data, ok
+}
+
+// Stat returns a blob's size.
+func (b *blobs) Stat(_ context.Context, _ string, h v1.Hash) (int64, error) {
+	data, ok := b.lookup(h.String())
+	if !ok {
+		return 0, registry.ErrNotFound
+	}
+	return int64(len(data)), nil
+}
+
+// Get returns a blob, or its first half and an error where downloads are cut:
+// the handler then ends the answer short of its announced length.
+func (b *blobs) Get(_ context.Context, _ string, h v1.Hash) (io.ReadCloser, error) {
+	data, ok := b.lookup(h.String())
+	switch {
+	case !ok:
+		return nil, registry.ErrNotFound
+	case b.cut.Load():
+		half := io.MultiReader(bytes.NewReader(data[:len(data)/2]), failing{})
+		return io.NopCloser(half), nil
+	default:
+		return whole{bytes.NewReader(data)}, nil
+	}
+}
+
+// Put stores a blob; reading it verifies its digest.
+func (b *blobs) Put(_ context.Context, _ string, h v1.Hash, body io.ReadCloser) error {
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return errors.Join(err, body.Close())
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stored[h.String()] = data
+	return body.Close()
+}
+
+// whole keeps the reader's ReadAt, which ranged downloads use.
+type whole struct{ *bytes.Reader }
+
+func (whole) Close() error { return nil }
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, errCut }
+
+// counted counts what is read of a request's body.
+type counted struct {
+	io.ReadCloser
+	bytes *atomic.Int64
+}
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.bytes.Add(int64(n))
+	return n, err
+}

@@ -1,0 +1,123 @@
+package registry
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// maxManifest is the largest manifest that ECR takes, 4 MiB.
+const maxManifest = 4 << 20
+
+// fault is one error of the registry protocol.
+type fault struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// The errors of ECR's registry, in its words.
+var (
+	errNoCredentials = fault{"UNAUTHORIZED", "Not Authorized"}
+	errExpired       = fault{"DENIED", "Your authorization token has expired. Reauthenticate and try again."}
+	errNoDelete      = fault{"UNSUPPORTED", "The operation is unsupported."}
+	errTooLarge      = fault{"SIZE_INVALID", "The manifest is larger than 4 MiB."}
+)
+
+// ServeHTTP answers the registry protocol.
+func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if status, refused := r.tokens.refuse(request); status != 0 {
+		if status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf("Basic realm=%q,service=%q", "http://"+request.Host+"/", "ecr.amazonaws.com"))
+		}
+		refuse(w, status, refused)
+		return
+	}
+	name, kind, reference := route(request.URL.Path)
+	switch {
+	case kind == "":
+		r.inner.ServeHTTP(w, request)
+	case !r.exists(name):
+		refuse(w, http.StatusNotFound, fault{"NAME_UNKNOWN", fmt.Sprintf("The repository with name '%s' does not exist in the registry with id '%s'", name, r.account)})
+	case request.Method == http.MethodDelete:
+		refuse(w, http.StatusMethodNotAllowed, errNoDelete)
+	case kind == "manifests" && request.Method == http.MethodPut:
+		r.push(w, request, name, reference)
+	case kind == "blobs":
+		request.Body = counted{request.Body, &r.blobs.uploaded}
+		r.inner.ServeHTTP(w, request)
+	default:
+		r.inner.ServeHTTP(w, request)
+	}
+}
+
+func (r *Registry) exists(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.find(name) != nil
+}
+
+// route splits /v2/<name>/<kind>/<reference>. A path that is not about a
+// repository has no kind.
+func route(path string) (name, kind, reference string) {
+	rest, ok := strings.CutPrefix(path, "/v2/")
+	if !ok {
+		return "", "", ""
+	}
+	parts := strings.Split(rest, "/")
+	for i := len(parts) - 2; i > 0; i-- {
+		if slices.Contains([]string{"blobs", "manifests", "tags", "referrers"}, parts[i]) {
+			return strings.Join(parts[:i], "/"), parts[i], strings.Join(parts[i+1:], "/")
+		}
+	}
+	return "", "", ""
+}
+
+// push stores a pushed manifest. Pushing what a tag stands for is a success.
+func (r *Registry) push(w http.ResponseWriter, request *http.Request, name, reference string) {
+	content, err := io.ReadAll(http.MaxBytesReader(w, request.Body, maxManifest))
+	if err != nil {
+		refuse(w, http.StatusRequestEntityTooLarge, errTooLarge)
+		return
+	}
+	tag := reference
+	if strings.HasPrefix(reference, "sha256:") {
+		tag = ""
+		if reference != digestOf(content) {
+			refuse(w, http.StatusBadRequest, fault{"DIGEST_INVALID", "The manifest's digest is not " + reference})
+			return
+		}
+	}
+	r.mu.Lock()
+	image, err := r.put(r.find(name), tag, request.Header.Get("Content-Type"), content)
+	r.mu.Unlock()
+	if err != nil {
+		refusePush(w, name, tag, err)
+		return
+	}
+	w.Header().Set("Docker-Content-Digest", image.Digest)
+	w.Header().Set("Location", "/v2/"+name+"/manifests/"+image.Digest)
+	w.WriteHeader(http.StatusCreated)
+}
+
+func refusePush(w http.ResponseWriter, name, tag string, err error) {
+	switch {
+	case errors.Is(err, ErrTagImmutable):
+		refuse(w, http.StatusBadRequest, fault{"TAG_INVALID", fmt.Sprintf("The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the tag is immutable.", tag, name)})
+	case errors.Is(err, ErrBlobNotFound):
+		refuse(w, http.StatusNotFound, fault{"BLOB_UNKNOWN", err.Error()})
+	case errors.Is(err, ErrTagInvalid):
+		refuse(w, http.StatusBadRequest, fault{"TAG_INVALID", err.Error()})
+	default:
+		refuse(w, http.StatusBadRequest, fault{"MANIFEST_INVALID", err.Error()})
+	}
+}
+
+func refuse(w http.ResponseWriter, status int, f fault) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string][]fault{"errors": {f}})
+}

@@ -1,0 +1,151 @@
+// Package registry is an image registry as ECR presents it: the OCI protocol of
+// go-containerregistry's registry in memory, behind ECR's login, with repositories
+// that must exist, tags that may be immutable, and the records that the ECR API
+// answers from.
+package registry
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+)
+
+// Options describe a registry. The zero value has no repository.
+type Options struct {
+	// Repositories are those that exist: pushing does not make one.
+	Repositories []Repository
+	// Account is the registry ID. Empty means "000000000000".
+	Account string
+	// TokenLife is how long a login token is valid. Zero means 12 h, as in ECR.
+	TokenLife time.Duration
+}
+
+// Repository is a place for the images of one name.
+type Repository struct {
+	// Name is the repository's name, such as growl-backend.
+	Name string
+	// Mutability says whether a tag may move. Empty means Mutable.
+	Mutability Mutability
+	// Exclusions are wildcards of the tags for which the opposite of Mutability
+	// holds, such as "latest" or "deployed-*". Only with the two modes named so.
+	Exclusions []string
+}
+
+// Mutability says whether tags may move, in the words of ECR.
+type Mutability string
+
+// The modes of a repository.
+const (
+	Mutable                Mutability = "MUTABLE"
+	Immutable              Mutability = "IMMUTABLE"
+	ImmutableWithExclusion Mutability = "IMMUTABLE_WITH_EXCLUSION"
+	MutableWithExclusion   Mutability = "MUTABLE_WITH_EXCLUSION"
+)
+
+// Registry is an [http.Handler] for the root of a site, and the records behind
+// it. All methods may be called concurrently.
+type Registry struct {
+	account string
+	created time.Time
+	inner   http.Handler
+	blobs   *blobs
+	tokens  *tokens
+
+	mu           sync.Mutex
+	repositories []*repository
+}
+
+// New returns an empty registry.
+func New(o Options) (*Registry, error) {
+	if o.TokenLife < 0 {
+		return nil, fmt.Errorf("registry token life %s is negative", o.TokenLife)
+	}
+	if o.TokenLife == 0 {
+		o.TokenLife = 12 * time.Hour
+	}
+	if o.Account == "" {
+		o.Account = "000000000000"
+	}
+	stored := &blobs{stored: map[string][]byte{}}
+	r := &Registry{
+		account: o.Account,
+		created: time.Now(),
+		blobs:   stored,
+		tokens:  &tokens{life: o.TokenLife, expires: map[string]time.Time{}},
+		inner:   registry.New(registry.WithBlobHandler(stored), registry.Logger(log.New(io.Discard, "", 0))),
+	}
+	for _, repo := range o.Repositories {
+		if err := r.addRepository(repo); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (r *Registry) addRepository(o Repository) error {
+	if o.Name == "" {
+		return fmt.Errorf("add repository: it has no name")
+	}
+	if r.find(o.Name) != nil {
+		return fmt.Errorf("add repository %s: it exists", o.Name)
+	}
+	if o.Mutability == "" {
+		o.Mutability = Mutable
+	}
+	modes := []Mutability{Mutable, Immutable, ImmutableWithExclusion, MutableWithExclusion}
+	if !slices.Contains(modes, o.Mutability) {
+		return fmt.Errorf("add repository %s: unknown mutability %q: want one of %v", o.Name, o.Mutability, modes)
+	}
+	for _, wildcard := range o.Exclusions {
+		if _, err := path.Match(wildcard, ""); err != nil {
+			return fmt.Errorf("add repository %s: exclusion %q: %w", o.Name, wildcard, err)
+		}
+	}
+	o.Exclusions = slices.Clone(o.Exclusions)
+	r.repositories = append(r.repositories, &repository{Repository: o, tags: map[string]string{}})
+	return nil
+}
+
+// Account is the registry ID.
+func (r *Registry) Account() string { return r.account }
+
+// Created is when the registry and its repositories were made.
+func (r *Registry) Created() time.Time { return r.created }
+
+// Issue returns a new login token, the password of the user AWS, and its end.
+func (r *Registry) Issue() (token string, expires time.Time) { return r.tokens.issue() }
+
+// Expire ends all tokens issued so far.
+func (r *Registry) Expire() { r.tokens.expire() }
+
+// CutDownloads makes every blob download break off halfway, or takes that back.
+// It is the fault pull-fails.
+func (r *Registry) CutDownloads(cut bool) { r.blobs.cut.Store(cut) }
+
+// UploadedBytes counts the bytes of blobs that clients have sent.
+func (r *Registry) UploadedBytes() int64 { return r.blobs.uploaded.Load() }
+
+// mayMove reports whether a tag that exists may be given to another image.
+func (o Repository) mayMove(tag string) bool {
+	excluded := slices.ContainsFunc(o.Exclusions, func(wildcard string) bool {
+		matches, err := path.Match(wildcard, tag)
+		return err == nil && matches
+	})
+	switch o.Mutability {
+	case Immutable:
+		return false
+	case ImmutableWithExclusion:
+		return excluded
+	case MutableWithExclusion:
+		return !excluded
+	default:
+		return true
+	}
+}
