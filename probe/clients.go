@@ -1,0 +1,103 @@
+package probe
+
+import (
+	"context"
+	"time"
+)
+
+// openNew sends a request on a connection of its own Options.Rate times a
+// second. Requests are due by the clock, not by the answers: when this goroutine
+// is late it catches up, so the rate holds over any longer time.
+func (p *Probe) openNew(ctx context.Context) {
+	rate := int64(p.options.Rate)
+	free := make(chan struct{}, p.options.InFlight)
+	tick := time.NewTicker(max(time.Second/time.Duration(rate), time.Millisecond))
+	defer tick.Stop()
+	begun, sent := time.Now(), int64(0)
+	for {
+		due := 1 + time.Since(begun).Microseconds()*rate/1e6
+		for ; sent < due && ctx.Err() == nil; sent++ {
+			p.openOne(ctx, free)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// openOne sends one request in the background, if the cap allows it.
+func (p *Probe) openOne(ctx context.Context, free chan struct{}) {
+	select {
+	case free <- struct{}{}:
+	default:
+		p.tally.failed(overrun)
+		return
+	}
+	p.clients.Go(func() {
+		defer func() { <-free }()
+		p.ask(ctx, nil, p.target.once).close()
+	})
+}
+
+// keepAlive is one client with a connection of its own, the i-th of all: they
+// begin spread over an interval.
+func (p *Probe) keepAlive(ctx context.Context, i int) {
+	interval := p.options.Interval
+	offset := time.NewTimer(interval * time.Duration(i) / time.Duration(p.options.KeepAlive))
+	defer offset.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-offset.C:
+	}
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	var l *link
+	defer func() { l.close() }()
+	for ctx.Err() == nil {
+		l = p.ask(ctx, l, p.target.again)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// ask sends a request over l, or over a new connection when l is nil, and counts
+// how it went. It returns the connection if another request may follow on it.
+func (p *Probe) ask(ctx context.Context, l *link, request []byte) *link {
+	deadline := time.Now().Add(p.options.Timeout)
+	if l == nil {
+		var f fault
+		if l, f = p.connect(ctx, deadline); f != "" {
+			p.tally.failed(f)
+			return nil
+		}
+	}
+	a, f := l.exchange(request, deadline)
+	if f != "" {
+		p.tally.failed(f)
+		l.close()
+		return nil
+	}
+	p.tally.good(a.commit, time.Now())
+	if !a.reusable {
+		l.close()
+		return nil
+	}
+	return l
+}
+
+// connect dials. The end of the probe does not break it off.
+func (p *Probe) connect(ctx context.Context, deadline time.Time) (*link, fault) {
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	conn, err := p.dial(ctx, "tcp", p.target.address())
+	if err != nil {
+		return nil, dialFault(err)
+	}
+	return newLink(conn), ""
+}

@@ -1,0 +1,91 @@
+package probe
+
+import (
+	"maps"
+	"sync"
+	"time"
+)
+
+// mostCommits bounds how many commits are told apart: a server that invents one
+// an answer must not fill the memory. mostCommit bounds the length of one.
+const (
+	mostCommits = 100
+	mostCommit  = 64
+)
+
+// tally counts. Its clock is its callers'.
+type tally struct {
+	mu       sync.Mutex
+	requests int64
+	failures map[fault]int64
+	answers  map[string]int64
+	lastGood time.Time
+	longest  time.Duration
+	stopped  time.Time
+}
+
+func (t *tally) start(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failures, t.answers = map[fault]int64{}, map[string]int64{}
+	t.lastGood = now
+}
+
+// stop ends the time in which a gap counts: answers still come after it, but
+// nothing more is sent. Only the first call matters.
+func (t *tally) stop(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped.IsZero() {
+		t.stopped = now
+	}
+}
+
+func (t *tally) failed(f fault) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.requests++
+	t.failures[f]++
+}
+
+func (t *tally) good(commit string, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.requests++
+	t.longest = max(t.longest, t.gap(now))
+	if now.After(t.lastGood) {
+		t.lastGood = now
+	}
+	if commit == "" {
+		return
+	}
+	commit = commit[:min(len(commit), mostCommit)]
+	if _, known := t.answers[commit]; !known && len(t.answers) >= mostCommits {
+		commit = "others"
+	}
+	t.answers[commit]++
+}
+
+// gap is the time from the last good answer to now, or to the stop.
+func (t *tally) gap(now time.Time) time.Duration {
+	if !t.stopped.IsZero() && now.After(t.stopped) {
+		now = t.stopped
+	}
+	return now.Sub(t.lastGood)
+}
+
+func (t *tally) receipt(now time.Time) Receipt {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := Receipt{
+		Requests:   t.requests,
+		ByError:    make(map[string]int64, len(t.failures)),
+		LongestGap: max(t.longest, t.gap(now)),
+		Answers:    maps.Clone(t.answers),
+	}
+	for f, n := range t.failures {
+		r.Failed += n
+		r.ByError[string(f)] = n
+	}
+	return r
+}
