@@ -1,0 +1,88 @@
+package awsapi
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// scope is the credential of a signed request: key/date/region/service/aws4_request.
+type scope struct {
+	key, region, service string
+}
+
+// parseScope reads the Authorization header of Signature Version 4. A header that
+// is none gives the zero scope.
+func parseScope(header string) scope {
+	rest, ok := strings.CutPrefix(header, "AWS4-HMAC-SHA256 ")
+	if !ok {
+		return scope{}
+	}
+	for field := range strings.SplitSeq(rest, ",") {
+		credential, ok := strings.CutPrefix(strings.TrimSpace(field), "Credential=")
+		if !ok {
+			continue
+		}
+		parts := strings.Split(credential, "/")
+		if len(parts) != 5 || parts[4] != "aws4_request" {
+			return scope{}
+		}
+		return scope{key: parts[0], region: parts[2], service: parts[3]}
+	}
+	return scope{}
+}
+
+const (
+	targetHeader = "X-Amz-Target"
+	ecrTarget    = "AmazonEC2ContainerRegistry_V20150921"
+)
+
+// identify tells the service and the action: by the JSON target, else by the
+// signature's scope, else by the Query protocol's version.
+func identify(r *http.Request, body []byte) (service string, req request) {
+	if target := r.Header.Get(targetHeader); target != "" {
+		prefix, action, _ := strings.Cut(target, ".")
+		if prefix != ecrTarget {
+			action = target
+		}
+		return "ecr", request{action: action, body: body}
+	}
+	values, err := url.ParseQuery(string(body))
+	if err != nil || r.Method == http.MethodGet {
+		values = r.URL.Query()
+	}
+	parameters := form(values)
+	req = request{action: parameters.get("Action"), form: parameters}
+	if s := parseScope(r.Header.Get("Authorization")).service; s != "" {
+		return s, req
+	}
+	if parameters.get("Version") == stsVersion {
+		return "sts", req
+	}
+	return "elasticloadbalancing", req
+}
+
+// authorize refuses a request without the environment's access key, or one that
+// is signed for another region.
+func (s *Server) authorize(r *http.Request, svc service) *apiError {
+	codes := svc.protocol.codes()
+	signed := parseScope(r.Header.Get("Authorization"))
+	switch {
+	case signed.key == "":
+		return &apiError{codes.unsigned, "Request is missing Authentication Token", codes.denied}
+	case signed.key != s.opts.AccessKeyID:
+		return &apiError{codes.badKey, "The security token included in the request is invalid.", codes.denied}
+	case s.expired():
+		return &apiError{codes.expired, "The security token included in the request is expired", codes.denied}
+	case svc.region != "" && signed.region != svc.region:
+		return &apiError{codes.badRegion, "Credential should be scoped to a valid region: " + svc.region, codes.denied}
+	default:
+		return nil
+	}
+}
+
+func (s *Server) expired() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faults.ExpiredToken
+}

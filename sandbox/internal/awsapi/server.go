@@ -1,0 +1,169 @@
+// Package awsapi is one HTTP endpoint that speaks AWS as far as a deploy needs it:
+// STS and ELBv2 in the Query protocol, ECR in JSON 1.1. The AWS SDK and the aws
+// command talk to it unchanged; it answers with AWS's own errors, for calls that
+// it does not know too. Faults are switched on at run time.
+//
+// Requests must carry the environment's access key; signatures are not verified.
+package awsapi
+
+import (
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/growl-dev/deploy/sandbox/internal/balancer"
+	"github.com/growl-dev/deploy/sandbox/internal/registry"
+)
+
+// Balancer is what ELBv2's calls act on.
+type Balancer interface {
+	Describe() balancer.LoadBalancer
+	Groups() []balancer.Group
+	Attributes(group string) (map[string]string, error)
+	SetAttributes(group string, changes map[string]string) error
+	Register(group string, endpoints ...balancer.Endpoint) error
+	Deregister(group string, endpoints ...balancer.Endpoint) error
+	Health(group string, endpoints ...balancer.Endpoint) ([]balancer.EndpointHealth, error)
+}
+
+// Registry is what ECR's calls act on.
+type Registry interface {
+	Account() string
+	Created() time.Time
+	Issue() (token string, expires time.Time)
+	Repositories() []registry.Repository
+	Images(repository string) ([]registry.Image, error)
+	Image(repository, reference string) (registry.Image, error)
+	PutManifest(repository, tag, mediaType string, manifest []byte) (registry.Image, error)
+}
+
+// Options describe the endpoint.
+type Options struct {
+	// AccessKeyID is the one key that is let in.
+	AccessKeyID string
+	// RegistryURL is where the registry is served, such as http://127.0.0.1:5000:
+	// the proxy endpoint of login tokens and the host of repository URIs.
+	RegistryURL string
+	// RegistryRegion is the region of ECR. Empty means the load balancer's.
+	RegistryRegion string
+}
+
+// maxBody bounds a request: a manifest of 4 MiB, escaped.
+const maxBody = 16 << 20
+
+// Server is the endpoint. All methods may be called concurrently.
+type Server struct {
+	opts     Options
+	services map[string]service
+
+	mu     sync.Mutex
+	faults Faults
+	bucket bucket
+	calls  map[string]int
+}
+
+// service is one AWS service: its calls, its protocol and the region it is in,
+// which is empty for a global one.
+type service struct {
+	protocol protocol
+	region   string
+	calls    map[string]call
+}
+
+// call is one action. The parameters and the result are in the protocol's own form.
+type call func(request) (any, error)
+
+// request is a call as it arrived.
+type request struct {
+	action string
+	form   form
+	body   []byte
+}
+
+// protocol is how a service is spoken to.
+type protocol interface {
+	write(w http.ResponseWriter, action string, result any)
+	refuse(w http.ResponseWriter, e *apiError)
+	// codes are the protocol's names of errors that any call may meet.
+	codes() commonCodes
+}
+
+// New returns an endpoint in front of a load balancer and a registry.
+func New(b Balancer, r Registry, o Options) *Server {
+	lb := b.Describe()
+	if o.RegistryRegion == "" {
+		o.RegistryRegion = lb.Region
+	}
+	elb := elbService{balancer: b}
+	ecr := ecrService{registry: r, url: o.RegistryURL, region: o.RegistryRegion}
+	return &Server{
+		opts: o,
+		services: map[string]service{
+			"elasticloadbalancing": {query{elbNamespace}, lb.Region, elb.calls()},
+			"sts":                  {query{stsNamespace}, "", map[string]call{"GetCallerIdentity": identity(lb.Account)}},
+			"ecr":                  {jsonRPC{}, o.RegistryRegion, ecr.calls()},
+		},
+		calls: map[string]int{},
+	}
+}
+
+// Calls counts the calls that arrived, refused ones included, by action.
+func (s *Server) Calls() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.calls)
+}
+
+// ServeHTTP answers one call.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		query{elbNamespace}.refuse(w, &apiError{"RequestEntityTooLarge", "The request is too large", http.StatusRequestEntityTooLarge})
+		return
+	}
+	name, req := identify(r, body)
+	svc, known := s.services[name]
+	if !known {
+		svc = service{protocol: query{elbNamespace}}
+	}
+	if fault := s.authorize(r, svc); fault != nil {
+		s.count(req.action)
+		svc.protocol.refuse(w, fault)
+		return
+	}
+	s.answer(w, svc, req)
+}
+
+func (s *Server) answer(w http.ResponseWriter, svc service, req request) {
+	strike := s.strike(req.action, svc.protocol.codes())
+	if strike.err != nil && !strike.lost {
+		svc.protocol.refuse(w, strike.err)
+		return
+	}
+	act, known := svc.calls[req.action]
+	if !known {
+		act = func(request) (any, error) { return nil, svc.protocol.codes().unknown(req) }
+	}
+	result, err := act(req)
+	switch {
+	case strike.lost:
+		// The act is done; net/http closes the connection without an answer.
+		panic(http.ErrAbortHandler)
+	case err != nil:
+		svc.protocol.refuse(w, asAPIError(err))
+	default:
+		svc.protocol.write(w, req.action, result)
+	}
+}
+
+func (s *Server) count(action string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[action]++
+}
+
+// chance reports true for a share of the calls.
+func chance(share float64) bool { return share > 0 && rand.Float64() < share }
