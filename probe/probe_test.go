@@ -29,7 +29,7 @@ func run(t *testing.T, o probe.Options, enough int64) probe.Receipt {
 }
 
 func onlyNew(url string) probe.Options {
-	return probe.Options{URL: url, Rate: 500, KeepAlive: -1}
+	return probe.Options{URL: url, Rate: 50, KeepAlive: -1}
 }
 
 func onlyKeepAlive(url string) probe.Options {
@@ -96,7 +96,7 @@ func TestFailuresHaveNames(t *testing.T) {
 		{"bad header", "HTTP/1.1 200 OK\r\n: :\r\n\r\n", "bad answer"},
 		{"unavailable", "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", "status 503"},
 		{"redirect", "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "status 302"},
-		{"endless", "HTTP/1.1 200 OK\r\n\r\n" + string(make([]byte, 2<<20)), "bad answer"},
+		{"endless", "HTTP/1.1 200 OK\r\n\r\n" + string(make([]byte, 1<<20)), "bad answer"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
