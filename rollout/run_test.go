@@ -78,6 +78,72 @@ func TestRunRestoresOneFailedInstance(t *testing.T) {
 	}
 }
 
+// An instance that cannot be prepared is not touched; the others are updated.
+func TestRunLeavesOutWhatCannotBePrepared(t *testing.T) {
+	for _, port := range []string{"connect", "inspect", "prepare"} {
+		for _, id := range []string{"i-1", "i-2", "i-3"} {
+			t.Run(port+" "+id, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, 3)
+					w.fail(port + "/" + id)
+					result, err := w.run(t.Context(), w.config())
+					require.ErrorIs(t, err, errFault)
+					assert.Equal(t, Mixed, result.Outcome)
+					assert.Equal(t, 4, result.Outcome.ExitCode())
+					for _, i := range result.Instances {
+						want, digest := Updated, newDigest
+						if i.ID == id {
+							want, digest = Pending, oldDigest
+						}
+						assert.Equal(t, want, i.Outcome, i.ID)
+						w.requireServing(i.ID, digest)
+					}
+				})
+			})
+		}
+	}
+}
+
+// What fails here costs nothing but a remark: the instance is in service.
+func TestRunRemarksWhatIsNotFatal(t *testing.T) {
+	for _, port := range []string{"drain/i-1", "settle/i-1", "traffic/i-1"} {
+		t.Run(port, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 2)
+				w.fail(port)
+				result, err := w.run(t.Context(), w.config())
+				require.NoError(t, err)
+				assert.Zero(t, w.failed)
+				require.NotEmpty(t, result.Remarks)
+				assert.Contains(t, result.Remarks[0], "injected")
+				w.requireServing("i-1", newDigest)
+			})
+		})
+	}
+}
+
+func TestRunWithAContainerThatTakesLongToStop(t *testing.T) {
+	for name, c := range map[string]struct {
+		grace   time.Duration
+		outcome InstanceOutcome
+		digest  string
+	}{
+		"within its grace":              {30 * time.Second, Updated, newDigest},
+		"longer than the caller waited": {80 * time.Second, Restored, oldDigest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 3)
+				w.machines["i-2"].grace = c.grace
+				result, _ := w.run(t.Context(), w.config())
+				assert.Equal(t, []InstanceOutcome{Updated, c.outcome, Updated}, outcomes(result))
+				assert.Zero(t, w.failed)
+				w.requireServing("i-2", c.digest)
+			})
+		})
+	}
+}
+
 func TestRunHaltsAtTheSecondFailedInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3)

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,8 @@ type machine struct {
 	open     int
 	source   Source
 	share    float64
-	stopped  time.Time
+	grace    time.Duration // how long the old container takes to stop
+	asked    chan struct{} // its stop was asked for; closed when it has stopped
 	settled  int
 	pulled   bool
 	healthOK bool // the load balancer's checks succeed for the new release
@@ -284,14 +286,32 @@ func (h *fakeHost) Traffic(ctx context.Context) (t Traffic, err error) {
 	return t, err
 }
 
+// Stop asks the old container to stop, which then takes its grace, whether the
+// caller waits or not.
 func (h *fakeHost) Stop(ctx context.Context, _ Release) error {
-	return h.call(ctx, "stop", func() {
+	var stopped chan struct{}
+	err := h.call(ctx, "stop", func() {
 		require.True(h.w.t, h.m.pulled, "%s: stopped before the release was pulled", h.m.id)
-		if h.m.running != "" {
-			h.m.kept = h.m.running
-		}
-		h.m.running, h.m.created, h.m.stopped, h.m.told = "", true, time.Now(), false
+		stopped = make(chan struct{})
+		h.m.asked, h.m.created = stopped, true
+		time.AfterFunc(h.m.grace, h.stopped)
 	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-stopped:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (h *fakeHost) stopped() {
+	h.w.mu.Lock()
+	defer h.w.mu.Unlock()
+	h.m.running, h.m.kept, h.m.told = "", cmp.Or(h.m.running, h.m.kept), false
+	close(h.m.asked)
 }
 
 func (h *fakeHost) Start(ctx context.Context, r Release) error {
@@ -307,12 +327,24 @@ func (h *fakeHost) Prove(ctx context.Context, r Release) (time.Duration, error) 
 	return 300 * time.Millisecond, err
 }
 
+// Revert waits for a stop that was asked for, as a host must: a container that
+// is about to stop is not running.
 func (h *fakeHost) Revert(ctx context.Context) error {
+	h.w.mu.Lock()
+	asked := h.m.asked
+	h.w.mu.Unlock()
+	if asked != nil {
+		select {
+		case <-asked:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	return h.call(ctx, "revert", func() {
 		if h.m.kept != "" {
 			h.m.running, h.m.kept, h.m.opened = h.m.kept, "", 0
 		}
-		h.m.created, h.m.told = false, false
+		h.m.created, h.m.told, h.m.asked = false, false, nil
 	})
 }
 
