@@ -49,10 +49,11 @@ const (
 )
 
 // Registered reports whether a target in this state belongs to its group: one
-// that drains has left it already.
+// that drains after a deregistration has left it already. One that is
+// unhealthy.draining has not: its flows are sent elsewhere, it stays a target.
 func (s TargetState) Registered() bool {
 	switch s {
-	case TargetDraining, TargetUnhealthyDraining, TargetUnused, "":
+	case TargetDraining, TargetUnused, "":
 		return false
 	default:
 		return true
