@@ -1,0 +1,154 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/versions"
+)
+
+// minAPI is the oldest Engine API spoken: that of engine 20.10.
+const minAPI = "1.41"
+
+// Bounds of single calls to the engine, whatever the caller's context allows.
+const (
+	callTimeout = time.Minute
+	readTimeout = 15 * time.Second
+)
+
+// engine is the Docker Engine of the instance. Its changing calls believe an
+// error only after they have looked: an answer can be lost when the act was not.
+type engine struct{ *client.Client }
+
+// openEngine connects and negotiates. The client drops a failed negotiation's
+// error when it negotiates by itself, so the first call is the ping.
+func openEngine(ctx context.Context, conn Conn, socket string) (*engine, error) {
+	// A unix host, not an http one: for that the client would ask HTTP_PROXY.
+	api, err := client.New(
+		client.WithHost("unix://"+DefaultSocket),
+		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return conn.DialUnix(ctx, socket)
+		}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEngine, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	ping, err := api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
+	if ping.APIVersion != "" && versions.LessThan(ping.APIVersion, minAPI) {
+		err = fmt.Errorf("it speaks API %s, and %s is the oldest that will do: upgrade Docker to 20.10 or newer", ping.APIVersion, minAPI)
+	} else if err != nil {
+		err = fmt.Errorf("%w: is Docker running, and is the deploy user in the group docker?", err)
+	} else if ping.APIVersion == "" {
+		err = fmt.Errorf("%s answers without an API version: it is no Docker Engine", socket)
+	}
+	if err != nil {
+		_ = api.Close()
+		return nil, fmt.Errorf("%w: %w", ErrEngine, err)
+	}
+	return &engine{api}, nil
+}
+
+func (e *engine) inspect(ctx context.Context, id string) (container.InspectResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	found, err := e.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+	if err == nil && (found.Container.State == nil || found.Container.Config == nil || found.Container.HostConfig == nil) {
+		err = errors.New("the engine's answer is incomplete")
+	}
+	return found.Container, err
+}
+
+// act makes one changing call. When it answers with an error, done looks at what
+// is: under a context of its own, because the call's may be what ended.
+func act(ctx context.Context, timeout time.Duration, call func(ctx context.Context) error, done func(ctx context.Context) bool) error {
+	bounded, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err := call(bounded)
+	if err == nil {
+		return nil
+	}
+	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+	defer cancel()
+	if done(looking) {
+		return nil
+	}
+	return err
+}
+
+// is looks at a container; one that cannot be seen is not as wished.
+func (e *engine) is(id string, wished func(container.InspectResponse) bool) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		found, err := e.inspect(ctx, id)
+		return err == nil && wished(found)
+	}
+}
+
+func (e *engine) create(ctx context.Context, o client.ContainerCreateOptions) (id string, err error) {
+	err = act(ctx, callTimeout, func(ctx context.Context) error {
+		made, err := e.ContainerCreate(ctx, o)
+		id = made.ID
+		return err
+	}, e.is(o.Name, func(c container.InspectResponse) bool {
+		id = c.ID
+		return c.Config.Labels[LabelRelease] == o.Config.Labels[LabelRelease] && c.Config.Image == o.Config.Image
+	}))
+	return id, err
+}
+
+func (e *engine) start(ctx context.Context, id string) error {
+	return act(ctx, callTimeout, func(ctx context.Context) error {
+		_, err := e.ContainerStart(ctx, id, client.ContainerStartOptions{})
+		return err
+	}, e.is(id, func(c container.InspectResponse) bool { return c.State.Running }))
+}
+
+func (e *engine) stop(ctx context.Context, id string, grace time.Duration) error {
+	seconds := int(grace / time.Second)
+	return act(ctx, grace+callTimeout, func(ctx context.Context) error {
+		_, err := e.ContainerStop(ctx, id, client.ContainerStopOptions{Timeout: &seconds})
+		return err
+	}, e.is(id, stopped))
+}
+
+func (e *engine) kill(ctx context.Context, id string) error {
+	return act(ctx, callTimeout, func(ctx context.Context) error {
+		_, err := e.ContainerKill(ctx, id, client.ContainerKillOptions{Signal: "SIGKILL"})
+		return err
+	}, e.is(id, stopped))
+}
+
+func (e *engine) rename(ctx context.Context, id, name string) error {
+	return act(ctx, callTimeout, func(ctx context.Context) error {
+		_, err := e.ContainerRename(ctx, id, client.ContainerRenameOptions{NewName: name})
+		return err
+	}, e.is(id, func(c container.InspectResponse) bool { return c.Name == "/"+name }))
+}
+
+func (e *engine) setRestart(ctx context.Context, id string, policy container.RestartPolicy) error {
+	return act(ctx, callTimeout, func(ctx context.Context) error {
+		_, err := e.ContainerUpdate(ctx, id, client.ContainerUpdateOptions{RestartPolicy: &policy})
+		return err
+	}, e.is(id, func(c container.InspectResponse) bool { return c.HostConfig.RestartPolicy.IsSame(&policy) }))
+}
+
+// remove kills and deletes a container; one that is gone is a success.
+func (e *engine) remove(ctx context.Context, id string) error {
+	return act(ctx, callTimeout, func(ctx context.Context) error {
+		_, err := e.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true})
+		return err
+	}, func(ctx context.Context) bool {
+		_, err := e.inspect(ctx, id)
+		return cerrdefs.IsNotFound(err)
+	})
+}
+
+// stopped tells that nothing of the container runs, nor will by itself.
+func stopped(c container.InspectResponse) bool { return !c.State.Running && !c.State.Restarting }

@@ -1,0 +1,94 @@
+package docker
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// ParseEnvFile reads variables as docker run --env-file does (docker/cli
+// pkg/kvfile): KEY=VALUE lines, taken as they are. Leading white space goes,
+// blank lines and those that begin with # are skipped, quotes and later # are
+// part of the value, a byte order mark is dropped, and a line longer than 64 KiB
+// is an error. KEY alone takes its value from the caller's environment in the
+// CLI; there is no such environment on the instance, so it is skipped as unset.
+//
+// Errors name the line's number, never what is in it.
+func ParseEnvFile(r io.Reader) ([]string, error) {
+	var variables []string
+	scanner := bufio.NewScanner(r)
+	number := 0
+	for scanner.Scan() {
+		number++
+		variable, err := parseEnvLine(scanner.Bytes(), number == 1)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
+		}
+		if variable != "" {
+			variables = append(variables, variable)
+		}
+	}
+	if err := scanner.Err(); err != nil {
+		return nil, fmt.Errorf("line %d: %w", number+1, err)
+	}
+	return variables, nil
+}
+
+// parseEnvLine returns KEY=VALUE, or nothing for a line that sets none.
+func parseEnvLine(data []byte, first bool) (string, error) {
+	if !utf8.Valid(data) {
+		return "", errors.New("it is not valid UTF-8")
+	}
+	if first {
+		data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	}
+	line := strings.TrimLeftFunc(string(data), unicode.IsSpace)
+	if line == "" || line[0] == '#' {
+		return "", nil
+	}
+	key, _, assigned := strings.Cut(line, "=")
+	switch {
+	case key == "":
+		return "", errors.New("there is no name before the equals sign")
+	case strings.ContainsAny(key, " \t"):
+		return "", errors.New("there is white space in the name")
+	case strings.Contains(line, "\x00"):
+		return "", errors.New("there is a NUL in it")
+	case !assigned:
+		return "", nil
+	}
+	return line, nil
+}
+
+// mergeEnv sets extra over the file's variables. Of a name given twice the last
+// counts, as in the CLI.
+func mergeEnv(file []string, extra map[string]string) []string {
+	merged := map[string]string{}
+	for _, variable := range file {
+		key, value, _ := strings.Cut(variable, "=")
+		merged[key] = value
+	}
+	maps.Copy(merged, extra)
+	var variables []string
+	for _, key := range slices.Sorted(maps.Keys(merged)) {
+		variables = append(variables, key+"="+merged[key])
+	}
+	return variables
+}
+
+// envValue looks a name up in KEY=VALUE lines; the last one counts.
+func envValue(variables []string, name string) string {
+	for _, variable := range slices.Backward(variables) {
+		if key, value, _ := strings.Cut(variable, "="); key == name {
+			return value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,62 @@
+package docker
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// What can go wrong, for errors.Is.
+var (
+	// ErrOtherInstance: the machine says it is not the instance we mean.
+	ErrOtherInstance = errors.New("another instance answers")
+	// ErrEngine: the Docker Engine cannot be reached or is too old.
+	ErrEngine = errors.New("engine unusable")
+	// ErrDisk: too little disk is free.
+	ErrDisk = errors.New("disk too full")
+	// ErrEnvFile: the env file cannot be read or parsed.
+	ErrEnvFile = errors.New("env file unusable")
+	// ErrMount: a bind mount's source is not there.
+	ErrMount = errors.New("mount unusable")
+	// ErrPull: the engine could not pull the image.
+	ErrPull = errors.New("pull failed")
+	// ErrImage: the image that was pulled is not the release.
+	ErrImage = errors.New("image is not the release")
+	// ErrNotRunning: no container of the service runs.
+	ErrNotRunning = errors.New("no container runs")
+	// ErrWrongCommit: the service answers with another commit.
+	ErrWrongCommit = errors.New("another commit answers")
+	// ErrNotProven: the container runs but did not answer as it should in time.
+	ErrNotProven = errors.New("not ready")
+	// ErrNoPrevious: there is no old container to put back.
+	ErrNoPrevious = errors.New("no old container to put back")
+)
+
+// ExitedError is a container that was started and does not run.
+type ExitedError struct {
+	// Container is its name.
+	Container string
+	// Code is the exit code.
+	Code int
+	// OutOfMemory is set when the kernel killed it for its memory.
+	OutOfMemory bool
+	// Reason is the engine's, for a container that could not start.
+	Reason string
+	// Logs are its last lines, without the values of its environment.
+	Logs []string
+}
+
+// Error is one line.
+func (e *ExitedError) Error() string {
+	text := fmt.Sprintf("container %s exited with code %d", e.Container, e.Code)
+	if e.OutOfMemory {
+		text += " (out of memory)"
+	}
+	if e.Reason != "" {
+		text += ": " + e.Reason
+	}
+	if len(e.Logs) > 0 {
+		text += ": " + strings.Join(e.Logs, " | ")
+	}
+	return text
+}

@@ -1,0 +1,117 @@
+package docker
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// Conn is the way to an instance. *remote.Client is one.
+type Conn interface {
+	DialUnix(ctx context.Context, path string) (net.Conn, error)
+	DialTCP(ctx context.Context, address string) (net.Conn, error)
+	ReadFile(ctx context.Context, path string) ([]byte, error)
+	Stat(ctx context.Context, path string) (fs.FileInfo, error)
+	FreeDisk(ctx context.Context, path string) (uint64, error)
+	Close() error
+}
+
+// DefaultSocket is the engine's unix socket.
+const DefaultSocket = "/var/run/docker.sock"
+
+// Options say what runs on the instance and who it is.
+type Options struct {
+	// Spec is the service's container.
+	Spec Spec
+	// InstanceID is who the machine must say it is. Empty: it is not asked.
+	InstanceID string
+	// Auth returns the registry's user and password when an image is pulled; they
+	// travel in a header of the engine's API. Nil: the registry wants none.
+	Auth func(ctx context.Context) (user, password string, err error)
+	// Run names the run, for a label on the containers it creates. Empty: none.
+	Run string
+	// Socket is the engine's unix socket on the instance. Empty: /var/run/docker.sock.
+	Socket string
+}
+
+// Host is the service's container on one instance. It is a [rollout.Host]: used
+// by one goroutine at a time.
+type Host struct {
+	conn     Conn
+	engine   *engine
+	http     *http.Client
+	options  Options
+	spec     Spec
+	identity string
+
+	// What this process knows of its own swap; another process reads the rest
+	// from the engine.
+	stopping bool      // Stop began
+	renamed  bool      // Stop came as far as renaming the old container
+	created  string    // the container Stop created
+	stopSent time.Time // when nothing was to listen any more
+	counter  *counter  // how the running container is counted
+}
+
+var _ rollout.Host = (*Host)(nil)
+
+// Open connects to the instance's engine and checks that the machine is the
+// instance we mean. The Host owns conn from then on; after an error conn is the
+// caller's still.
+func Open(ctx context.Context, conn Conn, o Options) (*Host, error) {
+	if err := o.Spec.Validate(); err != nil {
+		return nil, fmt.Errorf("container spec %s: %s", o.Spec.Name, strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	h := &Host{conn: conn, options: o, spec: o.Spec.WithDefaults()}
+	h.http = newHTTP(conn)
+	if err := h.identify(ctx); err != nil {
+		return nil, err
+	}
+	engine, err := openEngine(ctx, conn, cmp.Or(o.Socket, DefaultSocket))
+	if err != nil {
+		return nil, h.failed("open engine", err)
+	}
+	h.engine = engine
+	return h, nil
+}
+
+// instanceIDFile is where cloud-init writes the instance's own ID, once at boot.
+const instanceIDFile = "/var/lib/cloud/data/instance-id"
+
+// identify asks the machine who it is. Addresses are reused, and a known host
+// key may be baked into an image.
+func (h *Host) identify(ctx context.Context) error {
+	if h.options.InstanceID == "" {
+		return nil
+	}
+	data, err := h.conn.ReadFile(ctx, instanceIDFile)
+	if err != nil {
+		return fmt.Errorf("identify instance %s: %w", h.options.InstanceID, err)
+	}
+	h.identity = strings.TrimSpace(string(data))
+	if h.identity != h.options.InstanceID {
+		return fmt.Errorf("identify instance: %w: this is %.64q, not %s: the address was reused?", ErrOtherInstance, h.identity, h.options.InstanceID)
+	}
+	return nil
+}
+
+// failed says what was being done and where.
+func (h *Host) failed(doing string, err error) error {
+	if h.options.InstanceID == "" {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return fmt.Errorf("%s on %s: %w", doing, h.options.InstanceID, err)
+}
+
+// Close ends the connection to the instance.
+func (h *Host) Close() error {
+	_ = h.engine.Close()
+	return h.conn.Close()
+}

@@ -1,0 +1,96 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/growl-dev/deploy/rollout"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+)
+
+// Inspect tells who the instance is and what holds the service's port. A
+// container whose stop was asked for is never running.
+func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
+	crew, err := h.look(ctx)
+	if err != nil {
+		return rollout.State{}, err
+	}
+	state := rollout.State{InstanceID: h.identity, Remarks: h.leftovers(crew)}
+	found := crew.current
+	if found == nil {
+		found = crew.previous
+	}
+	if found == nil {
+		return state, nil
+	}
+	state.Container = found.ID
+	state.Running = running(found) && !same(found, crew.previous)
+	release, remark, err := h.release(ctx, found)
+	if err != nil {
+		return rollout.State{}, h.failed("inspect container "+title(found), err)
+	}
+	state.Release = release
+	state.Remarks = append(state.Remarks, remark...)
+	return state, nil
+}
+
+// leftovers are what runs that died left behind, and what else is odd.
+func (h *Host) leftovers(c crew) []string {
+	var remarks []string
+	for _, s := range []*container.Summary{c.previous, c.next} {
+		if s != nil {
+			remarks = append(remarks, fmt.Sprintf("container %s (%s) is left over from a run that did not finish", title(s), s.State))
+		}
+	}
+	if c.current == nil {
+		return remarks
+	}
+	if _, ours := c.current.Labels[LabelRelease]; !ours {
+		remarks = append(remarks, fmt.Sprintf("container %s was not created by a rollout: it is adopted", title(c.current)))
+	}
+	if c.current.HostConfig.NetworkMode == hostNetwork && h.spec.CountField == "" {
+		remarks = append(remarks, "connections cannot be counted: host networking, and no count of the service's own")
+	}
+	return remarks
+}
+
+// release is what a container runs: its image by digest where the engine knows
+// the registry's, and the commit the image was built from.
+func (h *Host) release(ctx context.Context, s *container.Summary) (rollout.Release, []string, error) {
+	found, err := h.engine.inspect(ctx, s.ID)
+	if err != nil {
+		return rollout.Release{}, nil, err
+	}
+	image, err := h.image(ctx, found.Image)
+	if err != nil {
+		return rollout.Release{}, nil, fmt.Errorf("inspect image %s: %w", found.Image, err)
+	}
+	release := rollout.Release{Image: image.digestFor(found.Config.Image), Commit: image.commit()}
+	if release.Image == "" {
+		release.Tag = found.Config.Image
+		return release, []string{fmt.Sprintf("image %s has no registry's digest: it was built on the instance", found.Config.Image)}, nil
+	}
+	return release, nil, nil
+}
+
+// title is a container's name, or its short ID.
+func title(s *container.Summary) string {
+	names := slices.Sorted(slices.Values(s.Names))
+	if len(names) == 0 {
+		return fmt.Sprintf("%.12s", s.ID)
+	}
+	return names[0][1:]
+}
+
+// image looks at an image by ID or reference.
+func (h *Host) image(ctx context.Context, reference string) (image, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	found, err := h.engine.ImageInspect(ctx, reference)
+	return image{found}, err
+}
+
+// image is what the engine says of an image.
+type image struct{ client.ImageInspectResult }

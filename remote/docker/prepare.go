@@ -1,0 +1,126 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/growl-dev/deploy/rollout"
+	"github.com/moby/moby/api/types/system"
+	"github.com/moby/moby/client"
+)
+
+// Prepare checks everything the swap will need and pulls the release by its
+// digest, while the old container goes on serving.
+func (h *Host) Prepare(ctx context.Context, r rollout.Release, progress func(rollout.Progress)) error {
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	info, err := h.info(ctx)
+	if err != nil {
+		return h.failed("ask engine", err)
+	}
+	for _, check := range []func() error{
+		func() error { return h.checkOld(ctx) },
+		func() error { _, err := h.readEnv(ctx); return err },
+		func() error { return h.checkMounts(ctx) },
+		func() error { return h.ensureImage(ctx, r, info, progress) },
+	} {
+		if err := check(); err != nil {
+			return h.failed("prepare "+r.String(), err)
+		}
+	}
+	return nil
+}
+
+func (h *Host) info(ctx context.Context) (system.Info, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	result, err := h.engine.Info(ctx, client.InfoOptions{})
+	return result.Info, err
+}
+
+// checkOld sees to it that the old container can be put back, and that nothing
+// else pretends to be the old one. A kept container beside one that serves is
+// from an earlier run whose settling failed.
+func (h *Host) checkOld(ctx context.Context) error {
+	crew, err := h.look(ctx)
+	if err != nil || !running(crew.current) {
+		return err
+	}
+	old, err := h.engine.inspect(ctx, crew.current.ID)
+	if err != nil {
+		return err
+	}
+	if old.HostConfig.AutoRemove {
+		return fmt.Errorf("container %s was started with --rm and could not be put back: start it again without", title(crew.current))
+	}
+	if crew.previous == nil || (!h.neverStopped(crew) && h.healthy(ctx) != nil) {
+		return nil
+	}
+	if err := h.engine.remove(ctx, crew.previous.ID); err != nil {
+		return fmt.Errorf("remove %s of an earlier run: %w", h.spec.previous(), err)
+	}
+	return nil
+}
+
+// checkDisk wants the spec's free bytes where the engine keeps images.
+func (h *Host) checkDisk(ctx context.Context, root string) error {
+	free, where, err := h.freeDisk(ctx, root)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDisk, err)
+	}
+	if free < uint64(h.spec.MinFreeBytes) {
+		return fmt.Errorf("%w: %s free on %s, %s wanted: remove old images (docker image prune -a) or grow the disk",
+			ErrDisk, gib(free), where, gib(uint64(h.spec.MinFreeBytes)))
+	}
+	return nil
+}
+
+// freeDisk asks for the nearest folder above that ordinary users may look at:
+// the engine's own is root's.
+func (h *Host) freeDisk(ctx context.Context, folder string) (uint64, string, error) {
+	for {
+		free, err := h.conn.FreeDisk(ctx, folder)
+		if !errors.Is(err, fs.ErrPermission) || folder == "/" {
+			return free, folder, err
+		}
+		folder = path.Dir(folder)
+	}
+}
+
+func gib(bytes uint64) string { return fmt.Sprintf("%.2f GiB", float64(bytes)/(1<<30)) }
+
+// readEnv reads the env file on the instance; errors hold no value of it.
+func (h *Host) readEnv(ctx context.Context) ([]string, error) {
+	if h.spec.EnvFile == "" {
+		return nil, nil
+	}
+	data, err := h.conn.ReadFile(ctx, h.spec.EnvFile)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEnvFile, err)
+	}
+	variables, err := ParseEnvFile(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("%w: parse %s: %w", ErrEnvFile, h.spec.EnvFile, err)
+	}
+	return variables, nil
+}
+
+// checkMounts looks for each bind source: a missing one would keep the new
+// container from starting, and the old one from starting again.
+func (h *Host) checkMounts(ctx context.Context) error {
+	for _, m := range h.spec.Mounts {
+		_, err := h.conn.Stat(ctx, m.Source)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: %s is not there: make it on the instance (a tmpfiles.d entry, where it is in /tmp)", ErrMount, m.Source)
+		}
+		if err != nil && !errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("%w: %w", ErrMount, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/growl-dev/deploy/rollout"
+	"github.com/moby/moby/api/types/container"
+)
+
+// Polls while a container comes up: fast at first, because nothing listens
+// meanwhile.
+const (
+	firstPoll = 20 * time.Millisecond
+	lastPoll  = 250 * time.Millisecond
+)
+
+// Prove waits until the new container runs, is healthy where its image has a
+// health check, answers 200 on the health path and names the release's commit.
+// It fails at once when the container exits or another commit answers. The
+// window is from the call that stopped the old container to the first good
+// answer; zero when another process made that call.
+func (h *Host) Prove(ctx context.Context, r rollout.Release) (time.Duration, error) {
+	crew, err := h.look(ctx)
+	if err != nil {
+		return 0, err
+	}
+	found := crew.named(h.spec.Name)
+	if found == nil || found.Labels[LabelRelease] != r.Digest() {
+		return 0, h.failed("prove "+r.String(), fmt.Errorf("%w: %s is not this release", ErrNotRunning, h.spec.Name))
+	}
+	p := &proof{host: h, id: found.ID, name: h.spec.Name, strict: true, commit: r.Commit}
+	if err := p.wait(ctx); err != nil {
+		return 0, h.failed("prove "+r.String(), err)
+	}
+	if h.stopSent.IsZero() {
+		return 0, nil
+	}
+	return p.answered.Sub(h.stopSent), nil
+}
+
+// proof is the wait for one container.
+type proof struct {
+	host     *Host
+	id, name string
+	// commit is what must answer; the image's own when empty.
+	commit string
+	// strict wants the version path to answer; an old container may have none.
+	strict bool
+	// answered is when the health path first answered.
+	answered time.Time
+	// restarts is how often the engine had restarted the container before; an old
+	// one may have a past.
+	restarts, looks int
+}
+
+// wait polls until the container is proven, is known to be bad, or ctx ends.
+func (p *proof) wait(ctx context.Context) error {
+	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
+		missing, err := p.look(ctx)
+		if err == nil && missing == nil {
+			return nil
+		}
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return p.timedOut(ctx, errors.Join(missing, err))
+		}
+	}
+}
+
+// look asks once: missing is what is not there yet, err what never will be.
+func (p *proof) look(ctx context.Context) (missing, err error) {
+	missing = p.host.healthy(ctx)
+	if missing == nil && p.answered.IsZero() {
+		p.answered = time.Now()
+	}
+	found, err := p.host.engine.inspect(ctx, p.id)
+	if err != nil {
+		return nil, fmt.Errorf("inspect container %s: %w", p.name, err)
+	}
+	if p.looks++; p.looks == 1 && !p.strict {
+		p.restarts = found.RestartCount
+	}
+	if stopped(found) || found.State.Restarting || found.RestartCount > p.restarts {
+		return nil, p.host.exited(ctx, found)
+	}
+	if missing != nil {
+		return missing, nil
+	}
+	if health := found.State.Health; health != nil && health.Status != container.Healthy && health.Status != container.NoHealthcheck && health.Status != "" {
+		return fmt.Errorf("its health check says %s", health.Status), nil
+	}
+	return p.checkCommit(ctx, found)
+}
+
+func (p *proof) checkCommit(ctx context.Context, found container.InspectResponse) (missing, err error) {
+	if p.host.spec.VersionPath == "" {
+		return nil, nil
+	}
+	if p.commit == "" {
+		image, err := p.host.image(ctx, found.Image)
+		if err != nil {
+			return nil, fmt.Errorf("inspect image of %s: %w", p.name, err)
+		}
+		p.commit = image.commit()
+	}
+	if p.commit == "" {
+		return nil, nil
+	}
+	answer, ok, err := p.host.askVersion(ctx)
+	switch {
+	case err != nil:
+		return err, nil
+	case !ok && p.strict:
+		return fmt.Errorf("GET %s does not answer %d with a JSON object", p.host.spec.VersionPath, http.StatusOK), nil
+	case differ(answer.commit, p.commit) || (p.strict && answer.commit == ""):
+		return nil, fmt.Errorf("%w: %s answers %.40q, not %s", ErrWrongCommit, p.host.spec.VersionPath, answer.commit, p.commit)
+	}
+	return nil, nil
+}
+
+func (p *proof) timedOut(ctx context.Context, missing error) error {
+	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+	defer cancel()
+	err := fmt.Errorf("%w: container %s: %w", ErrNotProven, p.name, ctx.Err())
+	if missing != nil {
+		err = fmt.Errorf("%w: %w", err, missing)
+	}
+	if found, inspected := p.host.engine.inspect(looking, p.id); inspected == nil {
+		if lines := p.host.lastLines(looking, found); len(lines) > 0 {
+			err = fmt.Errorf("%w: its log ends: %s", err, joinLines(lines))
+		}
+	}
+	return err
+}
+
+// exited gathers what a dead container leaves.
+func (h *Host) exited(ctx context.Context, found container.InspectResponse) error {
+	return &ExitedError{
+		Container:   found.Name[min(1, len(found.Name)):],
+		Code:        found.State.ExitCode,
+		OutOfMemory: found.State.OOMKilled,
+		Reason:      printable(found.State.Error),
+		Logs:        h.lastLines(ctx, found),
+	}
+}

@@ -1,0 +1,153 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errhttp"
+	"github.com/growl-dev/deploy/rollout"
+	"github.com/moby/moby/api/pkg/authconfig"
+	"github.com/moby/moby/api/types/jsonstream"
+	"github.com/moby/moby/api/types/registry"
+	"github.com/moby/moby/api/types/system"
+	"github.com/moby/moby/client"
+)
+
+// ensureImage pulls the release unless it is there, and checks what came.
+func (h *Host) ensureImage(ctx context.Context, r rollout.Release, info system.Info, progress func(rollout.Progress)) error {
+	found, err := h.image(ctx, r.Image)
+	if err == nil && found.has(r.Image) {
+		return checkImage(found, r, info)
+	}
+	if err != nil && !cerrdefs.IsNotFound(err) {
+		return fmt.Errorf("inspect image: %w", err)
+	}
+	if err := h.checkDisk(ctx, info.DockerRootDir); err != nil {
+		return err
+	}
+	pulled := h.pull(ctx, r, progress)
+	found, err = h.image(ctx, r.Image)
+	switch {
+	case pulled != nil && (err != nil || !found.has(r.Image)):
+		return errors.Join(pulled, h.checkDisk(ctx, info.DockerRootDir))
+	case err != nil:
+		return fmt.Errorf("%w: inspect it after the pull: %w", ErrImage, err)
+	}
+	return checkImage(found, r, info)
+}
+
+// pull asks the engine to pull by digest. Registry errors arrive inside the
+// stream of a 200 answer.
+func (h *Host) pull(ctx context.Context, r rollout.Release, progress func(rollout.Progress)) error {
+	auth, err := h.registryAuth(ctx, r)
+	if err != nil {
+		return fmt.Errorf("%w: get the registry's login: %w", ErrPull, err)
+	}
+	stream, err := h.engine.ImagePull(ctx, r.Image, client.ImagePullOptions{RegistryAuth: auth})
+	if err != nil {
+		return pullError(err)
+	}
+	defer stream.Close()
+	layers := layers{}
+	for message, err := range stream.JSONMessages(ctx) {
+		if err == nil && message.Error != nil {
+			err = streamError(message.Error)
+		}
+		if err != nil {
+			return pullError(err)
+		}
+		if layers.add(message) && progress != nil {
+			progress(layers.sum())
+		}
+	}
+	return nil
+}
+
+func (h *Host) registryAuth(ctx context.Context, r rollout.Release) (string, error) {
+	if h.options.Auth == nil {
+		return "", nil
+	}
+	user, password, err := h.options.Auth(ctx)
+	if err != nil {
+		return "", err
+	}
+	return authconfig.Encode(registry.AuthConfig{Username: user, Password: password, ServerAddress: registryOf(r.Image)})
+}
+
+// streamError types an error of the stream by its code, where it has one.
+func streamError(e *jsonstream.Error) error {
+	if kind := errhttp.ToNative(e.Code); kind != nil {
+		return fmt.Errorf("%w: %w", kind, e)
+	}
+	return e
+}
+
+// pullError adds the remedy where the engine gave a status. What a registry
+// wrote into the stream is only text, and is passed on.
+func pullError(err error) error {
+	remedy := ""
+	switch {
+	case cerrdefs.IsUnauthorized(err) || cerrdefs.IsPermissionDenied(err):
+		remedy = ": the registry refused the login: a token of ECR lives 12 hours, for its own region"
+	case cerrdefs.IsNotFound(err):
+		remedy = ": the registry has no such image: was it pushed, and is the region the registry's?"
+	}
+	return fmt.Errorf("%w: %w%s", ErrPull, err, remedy)
+}
+
+// layers is how far each layer of a pull is.
+type layers map[string]rollout.Progress
+
+// add takes a message in and tells whether it moved anything. Extracting starts
+// again at zero, so a layer's bytes only grow.
+func (l layers) add(m jsonstream.Message) bool {
+	if m.Progress == nil || m.ID == "" || m.Progress.Total <= 0 {
+		return false
+	}
+	before := l[m.ID]
+	now := rollout.Progress{Done: max(before.Done, m.Progress.Current), Total: max(before.Total, m.Progress.Total)}
+	now.Done = min(now.Done, now.Total)
+	l[m.ID] = now
+	return now != before
+}
+
+func (l layers) sum() rollout.Progress {
+	var sum rollout.Progress
+	for _, layer := range l {
+		sum.Done += layer.Done
+		sum.Total += layer.Total
+	}
+	return sum
+}
+
+// checkImage compares what is on the instance with the release and the machine.
+func checkImage(found image, r rollout.Release, info system.Info) error {
+	if !found.has(r.Image) {
+		return fmt.Errorf("%w: the engine knows it as %v", ErrImage, found.RepoDigests)
+	}
+	if differ(found.Os, info.OSType) || differ(found.Architecture, goArch(info.Architecture)) {
+		return fmt.Errorf("%w: it is built for %s/%s and the instance is %s/%s", ErrImage, found.Os, found.Architecture, info.OSType, info.Architecture)
+	}
+	if differ(found.commit(), r.Commit) {
+		return fmt.Errorf("%w: it was built from commit %.40s, not %.40s", ErrImage, found.commit(), r.Commit)
+	}
+	return nil
+}
+
+// differ compares two names where both are known.
+func differ(a, b string) bool { return a != "" && b != "" && a != b }
+
+// goArch translates the kernel's word for a machine, which the engine reports,
+// into the one images use.
+func goArch(machine string) string {
+	switch machine {
+	case "x86_64":
+		return "amd64"
+	case "aarch64":
+		return "arm64"
+	default:
+		return machine
+	}
+}
