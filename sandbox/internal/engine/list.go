@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+)
+
+func (e *Engine) listContainers(w http.ResponseWriter, r *http.Request) error {
+	f, err := parseFilters(r, "name", "id", "label", "status", "publish", "expose", "ancestor", "health", "network")
+	if err != nil {
+		return err
+	}
+	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+	if err != nil {
+		limit = 0
+	}
+	all := flag(r, "all") || limit > 0 || len(f["status"]) > 0
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := []container.Summary{}
+	for _, c := range e.newestFirst() {
+		if (all || c.running()) && e.containerMatches(f, c) && (limit <= 0 || len(list) < limit) {
+			list = append(list, c.summary())
+		}
+	}
+	writeJSON(w, http.StatusOK, list)
+	return nil
+}
+
+func (e *Engine) newestFirst() []*unit {
+	var list []*unit
+	for _, c := range e.containers {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b *unit) int { return b.created.Compare(a.created) })
+	return list
+}
+
+func (e *Engine) containerMatches(f filters, c *unit) bool {
+	return f.matchLabels(c.config.Labels) &&
+		f.match("name", func(v string) bool { return matchesName(v, c.name) }) &&
+		f.match("id", func(v string) bool { return strings.HasPrefix(c.id, v) }) &&
+		f.match("status", func(v string) bool { return string(c.status) == v }) &&
+		f.match("health", func(v string) bool { return string(c.healthStatus()) == v }) &&
+		f.match("publish", func(v string) bool { return c.bindsPort(v, func(b binding) int { return b.host }) }) &&
+		f.match("expose", func(v string) bool { return c.bindsPort(v, func(b binding) int { return b.port }) }) &&
+		f.match("ancestor", func(v string) bool { return e.isAncestor(v, c) }) &&
+		f.match("network", func(v string) bool { return c.endpoints()[v] != nil })
+}
+
+// matchesName takes the filter as a regular expression, as the engine does.
+func matchesName(pattern, name string) bool {
+	re, err := regexp.Compile(pattern)
+	return err == nil && (re.MatchString(name) || re.MatchString("/"+name))
+}
+
+func (c *unit) bindsPort(want string, of func(binding) int) bool {
+	number, _, _ := strings.Cut(want, "/")
+	return c.proc != nil && slices.ContainsFunc(c.bound, func(b binding) bool { return strconv.Itoa(of(b)) == number })
+}
+
+func (e *Engine) isAncestor(name string, c *unit) bool {
+	img, err := e.images.find(name)
+	return err == nil && img.id == c.image.id
+}
+
+func (c *unit) summary() container.Summary {
+	s := container.Summary{
+		ID: c.id, Names: []string{"/" + c.name}, Image: c.config.Image, ImageID: c.image.id,
+		Command: strings.Join(c.command(), " "), Created: c.created.Unix(), Ports: c.portSummaries(),
+		Labels: c.config.Labels, State: c.status, Status: c.statusLine(time.Now()), Mounts: c.mountPoints(),
+		NetworkSettings: &container.NetworkSettingsSummary{Networks: c.endpoints()},
+	}
+	s.HostConfig.NetworkMode = string(c.host.NetworkMode)
+	return s
+}
+
+func (c *unit) portSummaries() []container.PortSummary {
+	ports := []container.PortSummary{}
+	if c.proc == nil || c.host.NetworkMode.IsHost() {
+		return ports
+	}
+	for _, b := range c.bound {
+		p := container.PortSummary{PrivatePort: uint16(b.port), Type: "tcp"}
+		if b.host != 0 {
+			p.PublicPort, p.IP = uint16(b.host), b.ip
+			if !p.IP.IsValid() {
+				p.IP = netip.IPv4Unspecified()
+			}
+		}
+		ports = append(ports, p)
+	}
+	return ports
+}
+
+// statusLine is the status as `docker ps` shows it.
+func (c *unit) statusLine(now time.Time) string {
+	switch c.status {
+	case container.StateRunning:
+		line := "Up " + ago(now.Sub(c.started))
+		switch c.healthStatus() {
+		case container.NoHealthcheck:
+		case container.Starting:
+			line += " (health: starting)"
+		default:
+			line += fmt.Sprintf(" (%s)", c.healthStatus())
+		}
+		return line
+	case container.StateRestarting:
+		return fmt.Sprintf("Restarting (%d) %s ago", c.exitCode, ago(now.Sub(c.finished)))
+	case container.StateExited:
+		return fmt.Sprintf("Exited (%d) %s ago", c.exitCode, ago(now.Sub(c.finished)))
+	default:
+		return "Created"
+	}
+}
+
+// ago is a duration for people.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "Less than a second"
+	case d < 2*time.Second:
+		return "1 second"
+	case d < time.Minute:
+		return fmt.Sprintf("%d seconds", int(d.Seconds()))
+	case d < 2*time.Minute:
+		return "About a minute"
+	case d < time.Hour:
+		return fmt.Sprintf("%d minutes", int(d.Minutes()))
+	case d < 2*time.Hour:
+		return "About an hour"
+	default:
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	}
+}

@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// pull answers POST /images/create?fromImage=&tag=. What the registry refuses
+// before the first line is a status; what fails later is a line of the stream.
+func (e *Engine) pull(w http.ResponseWriter, r *http.Request) error {
+	if r.URL.Query().Get("fromSrc") != "" {
+		return badRequest("import is not part of the sandbox: pull from its registry")
+	}
+	ref, err := pullReference(r.URL.Query().Get("fromImage"), r.URL.Query().Get("tag"))
+	if err != nil {
+		return err
+	}
+	auth, err := registryAuth(r.Header)
+	if err != nil {
+		return err
+	}
+	select {
+	case e.images.pull <- struct{}{}:
+		defer func() { <-e.images.pull }()
+	case <-r.Context().Done():
+		return r.Context().Err()
+	}
+	found, err := e.resolve(r.Context(), ref, auth)
+	if err != nil {
+		return err
+	}
+	out := newProgressStream(w)
+	if err := e.fetch(r.Context(), out, found); err != nil {
+		out.fail(err)
+	}
+	return nil
+}
+
+// pullReference joins the two parameters; the tag may be a digest, and is
+// latest where there is neither.
+func pullReference(from, tag string) (reference.Named, error) {
+	text := from
+	switch {
+	case strings.HasPrefix(tag, "sha256:"):
+		text += "@" + tag
+	case tag != "":
+		text += ":" + tag
+	}
+	named, err := reference.ParseNormalizedNamed(text)
+	if err != nil {
+		return nil, badRequest("invalid reference format: %q", text)
+	}
+	return reference.TagNameOnly(named), nil
+}
+
+// pullable is an image in a registry, its manifest read and verified.
+type pullable struct {
+	ref    reference.Named
+	digest v1.Hash // of what the reference named: a manifest, or an index of them
+	image  v1.Image
+}
+
+func (e *Engine) resolve(ctx context.Context, ref reference.Named, auth authn.Authenticator) (pullable, error) {
+	// Registries of the sandbox speak plain HTTP: Insecure only allows it.
+	remoteRef, err := name.ParseReference(pinned(ref), name.Insecure)
+	if err != nil {
+		return pullable{}, badRequest("invalid reference format: %v", err)
+	}
+	got, err := remote.Get(remoteRef, remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(e.opts.Transport),
+		remote.WithPlatform(v1.Platform{OS: runtime.GOOS, Architecture: runtime.GOARCH}))
+	if err != nil {
+		return pullable{}, registryError(ref, err)
+	}
+	image, err := got.Image()
+	if err != nil {
+		return pullable{}, registryError(ref, err)
+	}
+	return pullable{ref: ref, digest: got.Digest, image: image}, nil
+}
+
+// pinned drops the tag where there is a digest too, as the engine does.
+func pinned(ref reference.Named) string {
+	if d, ok := ref.(reference.Canonical); ok {
+		return d.Name() + "@" + d.Digest().String()
+	}
+	return ref.String()
+}
+
+// registryError is the engine's translation (moby, distribution/errors.go).
+func registryError(ref reference.Named, err error) error {
+	familiar := reference.FamiliarString(ref)
+	var answer *transport.Error
+	if !errors.As(err, &answer) {
+		return internal("pull %s: %v", familiar, err)
+	}
+	message := answerMessage(answer)
+	switch answer.StatusCode {
+	case http.StatusUnauthorized:
+		return failure(http.StatusUnauthorized, "unauthorized: %s", message)
+	case http.StatusForbidden:
+		return notFound("pull access denied for %s, repository does not exist or may require 'docker login': denied: %s",
+			reference.FamiliarName(ref), message)
+	case http.StatusNotFound:
+		return notFound("manifest for %s not found: manifest unknown: %s", familiar, message)
+	default:
+		return internal("received unexpected HTTP status: %d %s: %s", answer.StatusCode, http.StatusText(answer.StatusCode), message)
+	}
+}
+
+func answerMessage(answer *transport.Error) string {
+	var messages []string
+	for _, d := range answer.Errors {
+		messages = append(messages, d.Message)
+	}
+	if len(messages) == 0 {
+		return strings.ToLower(http.StatusText(answer.StatusCode))
+	}
+	return strings.Join(messages, "; ")
+}
+
+// fetch downloads, unpacks and names the image.
+func (e *Engine) fetch(ctx context.Context, out *progressStream, p pullable) error {
+	out.say(tagOf(p.ref), "Pulling from %s", reference.Path(p.ref))
+	record, err := recordOf(p.image)
+	if err != nil {
+		return err
+	}
+	if _, missing := e.images.find(record.id); missing != nil {
+		if err := e.download(ctx, out, p, record); err != nil {
+			return err
+		}
+	}
+	digested := p.ref.Name() + "@" + p.digest.String()
+	tagged := ""
+	if _, ok := p.ref.(reference.Canonical); !ok {
+		tagged = p.ref.String()
+	}
+	before, _ := e.images.find(p.ref.String()) // the zero record where there is none
+	e.images.add(record, digested, tagged)
+	out.say("", "Digest: %s", p.digest)
+	status := "Downloaded newer image for"
+	if before.id == record.id {
+		status = "Image is up to date for"
+	}
+	out.say("", "Status: %s %s", status, reference.FamiliarString(p.ref))
+	return nil
+}
+
+func recordOf(img v1.Image) (imageRecord, error) {
+	id, err := img.ConfigName()
+	if err != nil {
+		return imageRecord{}, err
+	}
+	raw, err := img.RawConfigFile()
+	if err != nil {
+		return imageRecord{}, err
+	}
+	config, err := v1.ParseConfigFile(bytes.NewReader(raw))
+	if err != nil {
+		return imageRecord{}, fmt.Errorf("read the config of image %s: %w", id, err)
+	}
+	return imageRecord{id: id.String(), raw: raw, config: config}, nil
+}
+
+func tagOf(ref reference.Named) string {
+	if d, ok := ref.(reference.Canonical); ok {
+		return d.Digest().String()
+	}
+	return ref.(reference.Tagged).Tag() // TagNameOnly made it one
+}
+
+// download brings the layers and unpacks them to the image's folder.
+func (e *Engine) download(ctx context.Context, out *progressStream, p pullable, r imageRecord) error {
+	layers, err := p.image.Layers()
+	if err != nil {
+		return err
+	}
+	var todo []v1.Layer
+	for _, l := range layers {
+		digest, err := l.Digest()
+		if err != nil {
+			return err
+		}
+		r.layers = append(r.layers, digest)
+		if _, err := os.Stat(e.images.layerFile(digest)); err == nil {
+			out.say(digest.Hex[:12], "Already exists")
+			continue
+		}
+		out.layer(digest.Hex[:12], "Pulling fs layer", 0, 0)
+		todo = append(todo, l)
+	}
+	if _, ok := e.faults.take(PullFails, ""); ok {
+		if len(todo) == 0 {
+			return io.ErrUnexpectedEOF
+		}
+		todo[len(todo)-1] = broken{todo[len(todo)-1]}
+	}
+	for _, l := range todo {
+		if err := e.images.downloadLayer(out, l); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if r.size, err = e.unpack(out, r); err != nil {
+		return err
+	}
+	e.images.add(r)
+	return nil
+}
+
+// broken is a layer whose download ends halfway.
+type broken struct{ v1.Layer }
+
+func (b broken) Compressed() (io.ReadCloser, error) {
+	rc, err := b.Layer.Compressed()
+	if err != nil {
+		return nil, err
+	}
+	total, err := b.Size()
+	if err != nil {
+		rc.Close()
+		return nil, err
+	}
+	half := io.MultiReader(io.LimitReader(rc, total/2), failingReader{})
+	return struct {
+		io.Reader
+		io.Closer
+	}{half, rc}, nil
+}
+
+type failingReader struct{}
+
+func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

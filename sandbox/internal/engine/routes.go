@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"runtime"
+	"strconv"
+)
+
+// The versions of the Engine API that are served: those of Engine 25.
+const (
+	maxAPI       = "1.44"
+	minAPI       = "1.24"
+	maxAPIMinor  = 44
+	minAPIMinor  = 24
+	engineNumber = "25.0.16"
+)
+
+func (e *Engine) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	for pattern, h := range map[string]apiHandler{
+		"GET /_ping":    e.ping,
+		"HEAD /_ping":   e.ping,
+		"GET /version":  e.version,
+		"GET /info":     e.info,
+		"POST /auth":    e.login,
+		"GET /networks": e.networks,
+
+		"POST /images/create":      e.pull,
+		"GET /images/json":         e.listImages,
+		"POST /images/prune":       e.pruneImages,
+		"GET /images/{rest...}":    e.imageGet,
+		"POST /images/{rest...}":   e.imagePost,
+		"DELETE /images/{name...}": e.removeImage,
+
+		"GET /containers/json":          e.listContainers,
+		"POST /containers/create":       e.createContainer,
+		"POST /containers/prune":        e.pruneContainers,
+		"GET /containers/{id}/json":     e.inspectContainer,
+		"GET /containers/{id}/logs":     e.containerLogs,
+		"POST /containers/{id}/start":   e.startContainer,
+		"POST /containers/{id}/stop":    e.stopContainer,
+		"POST /containers/{id}/restart": e.restartContainer,
+		"POST /containers/{id}/kill":    e.killContainer,
+		"POST /containers/{id}/rename":  e.renameContainer,
+		"POST /containers/{id}/update":  e.updateContainer,
+		"POST /containers/{id}/wait":    e.waitContainer,
+		"DELETE /containers/{id}":       e.removeContainer,
+
+		"/": func(http.ResponseWriter, *http.Request) error { return notFound("page not found") },
+	} {
+		mux.Handle(pattern, h)
+	}
+	return mux
+}
+
+// ServeHTTP serves the Engine API, with and without a version in the path.
+func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if e.faults.active(Gone, "") {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("Api-Version", maxAPI)
+	w.Header().Set("Docker-Experimental", "false")
+	w.Header().Set("Ostype", runtime.GOOS)
+	w.Header().Set("Server", "Docker/"+engineNumber+" ("+runtime.GOOS+")")
+	r, err := unversioned(r)
+	if err != nil {
+		apiHandler(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(w, r)
+		return
+	}
+	e.faulty(w, r)
+}
+
+var versionPrefix = regexp.MustCompile(`^/v1\.([0-9]{1,4})(/.*)$`)
+
+// unversioned returns the request without the version in its path, and an
+// error for a version that is not served.
+func unversioned(r *http.Request) (*http.Request, error) {
+	match := versionPrefix.FindStringSubmatch(r.URL.Path)
+	if match == nil {
+		return r, nil
+	}
+	minor, err := strconv.Atoi(match[1])
+	switch {
+	case err != nil || minor > maxAPIMinor:
+		return r, badRequest("client version 1.%s is too new. Maximum supported API version is %s", match[1], maxAPI)
+	case minor < minAPIMinor:
+		return r, badRequest("client version 1.%s is too old. Minimum supported API version is %s, "+
+			"please upgrade your client to a newer version", match[1], minAPI)
+	}
+	stripped := new(http.Request)
+	*stripped = *r
+	stripped.URL = new(url.URL)
+	*stripped.URL = *r.URL
+	stripped.URL.Path, stripped.URL.RawPath = match[2], ""
+	return stripped, nil
+}
