@@ -1,0 +1,164 @@
+package report
+
+import (
+	"sync"
+	"time"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// board is what is known of a run while it happens. Events are written to it and
+// the screen is drawn from it: a terminal that does not take what is drawn,
+// because its user pressed Ctrl-S, never holds up the run.
+type board struct {
+	mu      sync.Mutex
+	o       Options
+	started time.Time
+	ended   time.Time
+	outcome rollout.Outcome
+	note    string // what concerns the whole run
+	rows    []*row
+	byID    map[string]*row
+	remarks []string // not shown yet
+}
+
+// row is one instance.
+type row struct {
+	name     string
+	step     rollout.StepName
+	undo     bool
+	begun    time.Time // its first step
+	since    time.Time // the current step
+	ended    time.Time
+	detail   string
+	health   string
+	progress rollout.Progress
+	failure  string
+	idle     bool // prepared, and not its turn yet
+	outcome  rollout.InstanceOutcome
+}
+
+func newBoard(o Options) *board {
+	b := &board{o: o, started: o.Started, byID: map[string]*row{}}
+	for _, i := range o.Instances {
+		b.add(i.ID, nameOf(i))
+	}
+	return b
+}
+
+func (b *board) add(id, name string) *row {
+	r := &row{name: name}
+	b.rows = append(b.rows, r)
+	b.byID[id] = r
+	return r
+}
+
+// row returns the instance's row, a new one for an instance not heard of before.
+func (b *board) row(id, name string) *row {
+	if r, known := b.byID[id]; known {
+		return r
+	}
+	return b.add(id, name)
+}
+
+func (b *board) observe(e rollout.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.started.IsZero() {
+		b.started = e.Time
+	}
+	detail := clean(e.Detail)
+	if e.Instance == "" {
+		b.aside("run", e.Kind, detail)
+		return
+	}
+	r := b.row(e.Instance, clean(e.Instance))
+	if e.Kind == rollout.Remarked {
+		b.aside(r.name, e.Kind, detail)
+		return
+	}
+	if e.Kind == rollout.StepBegun {
+		b.note = "" // what the run waited for has come
+	}
+	r.observe(e, detail)
+}
+
+// aside takes what is no step of an instance.
+func (b *board) aside(name string, kind rollout.EventKind, detail string) {
+	if kind == rollout.Remarked {
+		b.remarks = append(b.remarks, name+": "+detail)
+		return
+	}
+	b.note = detail
+}
+
+// observe takes an event of a step. One that comes after the end is old news.
+func (r *row) observe(e rollout.Event, detail string) {
+	if r.outcome != "" {
+		return
+	}
+	switch e.Kind {
+	case rollout.InstanceEnded:
+		r.outcome, r.ended = rollout.InstanceOutcome(detail), e.Time
+		return
+	case rollout.StepBegun, rollout.UndoBegun:
+		r.enter(e)
+	case rollout.StepFailed, rollout.UndoFailed:
+		r.failure = reason(e.Err)
+		detail = r.failure
+	}
+	if r.step != e.Step {
+		r.enter(e)
+	}
+	r.detail = detail
+	r.idle = e.Step == rollout.StepPrepare && e.Kind == rollout.StepDone
+	if r.idle {
+		r.since, r.progress = e.Time, rollout.Progress{}
+	}
+	if e.Progress != nil {
+		r.progress = *e.Progress
+	}
+	if detail != "" && tellsHealth(e.Step) {
+		r.health = detail
+	}
+}
+
+// enter begins a step, or what is first heard of it.
+func (r *row) enter(e rollout.Event) {
+	if r.begun.IsZero() {
+		r.begun = e.Time
+	}
+	r.step, r.since, r.detail, r.progress = e.Step, e.Time, "", rollout.Progress{}
+	r.undo = e.Kind == rollout.UndoBegun || e.Kind == rollout.UndoDone || e.Kind == rollout.UndoFailed
+}
+
+// tellsHealth reports whether a step's details are what the load balancer says.
+func tellsHealth(s rollout.StepName) bool {
+	return s == rollout.StepDeregister || s == rollout.StepRegister || s == rollout.StepJoin
+}
+
+// finish takes how the run ended: it knows better than the events.
+func (b *board) finish(d Document) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended, b.outcome = d.Finished, d.Outcome
+	for _, i := range d.Instances {
+		r := b.row(i.ID, nameOf(rollout.Instance{ID: i.ID, Name: i.Name}))
+		r.outcome = i.Outcome
+		if i.Error != "" {
+			r.failure = clean(i.Error)
+		}
+		if r.ended.IsZero() {
+			r.ended = d.Finished
+		}
+	}
+}
+
+// takeRemarks returns the remarks that were not shown yet.
+func (b *board) takeRemarks() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	taken := b.remarks
+	b.remarks = nil
+	return taken
+}

@@ -1,0 +1,130 @@
+package report
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// longest bounds a text that comes from elsewhere, in characters.
+const longest = 2000
+
+// clean makes a text from elsewhere one harmless line: no escape sequences, no
+// control characters, nothing that changes the direction of writing, and
+// credentials in the usual spellings masked. It is the last line of defence:
+// who makes an error keeps secrets out of it.
+func clean(text string) string {
+	text = strings.Join(strings.FieldsFunc(stripEscapes(text), unwanted), " ")
+	return mask(cut(text, longest))
+}
+
+// unwanted reports whether a character separates words or drives a terminal.
+func unwanted(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError ||
+		unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
+}
+
+// stripEscapes removes ANSI escape sequences (ECMA-48), also those that are cut
+// off or begin with an eight-bit control character.
+func stripEscapes(text string) string {
+	var b strings.Builder
+	for rest := []rune(text); len(rest) > 0; {
+		if n := escapeLength(rest); n > 0 {
+			if rest[n-1] != 'm' { // colours stand inside words, cursor movements between them
+				b.WriteByte(' ')
+			}
+			rest = rest[n:]
+			continue
+		}
+		b.WriteRune(rest[0])
+		rest = rest[1:]
+	}
+	return b.String()
+}
+
+// escapeLength is how many characters the escape sequence at the start of text
+// has, 0 when there is none.
+func escapeLength(text []rune) int {
+	switch first := text[0]; {
+	case first == 0x1b && len(text) == 1:
+		return 1
+	case first == 0x1b && text[1] == '[':
+		return 2 + controlLength(text[2:])
+	case first == 0x1b && strings.ContainsRune("]PX^_", text[1]):
+		return 2 + stringLength(text[2:])
+	case first == 0x1b:
+		return 1 + otherLength(text[1:])
+	case first == 0x9b:
+		return 1 + controlLength(text[1:])
+	case first == 0x9d, first == 0x90, first == 0x98, first == 0x9e, first == 0x9f:
+		return 1 + stringLength(text[1:])
+	default:
+		return 0
+	}
+}
+
+// controlLength counts parameters, intermediates and the final character of a
+// control sequence.
+func controlLength(text []rune) int {
+	for i, r := range text {
+		if r < 0x20 || r > 0x3f {
+			if r >= 0x40 && r <= 0x7e {
+				return i + 1
+			}
+			return i
+		}
+	}
+	return len(text)
+}
+
+// stringLength counts a control string up to its terminator. One that a line
+// end cuts off ends there: the rest of a log must not be swallowed.
+func stringLength(text []rune) int {
+	for i, r := range text {
+		switch {
+		case r == 0x07, r == 0x9c:
+			return i + 1
+		case r == 0x1b && i+1 < len(text) && text[i+1] == '\\':
+			return i + 2
+		case r == '\n', r == 0x1b:
+			return i
+		}
+	}
+	return len(text)
+}
+
+// otherLength counts intermediates and the final character of a short sequence.
+func otherLength(text []rune) int {
+	for i, r := range text {
+		if r < 0x20 || r > 0x2f {
+			if r >= 0x30 && r <= 0x7e {
+				return i + 1
+			}
+			return i
+		}
+	}
+	return len(text)
+}
+
+// cut shortens text to n characters, the last of them an ellipsis.
+func cut(text string, n int) string {
+	if utf8.RuneCountInString(text) <= n {
+		return text
+	}
+	return string([]rune(text)[:n-1]) + "…"
+}
+
+var credentials = []*regexp.Regexp{
+	regexp.MustCompile(`(://[^/\s:@]*:)[^/\s@]+(@)`),
+	regexp.MustCompile(`(?i)(\b(?:basic|bearer) )[a-z0-9+/=._~-]{8,}()`),
+	regexp.MustCompile(`(?i)(\b[\w-]*(?:password|passwd|secret|token|api_?key|access_?key|private_?key)[\w-]*=)[^\s;,]+()`),
+	regexp.MustCompile(`(?i)("[\w-]*(?:password|passwd|secret|token|api_?key|access_?key|private_?key)[\w-]*" ?: ?")[^"]+()`),
+}
+
+func mask(text string) string {
+	for _, c := range credentials {
+		text = c.ReplaceAllString(text, "${1}***${2}")
+	}
+	return text
+}

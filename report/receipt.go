@@ -1,0 +1,162 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// How much of a reason, and how many instances, a receipt names.
+const (
+	longestReason = 240
+	mostNamed     = 5
+)
+
+// Receipt is how the run ended, in a line or a few: what is true of the fleet,
+// what clients saw of it, and for an ending that calls for it what to do next.
+func Receipt(d Document) string {
+	d = d.cleaned()
+	if d.Outcome == rollout.Deployed && d.Traffic != nil {
+		return headline(d) + " · " + d.Traffic.String()
+	}
+	lines := []string{headline(d)}
+	if d.Traffic != nil {
+		lines = append(lines, "traffic: "+d.Traffic.String())
+	}
+	if next := remedy(d); next != "" {
+		lines = append(lines, "next: "+next)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// headline says what is true of the fleet.
+func headline(d Document) string {
+	release := clean(d.Release.String())
+	updated, all := counts(d)
+	switch d.Outcome {
+	case rollout.Deployed:
+		return fmt.Sprintf("deployed %d/%d in %s%s", updated, all, elapsed(d), already(d))
+	case rollout.UnchangedRun:
+		return fmt.Sprintf("unchanged: %d/%d run %s already", updated, all, release)
+	case rollout.Refused:
+		return fmt.Sprintf("refused: %s; no target was deregistered and no container changed", why(d))
+	case rollout.RolledBack:
+		return fmt.Sprintf("rolled back: %s %s; every instance runs what it ran before", release, failedOn(d))
+	case rollout.Mixed:
+		return fmt.Sprintf("mixed: %d/%d run %s (%s), the others what they ran before; it %s",
+			updated, all, release, named(d, runsRelease), failedOn(d))
+	case rollout.Orphaned:
+		return fmt.Sprintf("out of service: %s; %d/%d run %s", orphans(d), updated, all, release)
+	case rollout.Interrupted:
+		return fmt.Sprintf("interrupted after %s: %d/%d run %s, the others what they ran before; the fleet is in service",
+			elapsed(d), updated, all, release)
+	default:
+		return fmt.Sprintf("ended as %q: %s", clean(string(d.Outcome)), why(d))
+	}
+}
+
+// remedy says what to do next; nothing where all is well.
+func remedy(d Document) string {
+	switch d.Outcome {
+	case rollout.Refused:
+		return "mend that and run the same command again"
+	case rollout.RolledBack:
+		return "mend the release and deploy it again, under a tag of its own"
+	case rollout.Mixed:
+		return "deploy this release again to finish, or the one before to go back; instances that run it already are left alone"
+	case rollout.Orphaned:
+		return fmt.Sprintf("look at %s: its containers and its target health; the next deploy takes it up first", named(d, isLost))
+	case rollout.Interrupted:
+		return "run the same command again to finish; instances that run the release are left alone"
+	default:
+		return ""
+	}
+}
+
+func elapsed(d Document) string { return short(since(d.Started, d.Finished)) }
+
+func why(d Document) string {
+	if d.Error == "" {
+		return "no reason given"
+	}
+	return cut(d.Error, longestReason)
+}
+
+func runsRelease(i rollout.InstanceResult) bool {
+	return i.Outcome == rollout.Updated || i.Outcome == rollout.Unchanged
+}
+
+func isLost(i rollout.InstanceResult) bool { return i.Outcome == rollout.Lost }
+
+// counts says how many instances run the release, of how many.
+func counts(d Document) (updated, all int) {
+	for _, i := range d.Instances {
+		if runsRelease(i) {
+			updated++
+		}
+	}
+	return updated, len(d.Instances)
+}
+
+func already(d Document) string {
+	n := 0
+	for _, i := range d.Instances {
+		if i.Outcome == rollout.Unchanged {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d ran it already)", n)
+}
+
+// failedOn says where and why the release failed: "failed on i-1 (prove: …)".
+func failedOn(d Document) string {
+	failed := func(i rollout.InstanceResult) bool { return i.Error != "" && !runsRelease(i) }
+	if !slices.ContainsFunc(d.Instances, failed) {
+		return "failed: " + why(d)
+	}
+	return "failed on " + list(d, failed, withReason)
+}
+
+func orphans(d Document) string {
+	if !slices.ContainsFunc(d.Instances, isLost) {
+		return why(d)
+	}
+	return list(d, isLost, withReason)
+}
+
+func withReason(i rollout.InstanceResult) string {
+	if i.Error == "" {
+		return label(i)
+	}
+	return fmt.Sprintf("%s (%s)", label(i), cut(i.Error, longestReason))
+}
+
+func label(i rollout.InstanceResult) string { return clean(i.ID) }
+
+func named(d Document, which func(rollout.InstanceResult) bool) string {
+	return list(d, which, label)
+}
+
+// list words the instances that which chooses, the first few by name.
+func list(d Document, which func(rollout.InstanceResult) bool, word func(rollout.InstanceResult) string) string {
+	var words []string
+	more := 0
+	for _, i := range d.Instances {
+		switch {
+		case !which(i):
+		case len(words) < mostNamed:
+			words = append(words, word(i))
+		default:
+			more++
+		}
+	}
+	if more > 0 {
+		words = append(words, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,60 @@
+package report
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// Reporter shows a run while it happens and how it ended.
+type Reporter interface {
+	// Observe takes one event. It fits [rollout.Config]'s observer: it is called
+	// for one event at a time and returns quickly.
+	Observe(e rollout.Event)
+	// Finish shows how the run ended, with its [Receipt]. It is called once,
+	// after the last event.
+	Finish(d Document)
+}
+
+// Options says what is shown besides the events. The zero value is usable.
+type Options struct {
+	// Environment and Release head the output.
+	Environment string
+	Release     rollout.Release
+	// Instances are the fleet, in the order of the rows; one that is not named
+	// here gets its row at its first event.
+	Instances []rollout.Instance
+	// Started is what elapsed time counts from. Zero: the first event.
+	Started time.Time
+	// Footer, where set, is a line below the live view, asked for several times
+	// a second: a probe's running receipt. It must be quick.
+	Footer func() string
+	// Getenv reads the environment. Nil: os.Getenv.
+	Getenv func(string) string
+}
+
+func (o Options) getenv(key string) string {
+	if o.Getenv == nil {
+		return os.Getenv(key)
+	}
+	return o.Getenv(key)
+}
+
+// New returns a live view where w is a terminal that can show one, and plain
+// lines everywhere else: in CI (CI is set, and not to "false"), on a dumb
+// terminal (TERM is "dumb" or empty), in a file or a pipe.
+func New(w io.Writer, o Options) Reporter {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && canDraw(o) {
+		return NewLive(w, o)
+	}
+	return newPlain(w, o)
+}
+
+func canDraw(o Options) bool {
+	ci, kind := o.getenv("CI"), o.getenv("TERM")
+	return (ci == "" || ci == "false") && kind != "" && kind != "dumb"
+}

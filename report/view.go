@@ -1,0 +1,244 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// frame is where and how the board is drawn.
+type frame struct {
+	width, height int
+	plain         bool // no colours: NO_COLOR is set
+}
+
+// cell is a text of one style.
+type cell struct {
+	text  string
+	style lipgloss.Style
+}
+
+var (
+	normal = lipgloss.NewStyle()
+	strong = lipgloss.NewStyle().Bold(true)
+	dim    = lipgloss.NewStyle().Faint(true)
+	good   = lipgloss.NewStyle().Foreground(lipgloss.Green)
+	bad    = lipgloss.NewStyle().Foreground(lipgloss.Red)
+	active = lipgloss.NewStyle().Foreground(lipgloss.Cyan)
+)
+
+// line draws cells side by side and never wraps: what does not fit is left out.
+func (f frame) line(cells ...cell) string {
+	var b strings.Builder
+	left := f.width - 1 // some terminals wrap at the last column already
+	for _, c := range cells {
+		text := fit(c.text, left)
+		if text == "" {
+			break
+		}
+		left -= lipgloss.Width(text)
+		if f.plain {
+			b.WriteString(text)
+		} else {
+			b.WriteString(c.style.Render(text))
+		}
+	}
+	return b.String()
+}
+
+// fit cuts text to a width in terminal cells, the last of them an ellipsis.
+func fit(text string, width int) string {
+	if width <= 0 {
+		return ""
+	}
+	if lipgloss.Width(text) <= width {
+		return text
+	}
+	runes := []rune(text)
+	n := min(len(runes), width-1)
+	for n > 0 && lipgloss.Width(string(runes[:n])) > width-1 {
+		n--
+	}
+	return string(runes[:n]) + "…"
+}
+
+// pad fills text up to a width in terminal cells.
+func pad(text string, width int) string {
+	text = fit(text, width)
+	return text + strings.Repeat(" ", max(0, width-lipgloss.Width(text)))
+}
+
+// view draws the board as it stands at a moment: header, rows, footer, each in
+// one line of f's width, together not higher than f.
+func (b *board) view(now time.Time, f frame) string {
+	footer := ""
+	if b.o.Footer != nil {
+		footer = clean(b.o.Footer())
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ended.IsZero() {
+		now = b.ended
+	}
+	lines := []string{b.header(now, f)}
+	lines = append(lines, b.table(now, f, f.height-4)...)
+	if b.note != "" && b.outcome == "" {
+		lines = append(lines, f.line(cell{b.note, dim}))
+	}
+	if footer != "" {
+		lines = append(lines, f.line(cell{footer, dim}))
+	}
+	return strings.Join(lines, "\n") + "\n" // the cursor rests below the last line
+}
+
+func (b *board) header(now time.Time, f frame) string {
+	ended := 0
+	for _, r := range b.rows {
+		if r.outcome != "" {
+			ended++
+		}
+	}
+	title := clean(b.o.Environment)
+	if b.o.Release.Image != "" {
+		title = strings.TrimSpace(title + "  " + clean(b.o.Release.String()))
+	}
+	if title == "" {
+		title = "deploy"
+	}
+	return f.line(cell{title, strong}, cell{fmt.Sprintf("  %s  %d/%d", short(since(b.started, now)), ended, len(b.rows)), dim})
+}
+
+// table draws the rows. Where there are more than most, those in flight and
+// those that failed are drawn, and the others counted.
+func (b *board) table(now time.Time, f frame, most int) []string {
+	columns := b.columns(f)
+	if len(b.rows) <= most {
+		return draw(b.rows, now, f, columns)
+	}
+	most = max(most-1, 1)
+	var shown []*row
+	for _, pressing := range []bool{true, false} {
+		for _, r := range b.rows {
+			if r.pressing() == pressing && len(shown) < most {
+				shown = append(shown, r)
+			}
+		}
+	}
+	more := fmt.Sprintf("  and %d more", len(b.rows)-len(shown))
+	return append(draw(shown, now, f, columns), f.line(cell{more, dim}))
+}
+
+func draw(rows []*row, now time.Time, f frame, columns columns) []string {
+	var lines []string
+	for _, r := range rows {
+		lines = append(lines, f.line(r.cells(now, columns)...))
+	}
+	return lines
+}
+
+// columns are the widths of a row's columns; zero is left out.
+type columns struct{ name, phase, time, health int }
+
+func (b *board) columns(f frame) columns {
+	c := columns{phase: len("undo deregister"), time: 6}
+	for _, r := range b.rows {
+		c.name = max(c.name, lipgloss.Width(r.name))
+	}
+	c.name = min(c.name, max(8, f.width/3))
+	if f.width < 60 {
+		c.phase = len("deregister")
+	}
+	if f.width >= 110 {
+		c.health = 30
+	}
+	return c
+}
+
+// pressing reports whether a row is what people want to see first.
+func (r *row) pressing() bool {
+	return r.outcome == "" && r.step != "" && !r.idle || r.failure != ""
+}
+
+func (r *row) cells(now time.Time, c columns) []cell {
+	glyph, style := r.glyph()
+	cells := []cell{
+		{glyph + " ", style},
+		{pad(r.name, c.name) + "  ", normal},
+		{pad(r.phase(), c.phase) + "  ", style},
+		{fmt.Sprintf("%*s  ", c.time, r.clock(now)), dim},
+	}
+	if c.health > 0 {
+		cells = append(cells, cell{pad(r.health, c.health) + "  ", normal})
+	}
+	return append(cells, cell{r.tells(c), normal})
+}
+
+// glyph marks how a row stands: done, failed, in flight, on its way back, waiting.
+func (r *row) glyph() (string, lipgloss.Style) {
+	switch {
+	case r.outcome == rollout.Updated, r.outcome == rollout.Unchanged:
+		return "✓", good
+	case r.outcome == "" && r.undo:
+		return "↩", bad
+	case r.outcome == rollout.Restored, r.outcome == rollout.Lost, r.failure != "":
+		return "✗", bad
+	case r.step == "", r.idle, r.outcome != "":
+		return "·", dim
+	default:
+		return "●", active
+	}
+}
+
+func (r *row) phase() string {
+	switch {
+	case r.outcome != "":
+		return clean(string(r.outcome))
+	case r.step == "":
+		return "waiting"
+	case r.idle:
+		return "prepared"
+	case r.undo:
+		return "undo " + clean(string(r.step))
+	default:
+		return clean(string(r.step))
+	}
+}
+
+// clock is the time in the current step, or that the instance took in all.
+func (r *row) clock(now time.Time) string {
+	switch {
+	case r.begun.IsZero():
+		return ""
+	case r.outcome != "":
+		return short(since(r.begun, r.ended))
+	default:
+		return short(since(r.since, now).Truncate(time.Second))
+	}
+}
+
+// tells is the last column: why it failed, how far the pull is, or what is waited for.
+func (r *row) tells(c columns) string {
+	switch {
+	case r.failure != "":
+		return r.failure
+	case r.outcome == "" && r.progress.Total > 0:
+		return bar(r.progress)
+	case c.health > 0 && tellsHealth(r.step):
+		return "" // it has a column of its own
+	default:
+		return r.detail
+	}
+}
+
+const barWidth = 16
+
+// bar draws how far a pull is.
+func bar(p rollout.Progress) string {
+	done := percent(p)
+	full := done * barWidth / 100
+	return fmt.Sprintf("%s%s %3d %% of %s", strings.Repeat("█", full), strings.Repeat("░", barWidth-full), done, megabytes(p.Total))
+}

@@ -1,0 +1,51 @@
+package report
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// short words a duration for people: "3.2s", "41s", "1m12s".
+func short(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0s"
+	case d < 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	default:
+		return d.Round(time.Second).String()
+	}
+}
+
+// since is the time from one moment to another; none where either is unknown.
+func since(from, to time.Time) time.Duration {
+	if from.IsZero() || to.Before(from) {
+		return 0
+	}
+	return to.Sub(from)
+}
+
+// percent is how much of a pull is done, 0 to 100.
+func percent(p rollout.Progress) int {
+	if p.Total <= 0 || p.Done <= 0 {
+		return 0
+	}
+	return int(100 * min(float64(p.Done)/float64(p.Total), 1))
+}
+
+func megabytes(n int64) string {
+	if n < 10_000_000 {
+		return fmt.Sprintf("%.1f MB", float64(max(n, 0))/1e6)
+	}
+	return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+}
+
+// reason is an error as one harmless line.
+func reason(err error) string {
+	if err == nil {
+		return "no reason given"
+	}
+	return clean(err.Error())
+}

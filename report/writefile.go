@@ -1,0 +1,55 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// WriteFile writes the document to path as indented JSON, readable for its owner
+// only (0600), all of it or nothing: a reader never sees half a report. A path
+// that is there and no ordinary file, such as /dev/stdout, is written to as it is.
+func (d Document) WriteFile(path string) error {
+	text, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode report of run %s: %w", d.Run, err)
+	}
+	text = append(text, '\n')
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		err = os.WriteFile(path, text, 0o600)
+		return wrote(path, err)
+	}
+	return wrote(path, replaceFile(path, text))
+}
+
+func wrote(path string, err error) error {
+	if err != nil {
+		return fmt.Errorf("write report %s: %w", path, err)
+	}
+	return nil
+}
+
+// replaceFile writes a file beside path, syncs it, and renames it.
+func replaceFile(path string, text []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".report-*") // made with 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if _, err = f.Write(text); err != nil {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
