@@ -23,6 +23,7 @@ type fault struct {
 var (
 	errNoCredentials = fault{"UNAUTHORIZED", "Not Authorized"}
 	errExpired       = fault{"DENIED", "Your authorization token has expired. Reauthenticate and try again."}
+	errNotFound      = fault{"NOT_FOUND", "There is nothing at this path."}
 	errNoDelete      = fault{"UNSUPPORTED", "The operation is unsupported."}
 	errTooLarge      = fault{"SIZE_INVALID", "The manifest is larger than 4 MiB."}
 )
@@ -38,8 +39,10 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	name, kind, reference := route(request.URL.Path)
 	switch {
-	case kind == "":
+	case request.URL.Path == "/v2/" || request.URL.Path == "/v2":
 		r.inner.ServeHTTP(w, request)
+	case kind == "":
+		refuse(w, http.StatusNotFound, errNotFound)
 	case !r.exists(name):
 		refuse(w, http.StatusNotFound, fault{"NAME_UNKNOWN", fmt.Sprintf("The repository with name '%s' does not exist in the registry with id '%s'", name, r.account)})
 	case request.Method == http.MethodDelete:
