@@ -1,0 +1,52 @@
+package sandbox
+
+import (
+	"errors"
+	"slices"
+	"sync"
+)
+
+// cleanup undoes what was opened, the last first, once.
+type cleanup struct {
+	mu     sync.Mutex
+	undo   []func() error
+	closed bool
+	done   chan struct{}
+	err    error
+}
+
+func newCleanup() *cleanup { return &cleanup{done: make(chan struct{})} }
+
+// add remembers how to undo something. After run it is undone at once.
+func (c *cleanup) add(undo func() error) {
+	c.mu.Lock()
+	closed := c.closed
+	if !closed {
+		c.undo = append(c.undo, undo)
+	}
+	c.mu.Unlock()
+	if closed {
+		_ = undo()
+	}
+}
+
+// run undoes everything. Whoever comes later waits for the first and gets its error.
+func (c *cleanup) run() error {
+	c.mu.Lock()
+	first := !c.closed
+	c.closed = true
+	undo := c.undo
+	c.undo = nil
+	c.mu.Unlock()
+	if !first {
+		<-c.done
+		return c.err
+	}
+	var faults []error
+	for _, f := range slices.Backward(undo) {
+		faults = append(faults, f())
+	}
+	c.err = errors.Join(faults...)
+	close(c.done)
+	return c.err
+}

@@ -1,0 +1,151 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/api/types/registry"
+	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/growl-dev/deploy/sandbox/internal/wire"
+)
+
+const (
+	// serveLimit is how long release v1 may take until it answers.
+	serveLimit = 30 * time.Second
+	// servePoll is the time between two looks.
+	servePoll = 5 * time.Millisecond
+)
+
+// putInService runs release v1 on every machine and registers all of them.
+func (e *Environment) putInService(ctx context.Context) error {
+	work, ctx := errgroup.WithContext(ctx)
+	for _, m := range e.machines {
+		work.Go(func() error {
+			if err := e.runV1(ctx, m); err != nil {
+				return fmt.Errorf("run v1 on %s: %w", m.ID(), err)
+			}
+			return nil
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return err
+	}
+	for _, m := range e.machines {
+		if err := e.balancer.RegisterInService(e.Fleet.TargetGroups[0], m.endpoint()); err != nil {
+			return fmt.Errorf("register %s: %w", m.ID(), err)
+		}
+	}
+	return nil
+}
+
+// client speaks to the machine's engine from inside this process.
+func (m *machine) client() (*client.Client, error) {
+	return client.New(client.WithHost("http://docker"), client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return m.Engine().Dial(ctx)
+	}))
+}
+
+// runV1 pulls release v1 and runs it.
+func (e *Environment) runV1(ctx context.Context, m *machine) error {
+	ctx, cancel := context.WithTimeout(ctx, serveLimit)
+	defer cancel()
+	image := e.Fleet.Repository + ":" + e.V1
+	if err := e.pull(ctx, m, image); err != nil {
+		return err
+	}
+	created, err := m.docker.ContainerCreate(ctx, makefileContainer(image))
+	if err != nil {
+		return err
+	}
+	if _, err := m.docker.ContainerStart(ctx, created.ID, client.ContainerStartOptions{}); err != nil {
+		return err
+	}
+	return m.awaitService(ctx)
+}
+
+// makefileContainer is the container as the Makefile ran it: docker run -d
+// --name growl-backend --restart always -p 8080:8080 -v LOGS:LOGS IMAGE.
+func makefileContainer(image string) client.ContainerCreateOptions {
+	port := network.MustParsePort(strconv.Itoa(servicePort) + "/tcp")
+	return client.ContainerCreateOptions{
+		Name:   repositoryName,
+		Config: &container.Config{Image: image, ExposedPorts: network.PortSet{port: {}}},
+		HostConfig: &container.HostConfig{
+			Binds:         []string{logDir + ":" + logDir},
+			PortBindings:  network.PortMap{port: {{HostIP: netip.IPv4Unspecified(), HostPort: strconv.Itoa(servicePort)}}},
+			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyAlways},
+		},
+	}
+}
+
+// pull makes the machine's engine pull an image.
+func (e *Environment) pull(ctx context.Context, m *machine, image string) error {
+	token, _ := e.registry.Issue()
+	auth, err := json.Marshal(registry.AuthConfig{Username: "AWS", Password: token})
+	if err != nil {
+		return fmt.Errorf("pull: %w", err)
+	}
+	pulled, err := m.docker.ImagePull(ctx, image, client.ImagePullOptions{RegistryAuth: base64.URLEncoding.EncodeToString(auth)})
+	if err != nil {
+		return err
+	}
+	return pulled.Wait(ctx)
+}
+
+// awaitService waits until the service answers that it is healthy.
+func (m *machine) awaitService(ctx context.Context) error {
+	web := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return m.Wire().Dial(ctx, servicePort, netip.AddrPortFrom(wire.Gateway, 1))
+	}}}
+	tick := time.NewTicker(servePoll)
+	defer tick.Stop()
+	for {
+		err := healthy(ctx, web)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the service does not answer: %w", err)
+		}
+	}
+}
+
+func healthy(ctx context.Context, web *http.Client) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://instance/healthz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := web.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	return nil
+}
+
+// runsOther reports whether the machine runs another image than release v1's.
+func (e *Environment) runsOther(ctx context.Context, m *machine) bool {
+	list, err := m.docker.ContainerList(ctx, client.ContainerListOptions{Filters: client.Filters{}.Add("status", "running")})
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(list.Items, func(c container.Summary) bool { return c.ImageID != e.v1 })
+}

@@ -1,0 +1,50 @@
+package sandbox
+
+import (
+	"errors"
+	"strings"
+)
+
+// Env is what points clients at the environment, as in os.Environ: the AWS
+// variables of the SDK and the aws command, SSH_KEY and SSH_KNOWN_HOSTS, and for
+// a person's own hands FLEET, NLB, TARGET_GROUP, REPOSITORY, V1, V2, POLICY and
+// DOCKER_HOST, the first instance's engine.
+func (e *Environment) Env() []string {
+	env := []string{
+		"AWS_ENDPOINT_URL=" + e.awsURL,
+		"AWS_ACCESS_KEY_ID=" + e.accessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + e.secretAccessKey,
+		"AWS_REGION=" + e.Fleet.Region,
+		"AWS_DEFAULT_REGION=" + e.Fleet.Region,
+		"SSH_KEY=" + e.path(keyFile),
+		"SSH_KNOWN_HOSTS=" + e.path(knownHostsFile),
+		"FLEET=" + e.FleetFile,
+		"NLB=" + e.Fleet.LoadBalancer,
+		"TARGET_GROUP=" + e.Fleet.TargetGroups[0],
+		"REPOSITORY=" + e.Fleet.Repository,
+		"V1=" + e.V1,
+		"V2=" + e.V2,
+		"POLICY=" + e.Policy(),
+	}
+	if socket := e.machines[0].socket; socket != "" {
+		env = append(env, "DOCKER_HOST=unix://"+socket)
+	}
+	return env
+}
+
+// oneLine puts joined errors on one line.
+func oneLine(err error) error {
+	if !strings.Contains(err.Error(), "\n") {
+		return err
+	}
+	return lineOf{err}
+}
+
+// lineOf is an error whose text is one line.
+type lineOf struct{ error }
+
+func (l lineOf) Error() string { return strings.ReplaceAll(l.error.Error(), "\n", "; ") }
+func (l lineOf) Unwrap() error { return l.error }
+
+// errClosed is the answer of an environment that was closed.
+var errClosed = errors.New("the sandbox is closed")

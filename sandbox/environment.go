@@ -1,0 +1,197 @@
+package sandbox
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/growl-dev/deploy/rollout"
+	"github.com/growl-dev/deploy/sandbox/internal/awsapi"
+	"github.com/growl-dev/deploy/sandbox/internal/balancer"
+	"github.com/growl-dev/deploy/sandbox/internal/registry"
+)
+
+const (
+	repositoryName = "growl-backend"
+	userName       = "ec2-user"
+)
+
+// Environment is a whole environment, with release V1 in service. Its methods
+// may be called concurrently.
+type Environment struct {
+	// Fleet is what a deploy needs to know, and FleetFile the file that says it.
+	Fleet     Fleet
+	FleetFile string
+	// URL is the service behind the load balancer.
+	URL string
+	// V1 and V2 are the commits of two releases, and the tags of their images.
+	// V1 runs on every instance.
+	V1, V2 string
+
+	opts     Options
+	dir      string
+	cleanup  *cleanup
+	stop     context.CancelFunc
+	ctx      context.Context
+	registry *registry.Registry
+	balancer *balancer.Balancer
+	aws      *awsapi.Server
+	machines []*machine
+	// checksBlocked is the fault lb-unhealthy.
+	checksBlocked atomic.Bool
+	program       []byte // growl-backend
+	v1            string // the image ID of release V1
+
+	accessKeyID, secretAccessKey string
+	awsURL                       string
+}
+
+// Start brings an environment up. Everything in it ends with Close, or with ctx
+// if that ends first. The error of a bring-up that failed leaves nothing behind.
+func Start(ctx context.Context, o Options) (*Environment, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("start sandbox: %w", oneLine(err))
+	}
+	e := &Environment{
+		opts:            o,
+		V1:              commitOf("v1"),
+		V2:              commitOf("v2"),
+		cleanup:         newCleanup(),
+		accessKeyID:     "AKIA" + rand.Text()[:16],
+		secretAccessKey: rand.Text() + rand.Text()[:14],
+	}
+	e.ctx, e.stop = context.WithCancel(context.WithoutCancel(ctx))
+	e.cleanup.add(func() error { e.stop(); return nil })
+	if err := e.up(ctx); err != nil {
+		_ = e.Close()
+		return nil, fmt.Errorf("start sandbox: %w", err)
+	}
+	context.AfterFunc(ctx, func() { _ = e.Close() })
+	return e, nil
+}
+
+// Close ends every process and listener and removes the environment's files. It
+// may be called again.
+func (e *Environment) Close() error {
+	e.stop()
+	if err := e.cleanup.run(); err != nil {
+		return fmt.Errorf("close sandbox: %w", oneLine(err))
+	}
+	return nil
+}
+
+// up brings everything up: the far ends, then the images while the instances
+// boot, then release V1 on each.
+func (e *Environment) up(ctx context.Context) error {
+	started := time.Now()
+	if err := e.openDir(e.opts.Dir); err != nil {
+		return err
+	}
+	if err := e.openFarEnds(ctx); err != nil {
+		return err
+	}
+	work, both := errgroup.WithContext(ctx)
+	work.Go(func() error { return e.publish(both) })
+	work.Go(func() error { return e.boot() })
+	if err := work.Wait(); err != nil {
+		return err
+	}
+	if err := e.putInService(ctx); err != nil {
+		return err
+	}
+	if err := e.describe(); err != nil {
+		return err
+	}
+	e.opts.Logf("%d instances serve v1 at %s after %s", len(e.machines), e.URL, time.Since(started).Round(10*time.Millisecond))
+	return nil
+}
+
+// openFarEnds opens the registry, the load balancer and the AWS endpoint.
+func (e *Environment) openFarEnds(ctx context.Context) error {
+	var err error
+	if e.registry, err = registry.New(registry.Options{Repositories: []registry.Repository{{Name: repositoryName}}}); err != nil {
+		return err
+	}
+	host, err := e.serve(ctx, "registry", e.registry)
+	if err != nil {
+		return err
+	}
+	group, err := e.openBalancer()
+	if err != nil {
+		return err
+	}
+	region := regionOf(e.opts.Zones[0])
+	e.aws = awsapi.New(e.balancer, e.registry, awsapi.Options{AccessKeyID: e.accessKeyID, RegistryURL: "http://" + host})
+	address, err := e.serve(ctx, "AWS endpoint", e.aws)
+	if err != nil {
+		return err
+	}
+	e.awsURL, e.URL = "http://"+address, "http://"+group.Address
+	e.Fleet = Fleet{
+		Environment: e.opts.Environment, Region: region, RegistryRegion: region,
+		Repository: host + "/" + repositoryName, LoadBalancer: group.Address,
+		TargetGroups: []string{group.ARN}, User: userName,
+	}
+	return nil
+}
+
+// openBalancer opens the load balancer with its one target group.
+func (e *Environment) openBalancer() (balancer.Group, error) {
+	b, err := balancer.New(balancer.Options{
+		Factor: e.opts.Factor, Zones: e.opts.Zones, Region: regionOf(e.opts.Zones[0]), Name: "growl-" + e.opts.Environment,
+	})
+	if err != nil {
+		return balancer.Group{}, err
+	}
+	e.balancer = b
+	e.cleanup.add(b.Close)
+	return b.AddGroup(balancer.GroupOptions{Name: repositoryName + "-" + e.opts.Environment, Port: servicePort})
+}
+
+// publish compiles the service and pushes both releases.
+func (e *Environment) publish(ctx context.Context) error {
+	program, err := buildService(ctx, e.opts.ServiceDir, e.dir)
+	if err != nil {
+		return err
+	}
+	e.program = program
+	e.opts.Logf("compiled growl-backend: %d bytes", len(program))
+	v1, err := e.push(ctx, e.good(e.V1), e.V1)
+	if err != nil {
+		return err
+	}
+	e.v1 = v1
+	_, err = e.push(ctx, e.good(e.V2), e.V2, "latest")
+	return err
+}
+
+// good is a release whose program is growl-backend.
+func (e *Environment) good(commit string) release {
+	return release{
+		commit:     commit,
+		files:      map[string][]byte{"/growl-backend": e.program},
+		entrypoint: "/growl-backend",
+		created:    time.Now().UTC().Truncate(time.Second),
+	}
+}
+
+// describe writes the files a deploy is pointed at.
+func (e *Environment) describe() error {
+	if err := e.writeKnownHosts(); err != nil {
+		return err
+	}
+	for _, m := range e.machines {
+		e.Fleet.Instances = append(e.Fleet.Instances, rollout.Instance{ID: m.ID(), Name: m.name, Zone: m.Zone(), Address: m.Addr()})
+	}
+	e.FleetFile = e.path(fleetFile)
+	return e.Fleet.write(e.FleetFile)
+}
+
+// Policy is the default policy with every duration divided by the factor, as
+// rollout.ParsePolicy reads it.
+func (e *Environment) Policy() string { return policy(e.opts.Factor).String() }

@@ -1,0 +1,39 @@
+package sandbox
+
+import (
+	"context"
+	"maps"
+	"time"
+)
+
+// slowStartAt is how long a slow release takes to listen, at AWS's pace: a third
+// of the default policy's time to prove itself.
+const slowStartAt = 20 * time.Second
+
+func (e *Environment) badImage(ctx context.Context) error {
+	return e.pushFaulty(ctx, "exit")
+}
+
+func (e *Environment) neverHealthy(ctx context.Context) error {
+	return e.pushFaulty(ctx, "unhealthy")
+}
+
+func (e *Environment) slowStart(ctx context.Context) error {
+	delay := time.Duration(float64(slowStartAt) / e.opts.Factor)
+	return e.pushFaulty(ctx, "slow", "DELAY="+delay.String())
+}
+
+// pushFaulty pushes another image as release V2, whose program is faulty.
+func (e *Environment) pushFaulty(ctx context.Context, kind string, env ...string) error {
+	program, err := buildFaulty(ctx, e.dir)
+	if err != nil {
+		return err
+	}
+	r := e.good(e.V2)
+	r.files = maps.Clone(r.files)
+	r.files["/faulty"] = program
+	r.entrypoint = "/faulty"
+	r.env = append(env, "FAULT="+kind)
+	_, err = e.push(ctx, r, e.V2, "latest")
+	return err
+}

@@ -1,0 +1,119 @@
+package sandbox
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"runtime"
+	"slices"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+const (
+	// servicePort is the port of the service in its container and on an instance.
+	servicePort = 8080
+	// logDir is where the service logs, mounted from the instance.
+	logDir = "/tmp/deployment-test"
+)
+
+// release is what an image is made of.
+type release struct {
+	commit string
+	// files are the image's programs by their absolute path.
+	files map[string][]byte
+	// entrypoint is the one that is run.
+	entrypoint string
+	// env is added to the service's own variables.
+	env     []string
+	created time.Time
+}
+
+// commitOf is the commit SHA of a release of the sandbox, the same every time.
+func commitOf(name string) string {
+	sum := sha256.Sum256([]byte("growl-backend " + name))
+	return hex.EncodeToString(sum[:20])
+}
+
+// image makes an OCI image of one layer for this machine's system.
+func (r release) image() (v1.Image, error) {
+	archive, err := r.archive()
+	if err != nil {
+		return nil, fmt.Errorf("make image of %s: %w", r.commit, err)
+	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive)), nil }
+	layer, err := tarball.LayerFromOpener(open,
+		tarball.WithMediaType(types.OCILayer), tarball.WithCompressionLevel(gzip.BestSpeed), tarball.WithCompressedCaching)
+	if err != nil {
+		return nil, fmt.Errorf("make image of %s: %w", r.commit, err)
+	}
+	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	image, err := mutate.ConfigFile(base, r.config())
+	if err == nil {
+		image, err = mutate.Append(image, mutate.Addendum{Layer: layer, History: v1.History{
+			Created: v1.Time{Time: r.created}, CreatedBy: "COPY " + r.entrypoint,
+		}})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make image of %s: %w", r.commit, err)
+	}
+	return image, nil
+}
+
+// config is the image's configuration, as growl-backend's Dockerfile writes it.
+func (r release) config() *v1.ConfigFile {
+	return &v1.ConfigFile{
+		Architecture: runtime.GOARCH,
+		OS:           runtime.GOOS,
+		Created:      v1.Time{Time: r.created},
+		RootFS:       v1.RootFS{Type: "layers"},
+		Config: v1.Config{
+			// There is no network namespace here: the service must not be
+			// reachable from outside of this machine.
+			Env: append([]string{
+				"GIT_COMMIT=" + r.commit, fmt.Sprintf("PORT=%d", servicePort), "LOG_DIR=" + logDir, "LISTEN_HOST=127.0.0.1",
+			}, r.env...),
+			Entrypoint:   []string{r.entrypoint},
+			Labels:       map[string]string{"dev.growl.drain": "SIGUSR1", "dev.growl.undrain": "SIGUSR2"},
+			ExposedPorts: map[string]struct{}{fmt.Sprintf("%d/tcp", servicePort): {}},
+			User:         "65534:65534",
+		},
+	}
+}
+
+// archive is the layer: the programs, and a file with the commit, so that each
+// release has a layer of its own to pull.
+func (r release) archive() ([]byte, error) {
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	add := func(path string, mode int64, content []byte) error {
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: path[1:], Mode: mode, Size: int64(len(content)), ModTime: r.created}
+		if err := w.WriteHeader(header); err != nil {
+			return err
+		}
+		_, err := w.Write(content)
+		return err
+	}
+	for _, path := range slices.Sorted(maps.Keys(r.files)) {
+		if err := add(path, 0o755, r.files[path]); err != nil {
+			return nil, err
+		}
+	}
+	if err := add("/COMMIT", 0o644, []byte(r.commit+"\n")); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return archive.Bytes(), nil
+}

@@ -1,0 +1,107 @@
+package sandbox
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+
+	"github.com/moby/moby/client"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/growl-dev/deploy/sandbox/internal/balancer"
+	"github.com/growl-dev/deploy/sandbox/internal/engine"
+	"github.com/growl-dev/deploy/sandbox/internal/instance"
+)
+
+// machine is one instance.
+type machine struct {
+	*instance.Instance
+	name   string
+	docker *client.Client
+	// socket is the engine's socket on this machine; empty where its path
+	// would be too long for one.
+	socket string
+}
+
+// instanceID is the ID of the n-th instance, the same every time.
+func instanceID(n int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "instance %d", n))
+	return "i-0" + hex.EncodeToString(sum[:8])
+}
+
+// envFile is where first boot writes the service's environment.
+const envFile = "/etc/growl-backend/env"
+
+// boot starts all machines at once, without a container.
+func (e *Environment) boot() error {
+	key, err := e.writeKey()
+	if err != nil {
+		return err
+	}
+	e.machines = make([]*machine, e.opts.Instances)
+	var work errgroup.Group
+	for i := range e.machines {
+		work.Go(func() (err error) {
+			if e.machines[i], err = e.bootOne(i, key); err != nil {
+				return fmt.Errorf("start instance %d: %w", i+1, err)
+			}
+			return nil
+		})
+	}
+	return work.Wait()
+}
+
+// bootOne starts a machine: its network, its engine and its SSH server.
+func (e *Environment) bootOne(i int, key ssh.PublicKey) (*machine, error) {
+	id, name := instanceID(i+1), fmt.Sprintf("growl-backend-%d", i+1)
+	started, err := instance.Start(e.ctx, instance.Options{
+		ID: id, Zone: e.opts.Zones[i%len(e.opts.Zones)], Root: filepath.Join(e.path(machinesDir), id),
+		User: userName, AuthorizedKeys: []ssh.PublicKey{key}, Engine: engine.Options{Name: name},
+		EnvFile: envFile, EnvContent: []byte("# written at first boot\nENVIRONMENT=" + e.opts.Environment + "\n"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.cleanup.add(started.Close)
+	m := &machine{Instance: started, name: name}
+	if m.docker, err = m.client(); err != nil {
+		return nil, err
+	}
+	e.cleanup.add(m.docker.Close)
+	if err := e.openSocket(m, i); err != nil {
+		return nil, err
+	}
+	return m, e.balancer.AddInstance(id, m.Zone(), e.dialer(m))
+}
+
+// openSocket serves the engine on a socket of this machine, for docker -H.
+func (e *Environment) openSocket(m *machine, i int) error {
+	path := e.path(fmt.Sprintf("docker-%d.sock", i+1))
+	if !unixPath(path) {
+		e.opts.Logf("no Docker socket for %s: the path %s is too long for one", m.name, path)
+		return nil
+	}
+	l, err := listenUnix(path)
+	if err != nil {
+		return err
+	}
+	m.socket = path
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = m.Engine().Serve(l)
+	}()
+	e.cleanup.add(func() error {
+		err := m.Close()
+		<-ended
+		return err
+	})
+	return nil
+}
+
+// endpoint is the machine as a target.
+func (m *machine) endpoint() balancer.Endpoint {
+	return balancer.Endpoint{Instance: m.ID(), Port: servicePort}
+}

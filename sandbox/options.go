@@ -1,0 +1,76 @@
+package sandbox
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+)
+
+// Defaults of [Options].
+const (
+	DefaultInstances   = 3
+	DefaultFactor      = 20
+	DefaultEnvironment = "dev"
+)
+
+// maxInstances bounds what a slip of the keyboard can start.
+const maxInstances = 100
+
+// Options describe an environment. The zero value is a usable one.
+type Options struct {
+	// Environment is the environment's name in the fleet file. Empty: dev.
+	Environment string
+	// Instances is how many run, spread over the zones. Zero: 3.
+	Instances int
+	// Factor is how many times faster than in AWS the load balancer's time goes
+	// by, and the policy's. Zero: 20.
+	Factor float64
+	// Dir is where the environment keeps its files; it must be empty or absent,
+	// and is not removed. Empty: a temporary folder that Close removes.
+	Dir string
+	// Zones are the availability zones, all of one region. Empty: us-west-1a and us-west-1c.
+	Zones []string
+	// ServiceDir is the source of growl-backend. Empty: the folder of that name
+	// in the working directory or the nearest one above it.
+	ServiceDir string
+	// Logf is told what is being brought up, a line at a time. Nil: nobody is.
+	Logf func(format string, args ...any)
+}
+
+var zoneName = regexp.MustCompile(`^([a-z]{2}(?:-[a-z]+)+-[0-9])[a-z]$`)
+
+// withDefaults fills the zero values and reports every fault at once.
+func (o Options) withDefaults() (Options, error) {
+	o.Environment = cmp.Or(o.Environment, DefaultEnvironment)
+	o.Instances = cmp.Or(o.Instances, DefaultInstances)
+	o.Factor = cmp.Or(o.Factor, DefaultFactor)
+	if o.Zones = slices.Clone(o.Zones); len(o.Zones) == 0 {
+		o.Zones = []string{"us-west-1a", "us-west-1c"}
+	}
+	if o.Logf == nil {
+		o.Logf = func(string, ...any) {}
+	}
+	var faults []error
+	if o.Instances < 1 || o.Instances > maxInstances {
+		faults = append(faults, fmt.Errorf("instances=%d is not between 1 and %d", o.Instances, maxInstances))
+	}
+	if !(o.Factor >= 1 && o.Factor <= 1000) { // NaN too
+		faults = append(faults, fmt.Errorf("factor=%v is not between 1 and 1000", o.Factor))
+	}
+	for _, zone := range o.Zones {
+		if region := regionOf(zone); region == "" || region != regionOf(o.Zones[0]) {
+			faults = append(faults, fmt.Errorf("zone %q is not one of the region of %q, such as us-west-1a", zone, o.Zones[0]))
+		}
+	}
+	return o, errors.Join(faults...)
+}
+
+// regionOf is a zone's region, or "" for what is no zone.
+func regionOf(zone string) string {
+	if m := zoneName.FindStringSubmatch(zone); m != nil {
+		return m[1]
+	}
+	return ""
+}

@@ -1,0 +1,36 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"time"
+)
+
+// serve serves a handler on a loopback port until the environment is closed,
+// and returns host:port.
+func (e *Environment) serve(ctx context.Context, what string, h http.Handler) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("serve the %s: %w", what, err)
+	}
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 30 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = server.Serve(l)
+	}()
+	e.cleanup.add(func() error {
+		err := server.Close()
+		<-ended
+		return err
+	})
+	return l.Addr().String(), nil
+}
