@@ -1,0 +1,193 @@
+package instance
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/growl-dev/deploy/sandbox/internal/engine"
+	"github.com/growl-dev/deploy/sandbox/internal/wire"
+)
+
+// Options describe an instance.
+type Options struct {
+	// ID is the instance ID, i-…. Required.
+	ID string
+	// Zone is the availability zone; for cloud-init's files only.
+	Zone string
+	// Root is the folder of the instance's files, made if it is not there.
+	// Required.
+	Root string
+	// User is who may log in; empty means ec2-user.
+	User string
+	// AuthorizedKeys may log in. Required.
+	AuthorizedKeys []ssh.PublicKey
+	// HostKey identifies the server; nil means a new ed25519 key.
+	HostKey ssh.Signer
+	// EnvFile is the absolute path, on the instance, of a file to make with
+	// mode 0600 and EnvContent; empty means none.
+	EnvFile    string
+	EnvContent []byte
+	// Engine is passed on to the Docker Engine; its Root and Wire are set here,
+	// and its Name where it is empty.
+	Engine engine.Options
+}
+
+const defaultUser = "ec2-user"
+
+// Instance is a machine that runs. Its methods may be called concurrently.
+type Instance struct {
+	opts   Options
+	files  *files
+	engine *engine.Engine
+	wire   *wire.Network
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+
+	mu       sync.Mutex
+	addr     string
+	hostKey  ssh.Signer
+	listener net.Listener // nil while SSH is refused
+	conns    map[net.Conn]struct{}
+	silent   bool
+	closed   bool
+}
+
+// Start starts an instance with an SSH server on a free loopback port. It ends
+// with ctx, if [Instance.Close] does not end it before.
+func Start(ctx context.Context, opts Options) (*Instance, error) {
+	if err := opts.fill(); err != nil {
+		return nil, err
+	}
+	if err := layout(opts); err != nil {
+		return nil, fmt.Errorf("lay out the files of instance %s: %w", opts.ID, err)
+	}
+	i := &Instance{opts: opts, wire: wire.New(), hostKey: opts.HostKey, conns: map[net.Conn]struct{}{}}
+	opts.Engine.Root, opts.Engine.Wire = opts.Root, i.wire
+	var err error
+	if i.engine, err = engine.New(ctx, opts.Engine); err != nil {
+		return nil, fmt.Errorf("start the engine of instance %s: %w", opts.ID, err)
+	}
+	i.ctx, i.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if i.files, err = newFiles(opts, i.engine); err == nil {
+		err = i.listen("127.0.0.1:0")
+	}
+	if err != nil {
+		i.Close()
+		return nil, fmt.Errorf("start instance %s: %w", opts.ID, err)
+	}
+	context.AfterFunc(ctx, func() { _ = i.Close() })
+	return i, nil
+}
+
+func (o *Options) fill() error {
+	switch {
+	case o.ID == "":
+		return errors.New("start an instance: it needs an ID")
+	case o.Root == "":
+		return fmt.Errorf("start instance %s: it needs a root folder", o.ID)
+	case len(o.AuthorizedKeys) == 0:
+		return fmt.Errorf("start instance %s: nobody could log in without an authorized key", o.ID)
+	}
+	if o.User == "" {
+		o.User = defaultUser
+	}
+	if o.Engine.Name == "" {
+		o.Engine.Name = o.ID
+	}
+	if o.HostKey != nil {
+		return nil
+	}
+	var err error
+	o.HostKey, err = newHostKey()
+	return err
+}
+
+func newHostKey() (ssh.Signer, error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a host key: %w", err)
+	}
+	return ssh.NewSignerFromKey(private)
+}
+
+// ID is the instance ID.
+func (i *Instance) ID() string { return i.opts.ID }
+
+// Zone is the availability zone.
+func (i *Instance) Zone() string { return i.opts.Zone }
+
+// User is who may log in.
+func (i *Instance) User() string { return i.opts.User }
+
+// Addr is where SSH is reached, 127.0.0.1:port; it stays the same through faults.
+func (i *Instance) Addr() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.addr
+}
+
+// HostKey is the key the server shows, for a line in known_hosts.
+func (i *Instance) HostKey() ssh.PublicKey {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.hostKey.PublicKey()
+}
+
+// Engine is the instance's Docker Engine.
+func (i *Instance) Engine() *engine.Engine { return i.engine }
+
+// Wire is the instance's network: its Dial reaches the published ports.
+func (i *Instance) Wire() *wire.Network { return i.wire }
+
+// Close ends the SSH server, its connections and commands, and the engine with
+// its containers, and waits for all of them. The files stay.
+func (i *Instance) Close() error {
+	i.mu.Lock()
+	first := !i.closed
+	i.closed = true
+	i.stopListening()
+	i.cutConns()
+	i.mu.Unlock()
+	i.cancel()
+	err := i.engine.Close()
+	i.tasks.Wait()
+	if first && i.files != nil {
+		err = errors.Join(err, i.files.root.Close())
+	}
+	return err
+}
+
+// layout makes the files an instance has after its first boot.
+func layout(o Options) error {
+	if err := os.MkdirAll(o.Root, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(o.Root)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, dir := range []string{"etc", "home/" + o.User, "tmp/deployment-test", "var/lib/cloud/data", "var/run", "run/cloud-init"} {
+		if err := root.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	err = errors.Join(
+		root.WriteFile("etc/hostname", []byte(o.ID+"\n"), 0o644),
+		root.WriteFile("var/lib/cloud/data/instance-id", []byte(o.ID+"\n"), 0o644),
+		root.WriteFile("run/cloud-init/zone", []byte(o.Zone+"\n"), 0o644),
+	)
+	if err != nil || o.EnvFile == "" {
+		return err
+	}
+	return writeEnvFile(root, o)
+}
