@@ -26,20 +26,30 @@ func newHostKeys(files []string) (*hostKeys, error) {
 	return &hostKeys{db, files}, nil
 }
 
-// algorithms are what to ask of a server: the types its lines hold come first,
-// or the server would show a key of another type and look changed. The other
-// plain types follow, so that a server which lost its known key is told from
-// one that cannot be talked to. Certificates are asked for only where an
-// authority is known.
+// algorithms are what to ask of a server, best first: certificates where an
+// authority is known, then the types its lines hold, or the server would show a
+// key of another type and look changed. The other plain types follow, so that a
+// server which lost its known key is told from one that cannot be talked to.
+//
+// A certificate's type is that of the host's key, not of the authority's, which
+// is what the library would ask for.
 func (h *hostKeys) algorithms(a address) []string {
-	algorithms := h.db.HostKeyAlgorithms(a.String())
-	for _, algorithm := range ssh.SupportedAlgorithms().HostKeys {
-		if !strings.Contains(algorithm, "-cert-") && !slices.Contains(algorithms, algorithm) {
+	supported := ssh.SupportedAlgorithms().HostKeys
+	var algorithms []string
+	if len(h.authorities(a)) > 0 {
+		algorithms = slices.DeleteFunc(slices.Clone(supported), isPlain)
+	}
+	for _, algorithm := range slices.Concat(h.db.HostKeyAlgorithms(a.String()), supported) {
+		if isPlain(algorithm) && slices.Contains(supported, algorithm) && !slices.Contains(algorithms, algorithm) {
 			algorithms = append(algorithms, algorithm)
 		}
 	}
 	return algorithms
 }
+
+// isPlain tells a key's algorithm from a certificate's, which is named
+// TYPE-cert-v01@openssh.com.
+func isPlain(algorithm string) bool { return !strings.Contains(algorithm, "-cert-v") }
 
 // nowhere stands for the peer's address: hosts are known by the name they were
 // dialed as, and a stream through a proxy has no address to look up.

@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -33,7 +32,6 @@ func (h *Host) stop(ctx context.Context, r rollout.Release) error {
 	if err != nil {
 		return err
 	}
-	h.stopping = true
 	if err := h.clear(ctx, crew, old); err != nil {
 		return err
 	}
@@ -56,12 +54,13 @@ func (h *Host) stop(ctx context.Context, r rollout.Release) error {
 // is stale and goes, unless the one in service does not serve: then that is what
 // a dead run left unproven, and the kept one is the better.
 func (h *Host) oldOf(ctx context.Context, c crew) (*container.Summary, error) {
-	if c.current == nil || c.previous == nil {
-		return cmp.Or(c.current, c.previous), nil
-	}
 	old, stale := c.current, c.previous
-	if !h.neverStopped(c) && h.healthy(ctx) != nil {
-		old, stale = c.previous, c.current
+	if old == nil || (stale != nil && !h.neverStopped(c) && h.healthy(ctx) != nil) {
+		old, stale = stale, old
+	}
+	h.stopping, h.renamed = true, same(old, c.previous)
+	if stale == nil {
+		return old, nil
 	}
 	if err := h.engine.remove(ctx, stale.ID); err != nil {
 		return nil, fmt.Errorf("remove stale %s: %w", title(stale), err)

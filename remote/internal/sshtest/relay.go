@@ -1,0 +1,76 @@
+package sshtest
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Relay forwards TCP connections until it is frozen: a network that swallows
+// everything and tells nobody.
+type Relay struct {
+	// Addr is host:port.
+	Addr   string
+	mu     sync.Mutex
+	frozen bool
+	thaw   *sync.Cond
+}
+
+// StartRelay forwards to an address until the test ends.
+func StartRelay(t testing.TB, to string) *Relay {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	r := &Relay{Addr: listener.Addr().String()}
+	r.thaw = sync.NewCond(&r.mu)
+	t.Cleanup(func() { _ = listener.Close(); r.setFrozen(false) })
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			go r.copy(near, far)
+			go r.copy(far, near)
+		}
+	}()
+	return r
+}
+
+// Freeze stops forwarding and keeps every connection open.
+func (r *Relay) Freeze() { r.setFrozen(true) }
+
+func (r *Relay) setFrozen(frozen bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.frozen = frozen
+	r.thaw.Broadcast()
+}
+
+func (r *Relay) copy(to, from net.Conn) {
+	_, _ = io.Copy(gated{r, to}, from)
+	_ = to.Close()
+	_ = from.Close()
+}
+
+type gated struct {
+	relay *Relay
+	to    io.Writer
+}
+
+func (g gated) Write(p []byte) (int, error) {
+	g.relay.mu.Lock()
+	for g.relay.frozen {
+		g.relay.thaw.Wait()
+	}
+	g.relay.mu.Unlock()
+	return g.to.Write(p)
+}
