@@ -1,0 +1,14 @@
+//go:build mage
+
+// Ships growl-backend onto its instances without a failed request.
+package main
+
+import (
+	// mage:import
+	"github.com/growl-dev/deploy/magefiles/targets"
+)
+
+// Aliases are the short names that the README uses.
+var Aliases = map[string]any{
+	"sandbox": targets.Sandbox.Run,
+}

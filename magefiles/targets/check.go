@@ -1,0 +1,76 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+
+	"github.com/magefile/mage/sh"
+)
+
+// Test runs all tests of both modules, with the race detector where it can be had.
+func Test() error {
+	for _, module := range []string{".", "growl-backend"} {
+		if err := inModule(module, "go", append([]string{"test"}, append(race(), "-timeout=20m", "./...")...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// race asks for the race detector. Linux needs a C compiler for it, which a
+// machine with only Go installed does not have.
+func race() []string {
+	if runtime.GOOS == "linux" {
+		if _, err := exec.LookPath("gcc"); err != nil {
+			fmt.Println("race detector off: it needs gcc on Linux")
+			return nil
+		}
+	}
+	return []string{"-race"}
+}
+
+// Lint checks formatting, vets, runs staticcheck and looks whether go.mod is tidy.
+func Lint(_ context.Context) error {
+	unformatted, err := sh.Output("gofmt", "-l", ".")
+	if err != nil {
+		return fmt.Errorf("run gofmt: %w", err)
+	}
+	if unformatted != "" {
+		return fmt.Errorf("not formatted, run gofmt -w on: %s", unformatted)
+	}
+	for _, module := range []string{".", "growl-backend"} {
+		for _, check := range [][]string{
+			{"go", "vet", "./..."},
+			{"go", "mod", "tidy", "-diff"},
+			{"go", "tool", "-modfile=" + toolsModule(), "staticcheck", "./..."},
+		} {
+			if err := inModule(module, check[0], check[1:]...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// toolsModule holds the linters, so that they do not flood go.mod.
+func toolsModule() string {
+	root, err := os.Getwd()
+	if err != nil {
+		return "tools/go.mod"
+	}
+	return filepath.Join(root, "tools", "go.mod")
+}
+
+// inModule runs a command in one of the repository's modules and shows what it prints.
+func inModule(dir, name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s %v in %s: %w", name, args, dir, err)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/magefile/mage/mg"
+
+	"github.com/growl-dev/deploy/sandbox"
+)
+
+// Sandbox is a whole environment on this machine, with nothing installed but Go.
+type Sandbox mg.Namespace
+
+// Run brings an environment up on this machine and rolls a release out under load (short: mage sandbox).
+func (Sandbox) Run(ctx context.Context,
+	// how many instances; default 3
+	instances *int,
+	// something to go wrong, by name; see the README
+	fault *string,
+	// how many times faster than real the load balancer's time goes by; default 20
+	factor *float64,
+	// file to write the JSON report to
+	report *string,
+) (err error) {
+	o := sandboxOptions(instances, factor)
+	if err := checkFault(fault); err != nil {
+		return err
+	}
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+	env, err := sandbox.Start(context.WithoutCancel(ctx), o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closed(env, err) }()
+	if err := inject(env, fault); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := adopt(env); err != nil {
+		return err
+	}
+	return deploy(ctx, settings{
+		Environment: env.Fleet.Environment, Tag: env.V2, Fleet: env.FleetFile,
+		SSH: sshSettings(nil, nil, nil, nil), Policy: env.Policy(), Probe: env.URL, Report: value(report, "", ""),
+	})
+}
+
+// Up brings an environment up on this machine and keeps it until Ctrl-C, to be used by hand.
+func (Sandbox) Up(ctx context.Context,
+	// how many instances; default 3
+	instances *int,
+	// something to go wrong, by name; see the README
+	fault *string,
+	// how many times faster than real the load balancer's time goes by; default 20
+	factor *float64,
+) (err error) {
+	o := sandboxOptions(instances, factor)
+	if err := checkFault(fault); err != nil {
+		return err
+	}
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+	env, err := sandbox.Start(context.WithoutCancel(ctx), o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closed(env, err) }()
+	if err := inject(env, fault); err != nil {
+		return err
+	}
+	fmt.Print(exports(env))
+	fmt.Fprint(os.Stderr, handbook)
+	<-ctx.Done()
+	return nil
+}
+
+func sandboxOptions(instances *int, factor *float64) sandbox.Options {
+	o := sandbox.Options{Logf: func(format string, args ...any) { fmt.Fprintf(os.Stderr, "sandbox: "+format+"\n", args...) }}
+	if instances != nil {
+		o.Instances = *instances
+	}
+	if factor != nil {
+		o.Factor = *factor
+	}
+	return o
+}
+
+// checkFault refuses an unknown name before an environment is brought up.
+func checkFault(name *string) error {
+	if name == nil {
+		return nil
+	}
+	if err := sandbox.CheckFault(*name); err != nil {
+		return usage("%v", err)
+	}
+	return nil
+}
+
+func inject(env *sandbox.Environment, fault *string) error {
+	if fault == nil {
+		return nil
+	}
+	return env.Fault(*fault)
+}
+
+// adopt points this process at the environment, the way a user's shell would be.
+func adopt(env *sandbox.Environment) error {
+	for _, line := range env.Env() {
+		name, value, _ := strings.Cut(line, "=")
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// exports are the environment's variables as a shell reads them.
+func exports(env *sandbox.Environment) string {
+	var b strings.Builder
+	for _, line := range env.Env() {
+		name, value, _ := strings.Cut(line, "=")
+		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	return b.String()
+}
+
+// handbook says what the variables are good for.
+const handbook = `
+Paste these into another shell, then for example:
+
+  go tool mage deploy:dev -fleet="$FLEET" -tag="$V2" -policy="$POLICY" -probe="http://$NLB/"
+  curl "http://$NLB/"
+  aws elbv2 describe-target-health --target-group-arn "$TARGET_GROUP"
+  docker ps                                # the first instance's engine
+
+Ctrl-C ends the environment and leaves nothing behind.
+`
+
+// closed ends the environment. What it was used for failed first, if it did,
+// and keeps its exit code.
+func closed(env *sandbox.Environment, err error) error {
+	left := env.Close()
+	if err == nil {
+		return left
+	}
+	if left != nil {
+		return mg.Fatalf(mg.ExitStatus(err), "%v", errors.Join(err, left))
+	}
+	return err
+}

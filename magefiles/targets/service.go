@@ -1,0 +1,23 @@
+package targets
+
+import "github.com/growl-dev/deploy/remote/docker"
+
+// service is growl-backend's container: the one description of it.
+func service() docker.Spec {
+	return docker.Spec{
+		Name:          "growl-backend",
+		HostPort:      8080,
+		ContainerPort: 8080,
+		// On the host, so that the log outlives containers.
+		Mounts:  []docker.Mount{{Source: "/tmp/deployment-test", Target: "/tmp/deployment-test"}},
+		EnvFile: "/etc/growl-backend/env",
+		Restart: "always",
+		// The service finishes requests in flight for at most 30 s.
+		StopGraceSeconds: 30,
+		HealthPath:       "/healthz",
+		VersionPath:      "/version",
+		CountField:       "connections",
+		DrainSignal:      "SIGUSR1",
+		UndrainSignal:    "SIGUSR2",
+	}
+}

@@ -1,0 +1,133 @@
+package targets
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"golang.org/x/term"
+
+	"github.com/growl-dev/deploy/ecr"
+	"github.com/growl-dev/deploy/nlb"
+	"github.com/growl-dev/deploy/remote"
+	"github.com/growl-dev/deploy/remote/docker"
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// world is an environment with everything that reaches it.
+type world struct {
+	fleet  Fleet
+	images *ecr.Repository
+	groups *nlb.Groups
+	dial   remote.Config
+	spec   docker.Spec
+}
+
+// wire makes clients for the fleet. It asks nobody anything yet.
+func wire(ctx context.Context, fleet Fleet, s ssh) (*world, error) {
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(fleet.Region))
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	images, err := ecr.NewFromConfig(cfg, fleet.Repository, ecr.Options{Region: cmp.Or(fleet.RegistryRegion, fleet.Region)})
+	if err != nil {
+		return nil, err
+	}
+	groups, err := nlb.NewFromConfig(cfg, fleet.TargetGroups, nlb.Options{})
+	if err != nil {
+		return nil, err
+	}
+	dial, err := s.config(fleet)
+	if err != nil {
+		return nil, err
+	}
+	return &world{fleet: fleet, images: images, groups: groups, dial: dial, spec: service()}, nil
+}
+
+// config is what all instances' connections have in common.
+func (s ssh) config(fleet Fleet) (remote.Config, error) {
+	jump, err := remote.ParseJump(s.Jump)
+	if err != nil {
+		return remote.Config{}, usage("%v", err)
+	}
+	return remote.Config{
+		User: fleet.User, KeyFile: s.Key, Passphrase: askPassphrase,
+		KnownHosts: filepath.SplitList(s.KnownHosts), Jump: jump, ProxyCommand: s.ProxyCommand,
+	}, nil
+}
+
+func askPassphrase() ([]byte, error) {
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return nil, errors.New("no terminal to ask for it: use an SSH agent")
+	}
+	fmt.Fprint(os.Stderr, "Passphrase of the SSH key: ")
+	defer fmt.Fprintln(os.Stderr)
+	return term.ReadPassword(int(os.Stdin.Fd()))
+}
+
+// resolve pins the tag to a digest, once for the whole run.
+func (w *world) resolve(ctx context.Context, tag string) (rollout.Release, error) {
+	image, err := w.images.Resolve(ctx, tag)
+	if err != nil {
+		return rollout.Release{}, w.withRecent(ctx, err)
+	}
+	return rollout.Release{Image: w.images.URI() + "@" + image.Digest, Tag: tag, Commit: image.Commit}, nil
+}
+
+// withRecent adds to a missing tag which releases there are.
+func (w *world) withRecent(ctx context.Context, err error) error {
+	if !errors.Is(err, ecr.ErrNotFound) {
+		return err
+	}
+	recent, listed := w.images.Recent(ctx, 5)
+	if listed != nil || len(recent) == 0 {
+		return err
+	}
+	text := ""
+	for _, image := range recent {
+		text += fmt.Sprintf("; %s pushed %s", image.Commit, image.PushedAt.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	return fmt.Errorf("%w%s", err, text)
+}
+
+func (w *world) config(environment string, release rollout.Release, policy rollout.Policy) rollout.Config {
+	return rollout.Config{
+		Environment: environment, Release: release, Policy: policy,
+		Instances: w.fleet.Instances, Balancer: w.groups, Connect: w.connect,
+	}
+}
+
+// host is one instance's engine together with the connection it is spoken to over.
+type host struct {
+	*docker.Host
+	connection *remote.Client
+}
+
+// Close ends the engine's client, then the connection.
+func (h host) Close() error {
+	return errors.Join(h.Host.Close(), h.connection.Close())
+}
+
+func (w *world) connect(ctx context.Context, i rollout.Instance) (rollout.Host, error) {
+	config := w.dial
+	config.Name, config.Address = i.ID, i.Address
+	connection, err := remote.Dial(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := docker.Open(ctx, connection, docker.Options{Spec: w.spec, InstanceID: i.ID, Auth: w.login})
+	if err != nil {
+		return nil, errors.Join(err, connection.Close())
+	}
+	return host{engine, connection}, nil
+}
+
+// login is asked for by each pull: a token lives 12 h.
+func (w *world) login(ctx context.Context) (user, password string, err error) {
+	credentials, err := w.images.Credentials(ctx)
+	return credentials.Username, credentials.Password, err
+}
