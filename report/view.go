@@ -109,7 +109,11 @@ func (b *board) header(now time.Time, f frame) string {
 	if title == "" {
 		title = "deploy"
 	}
-	return f.line(cell{title, strong}, cell{fmt.Sprintf("  %s  %d/%d", short(since(b.started, now)), ended, len(b.rows)), dim})
+	elapsed := since(b.started, now)
+	if b.outcome == "" {
+		elapsed = elapsed.Truncate(time.Second) // it ticks
+	}
+	return f.line(cell{title, strong}, cell{fmt.Sprintf("  %s  %d/%d", short(elapsed), ended, len(b.rows)), dim})
 }
 
 // table draws the rows. Where there are more than most, those in flight and
@@ -141,16 +145,16 @@ func draw(rows []*row, now time.Time, f frame, columns columns) []string {
 }
 
 // columns are the widths of a row's columns; zero is left out.
-type columns struct{ name, phase, time, health int }
+type columns struct{ name, phase, time, health, bar int }
 
 func (b *board) columns(f frame) columns {
-	c := columns{phase: len("undo deregister"), time: 6}
+	c := columns{phase: len("undo deregister"), time: 6, bar: 16}
 	for _, r := range b.rows {
 		c.name = max(c.name, lipgloss.Width(r.name))
 	}
 	c.name = min(c.name, max(8, f.width/3))
 	if f.width < 60 {
-		c.phase = len("deregister")
+		c.phase, c.bar = len("deregister"), 0
 	}
 	if f.width >= 110 {
 		c.health = 30
@@ -226,7 +230,7 @@ func (r *row) tells(c columns) string {
 	case r.failure != "":
 		return r.failure
 	case r.outcome == "" && r.progress.Total > 0:
-		return bar(r.progress)
+		return bar(r.progress, c.bar)
 	case c.health > 0 && tellsHealth(r.step):
 		return "" // it has a column of its own
 	default:
@@ -234,11 +238,12 @@ func (r *row) tells(c columns) string {
 	}
 }
 
-const barWidth = 16
-
-// bar draws how far a pull is.
-func bar(p rollout.Progress) string {
+// bar draws how far a pull is: in width cells, then in figures.
+func bar(p rollout.Progress, width int) string {
 	done := percent(p)
-	full := done * barWidth / 100
-	return fmt.Sprintf("%s%s %3d %% of %s", strings.Repeat("█", full), strings.Repeat("░", barWidth-full), done, megabytes(p.Total))
+	if width == 0 {
+		return fmt.Sprintf("%d %%", done)
+	}
+	full := done * width / 100
+	return fmt.Sprintf("%s%s %3d %% of %s", strings.Repeat("█", full), strings.Repeat("░", width-full), done, megabytes(p.Total))
 }

@@ -45,6 +45,11 @@ func TestViewWhilePulling(t *testing.T) {
 `, see(b, now, 80))
 }
 
+func TestANarrowTerminalStillShowsHowFarAPullIs(t *testing.T) {
+	b, now := boardAt(3)
+	assert.Contains(t, see(b, now, 40), "● web-1  prepare         3s  50 %\n")
+}
+
 func TestViewWhileWaiting(t *testing.T) {
 	b, now := boardAt(9.7)
 	assert.Contains(t, see(b, now, 80), "· web-1  prepared             0s  200 connections/s before\n")
