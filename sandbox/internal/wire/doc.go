@@ -9,6 +9,4 @@
 // as opened when it is dialed, is ESTABLISHED until either side's FIN, and is
 // shown with the peer's address as the container would see it, which is the
 // client's own behind a load balancer that preserves it.
-//
-// TIME_WAIT is not modelled: a connection that both sides closed has no row.
 package wire

@@ -17,6 +17,9 @@ const (
 	socketTail = " %02X 00000000:00000000 00:00000000 00000000 %5d %8d %d 1 0000000000000000"
 	listenTail = " 100 0 0 10 0"
 	openTail   = " 20 4 30 10 -1"
+	// A row in TIME_WAIT has no socket any more, so it has fewer columns; what
+	// is left of its 60 s is not modelled.
+	waitTail = " 06 00000000:00000000 03:00000BB8 00000000     0        0 0 3 0000000000000000"
 	// serviceUID is the user an unprivileged container's program runs as.
 	serviceUID = 65532
 	firstInode = 20000
@@ -54,6 +57,9 @@ func (s Snapshot) TCP6() []byte {
 }
 
 func tail(i int, r Row) string {
+	if r.State == StateTimeWait {
+		return waitTail
+	}
 	common := fmt.Sprintf(socketTail, r.State, serviceUID, 0, firstInode+i)
 	if r.State == StateListen {
 		return common + listenTail

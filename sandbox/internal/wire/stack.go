@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 )
 
 // State is a TCP state as the kernel numbers it (include/net/tcp_states.h).
@@ -14,6 +15,7 @@ type State uint8
 const (
 	StateEstablished State = 0x01
 	StateFinWait2    State = 0x05
+	StateTimeWait    State = 0x06
 	StateCloseWait   State = 0x08
 	StateListen      State = 0x0A
 )
@@ -29,7 +31,8 @@ type Row struct {
 
 // Snapshot is what a namespace looks like at one moment.
 type Snapshot struct {
-	// Rows are the sockets: those that listen first, then in order of opening.
+	// Rows are the sockets: those that listen first, then in order of opening,
+	// then those in TIME_WAIT.
 	Rows []Row
 	// PassiveOpens and ActiveOpens count connections accepted and made since
 	// the namespace began; health checks and container probes are in them.
@@ -55,8 +58,22 @@ type Stack struct {
 	mu              sync.Mutex
 	next            uint64
 	rows            map[uint64]Row
+	waiting         []timeWait // in order of their end
 	listening       []int
 	passive, active uint64
+}
+
+// The kernel's TCP_TIMEWAIT_LEN, and how many rows in TIME_WAIT are kept; the
+// kernel's own bound, tcp_max_tw_buckets, is far higher.
+const (
+	timeWaitLength = 60 * time.Second
+	maxTimeWait    = 256
+)
+
+// timeWait is the row of a connection that the container closed first.
+type timeWait struct {
+	row   Row
+	until time.Time
 }
 
 // NewStack returns the namespace of a container at addr, counting from zero.
@@ -86,7 +103,20 @@ func (s *Stack) Snapshot() Snapshot {
 	for _, id := range ids {
 		snap.Rows = append(snap.Rows, s.rows[id])
 	}
+	s.expire(time.Now())
+	for _, w := range s.waiting {
+		snap.Rows = append(snap.Rows, w.row)
+	}
 	return snap
+}
+
+// expire is called with mu held.
+func (s *Stack) expire(now time.Time) {
+	ended := 0
+	for ended < len(s.waiting) && (now.After(s.waiting[ended].until) || len(s.waiting)-ended > maxTimeWait) {
+		ended++
+	}
+	s.waiting = slices.Delete(s.waiting, 0, ended)
 }
 
 // Connect adds an outgoing connection, such as one of a database pool, until
@@ -150,12 +180,26 @@ func (s *Stack) shut(id uint64, to State) {
 		r.State = to
 		s.rows[id] = r
 	default:
-		delete(s.rows, id)
+		s.end(id)
 	}
 }
 
+// remove notes that the peer closed the connection.
 func (s *Stack) remove(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.end(id)
+}
+
+// end ends a row. The side that closed first keeps it in TIME_WAIT. It is
+// called with mu held.
+func (s *Stack) end(id uint64) {
+	r, ok := s.rows[id]
 	delete(s.rows, id)
+	if ok && r.State == StateFinWait2 {
+		r.State = StateTimeWait
+		now := time.Now()
+		s.waiting = append(s.waiting, timeWait{r, now.Add(timeWaitLength)})
+		s.expire(now)
+	}
 }
