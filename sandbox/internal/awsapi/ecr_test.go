@@ -193,6 +193,8 @@ func TestPutImage(t *testing.T) {
 	require.ErrorAs(t, err, &bad)
 	_, err = put("v3", registry.Image{Manifest: []byte("none"), MediaType: mediaType}, nil)
 	require.ErrorAs(t, err, &bad)
+	_, err = put("v3", registry.Image{Manifest: []byte("{}")}, nil)
+	require.ErrorAs(t, err, &bad)
 	var layers *types.LayersNotFoundException
 	_, err = put("v3", registry.Image{Manifest: []byte(`{"layers":[{"digest":"sha256:00"}]}`), MediaType: mediaType}, nil)
 	require.ErrorAs(t, err, &layers)

@@ -161,10 +161,13 @@ func missing(parameter string) error {
 	return badRequest("ValidationError", "1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", parameter)
 }
 
-// elbError words an unknown group as AWS does.
+// elbError words an unknown group or instance as AWS does.
 func elbError(err error, group string) error {
 	if errors.Is(err, balancer.ErrGroupNotFound) {
 		return badRequest("TargetGroupNotFound", "Target groups '%s' not found", group)
+	}
+	if unknown, ok := errors.AsType[*balancer.UnknownInstanceError](err); ok {
+		return badRequest("InvalidTarget", "Instance ID '%s' is not valid", unknown.ID)
 	}
 	return err
 }

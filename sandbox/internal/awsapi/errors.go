@@ -43,7 +43,6 @@ func asAPIError(err error) *apiError {
 		code   string
 	}{
 		{balancer.ErrGroupNotFound, "TargetGroupNotFound"},
-		{balancer.ErrInstanceNotFound, "InvalidTarget"},
 		{balancer.ErrAttribute, "InvalidConfigurationRequest"},
 		{registry.ErrRepositoryNotFound, "RepositoryNotFoundException"},
 		{registry.ErrImageNotFound, "ImageNotFoundException"},

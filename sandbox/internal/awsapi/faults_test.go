@@ -90,7 +90,7 @@ func TestLostAnswerOfADoneAct(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, balancer.Draining, health[0].State, "the act is done")
 
-			_, err = c.ecr.PutImage(impatient(t), &ecr.PutImageInput{RepositoryName: aws.String("web"), ImageTag: aws.String("v1"), ImageManifest: aws.String("{}")})
+			_, err = c.ecr.PutImage(impatient(t), &ecr.PutImageInput{RepositoryName: aws.String("web"), ImageTag: aws.String("v1"), ImageManifest: aws.String(`{"mediaType":"x"}`)})
 			require.ErrorIs(t, err, io.EOF)
 			_, err = c.registry.Image("web", "v1")
 			require.NoError(t, err, "the act is done")

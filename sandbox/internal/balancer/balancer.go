@@ -19,11 +19,14 @@ import (
 var (
 	// ErrGroupNotFound says that no target group has the ARN.
 	ErrGroupNotFound = errors.New("target group not found")
-	// ErrInstanceNotFound says that no instance has the ID.
-	ErrInstanceNotFound = errors.New("instance not found")
 	// ErrClosed says that the load balancer was closed.
 	ErrClosed = errors.New("load balancer closed")
 )
+
+// UnknownInstanceError says that no instance has the ID.
+type UnknownInstanceError struct{ ID string }
+
+func (e *UnknownInstanceError) Error() string { return "no instance " + e.ID }
 
 // Balancer is one load balancer with its target groups. All methods may be
 // called concurrently.
@@ -113,7 +116,7 @@ func (b *Balancer) BlockChecks(id string, blocked bool) error {
 	defer b.mu.Unlock()
 	i := b.instances[id]
 	if i == nil {
-		return fmt.Errorf("block health checks of %s: %w", id, ErrInstanceNotFound)
+		return fmt.Errorf("block health checks: %w", &UnknownInstanceError{id})
 	}
 	i.blocked = blocked
 	return nil

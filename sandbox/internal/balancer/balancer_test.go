@@ -95,8 +95,9 @@ func TestRegisteringIsIdempotentAndAllOrNothing(t *testing.T) {
 		assert.Equal(t, Healthy, health[0].State)
 
 		err = b.Register(g.ARN, Endpoint{"i-1", 8081}, Endpoint{"i-none", 0})
-		require.ErrorIs(t, err, ErrInstanceNotFound)
-		assert.ErrorContains(t, err, "i-none")
+		var unknown *UnknownInstanceError
+		require.ErrorAs(t, err, &unknown)
+		assert.Equal(t, "i-none", unknown.ID)
 		health, err = b.Health(g.ARN)
 		require.NoError(t, err)
 		assert.Len(t, health, 1, "nothing was registered")
@@ -184,7 +185,8 @@ func TestRefusedOptions(t *testing.T) {
 	require.ErrorContains(t, b.AddInstance("i-1", "us-west-1a", dial), "exists")
 	require.ErrorContains(t, b.AddInstance("i-2", "mars", dial), "us-west-1a, us-west-1b")
 	require.Error(t, b.AddInstance("i-2", "us-west-1a", nil))
-	require.ErrorIs(t, b.BlockChecks("i-2", true), ErrInstanceNotFound)
+	var unknown *UnknownInstanceError
+	require.ErrorAs(t, b.BlockChecks("i-2", true), &unknown)
 }
 
 func TestListenerThatFailsLeavesNothingOpen(t *testing.T) {

@@ -39,7 +39,7 @@ type registration struct {
 }
 
 // Register registers endpoints as RegisterTargets does: all, or none and an
-// error that wraps [ErrGroupNotFound] or [ErrInstanceNotFound]. Registering what
+// error that wraps [ErrGroupNotFound] or [*UnknownInstanceError]. Registering what
 // is registered changes nothing; what drains starts again at initial.
 func (b *Balancer) Register(arn string, endpoints ...Endpoint) error {
 	return b.register(arn, endpoints, (*target).register)
@@ -63,7 +63,7 @@ func (b *Balancer) register(arn string, endpoints []Endpoint, enter func(*target
 	}
 	for _, e := range endpoints {
 		if b.instances[e.Instance] == nil {
-			return fmt.Errorf("register %s in target group %s: %w", e.Instance, g.Name, ErrInstanceNotFound)
+			return fmt.Errorf("register in target group %s: %w", g.Name, &UnknownInstanceError{e.Instance})
 		}
 	}
 	now := time.Now()

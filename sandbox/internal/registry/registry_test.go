@@ -297,6 +297,7 @@ func TestRefusedManifests(t *testing.T) {
 		want          error
 	}{
 		"not JSON":        {"v2", "manifest", registry.ErrManifestInvalid},
+		"no media type":   {"v2", "{}", registry.ErrManifestInvalid},
 		"unknown blob":    {"v2", `{"config":{"digest":"sha256:00","size":1}}`, registry.ErrBlobNotFound},
 		"tag with slash":  {"v/2", string(raw), registry.ErrTagInvalid},
 		"tag with spaces": {"v 2\r\n", string(raw), registry.ErrTagInvalid},
@@ -358,7 +359,7 @@ func TestRefusedOptions(t *testing.T) {
 
 func FuzzPaths(f *testing.F) {
 	for _, path := range []string{"/v2/", "/v2/web/blobs/uploads/", "/v2/web/manifests/blobs", "/v2/web/manifests/sha256:00", "/v2//manifests/", "/v2/_catalog", "//", "*", "", "/v2/web/tags/list"} {
-		f.Add(path, "PUT", "{}")
+		f.Add(path, "PUT", `{"mediaType":"x"}`)
 		f.Add(path, "GET", "")
 	}
 	f.Fuzz(func(t *testing.T, path, method, body string) {

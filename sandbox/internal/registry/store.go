@@ -149,6 +149,9 @@ func (r *Registry) put(repo *repository, tag, mediaType string, content []byte) 
 	if mediaType == "" {
 		mediaType = parsed.MediaType
 	}
+	if mediaType == "" {
+		return Image{}, fmt.Errorf("%w: neither it nor the request names its media type", ErrManifestInvalid)
+	}
 	if err := r.putInner(repo.Name, tag, mediaType, content); err != nil {
 		return Image{}, err
 	}
