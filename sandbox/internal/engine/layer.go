@@ -127,6 +127,10 @@ func (s *images) untar(id string, img v1.Image) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	// Extract ends the tar also where it fails: its error comes after the end.
+	if _, err := io.Copy(io.Discard, flat); err != nil {
+		return 0, err
+	}
 	if err := os.Chmod(temp, 0o755); err != nil {
 		return 0, err
 	}
@@ -134,6 +138,7 @@ func (s *images) untar(id string, img v1.Image) (int64, error) {
 }
 
 // extract writes a tar's files under root, which no name and no link leaves.
+// Links that would are not in the tar: mutate.Extract drops them.
 func extract(root *os.Root, from *tar.Reader) (int64, error) {
 	var size int64
 	for {
