@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,15 +33,18 @@ type Environment struct {
 	// V1 runs on every instance.
 	V1, V2 string
 
-	opts     Options
-	dir      string
-	cleanup  *cleanup
-	stop     context.CancelFunc
-	ctx      context.Context
-	registry *registry.Registry
-	balancer *balancer.Balancer
-	aws      *awsapi.Server
-	machines []*machine
+	opts      Options
+	dir       string
+	cleanup   *cleanup
+	stop      context.CancelFunc
+	ctx       context.Context
+	registry  *registry.Registry
+	balancer  *balancer.Balancer
+	aws       *awsapi.Server
+	machines  []*machine
+	mu        sync.Mutex
+	awsFaults awsapi.Faults
+	faulty    []byte // the faulty program, once it is compiled
 	// checksBlocked is the fault lb-unhealthy.
 	checksBlocked atomic.Bool
 	program       []byte // growl-backend

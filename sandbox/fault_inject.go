@@ -16,12 +16,19 @@ import (
 )
 
 func (e *Environment) throttle(context.Context) error {
-	e.aws.SetFaults(awsapi.Faults{Throttle: 0.5})
-	return nil
+	return e.failAWS(func(f *awsapi.Faults) { f.Throttle = 0.5 })
 }
 
 func (e *Environment) failCalls(context.Context) error {
-	e.aws.SetFaults(awsapi.Faults{Errors: 1.0 / 3})
+	return e.failAWS(func(f *awsapi.Faults) { f.Errors = 1.0 / 3 })
+}
+
+// failAWS adds to the faults of the AWS endpoint.
+func (e *Environment) failAWS(add func(*awsapi.Faults)) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	add(&e.awsFaults)
+	e.aws.SetFaults(e.awsFaults)
 	return nil
 }
 

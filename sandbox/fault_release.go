@@ -25,7 +25,7 @@ func (e *Environment) slowStart(ctx context.Context) error {
 
 // pushFaulty pushes another image as release V2, whose program is faulty.
 func (e *Environment) pushFaulty(ctx context.Context, kind string, env ...string) error {
-	program, err := buildFaulty(ctx, e.dir)
+	program, err := e.faultyProgram(ctx)
 	if err != nil {
 		return err
 	}
@@ -36,4 +36,16 @@ func (e *Environment) pushFaulty(ctx context.Context, kind string, env ...string
 	r.env = append(env, "FAULT="+kind)
 	_, err = e.push(ctx, r, e.V2, "latest")
 	return err
+}
+
+// faultyProgram compiles the faulty program once.
+func (e *Environment) faultyProgram(ctx context.Context) ([]byte, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.faulty != nil {
+		return e.faulty, nil
+	}
+	program, err := buildFaulty(ctx, e.dir)
+	e.faulty = program
+	return program, err
 }

@@ -22,7 +22,6 @@ const (
 	keyFile        = "id_ed25519"
 	knownHostsFile = "known_hosts"
 	machinesDir    = "instances"
-	buildDir       = "build"
 )
 
 // openDir makes the environment's folder, and everything in it go away at the end.
