@@ -17,6 +17,7 @@ var arrows = map[string]struct{ may, because string }{
 	"rollout":           {"", "the engine declares the ports it needs and knows no far end"},
 	"nlb":               {"rollout", "an adapter knows the engine's plain types and no other adapter"},
 	"ecr":               {"rollout", "an adapter knows the engine's plain types and no other adapter"},
+	"image":             {"", "it builds and pushes for whoever fills its one port"},
 	"remote":            {"rollout", "an adapter knows the engine's plain types and no other adapter"},
 	"remote/docker":     {"rollout remote", "a container release is spoken over a connection"},
 	"probe":             {"", "a client of the load balancer knows nobody"},

@@ -1,0 +1,153 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// buildLimit bounds the building of an image.
+const buildLimit = 15 * time.Minute
+
+// Options say what is built. Dir is required.
+type Options struct {
+	// Dir is the service's folder: its Go module and its Dockerfile, which takes
+	// the program from bin/NAME-linux-$TARGETARCH and the build arguments
+	// GIT_COMMIT and TARGETARCH.
+	Dir string
+	// Name is the name of the image in the engine and of the program. Empty:
+	// Dir's last element.
+	Name string
+	// Platform is linux/amd64 or linux/arm64. Empty: linux/amd64.
+	Platform string
+	// Out and Err are told what the commands say while they run. Nil: nobody.
+	Out, Err io.Writer
+}
+
+// withDefaults fills the zero values.
+func (o Options) withDefaults() (Options, error) {
+	if o.Dir == "" {
+		return o, fmt.Errorf("no folder of a service is given")
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return o, fmt.Errorf("open %s: %w", o.Dir, err)
+	}
+	o.Dir = dir
+	if o.Name == "" {
+		o.Name = filepath.Base(dir)
+	}
+	if o.Platform == "" {
+		o.Platform = DefaultPlatform
+	}
+	return o, nil
+}
+
+// Image is an image in the engine.
+type Image struct {
+	Source Source
+	// Ref is its name in the engine, NAME:TAG.
+	Ref string
+	// ID is the engine's.
+	ID string
+	// Platform is what it runs on.
+	Platform string
+	// Layers are the digests of its layers' contents, the first one lowest.
+	Layers []string
+	// Builder is what built it.
+	Builder Builder
+}
+
+// Builder is a way to build images.
+type Builder string
+
+// The builders of the Docker CLI.
+const (
+	// BuildKit is the one behind docker buildx.
+	BuildKit Builder = "BuildKit"
+	// Classic is the engine's own.
+	Classic Builder = "the classic builder"
+)
+
+// Build compiles the service and builds its image, NAME:COMMIT in the engine,
+// with BuildKit where the CLI has buildx and the classic builder otherwise. A
+// tree with changes is built as NAME:COMMIT-dirty.
+func Build(ctx context.Context, o Options) (Image, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return Image{}, fmt.Errorf("build image: %w", err)
+	}
+	image, err := o.build(ctx)
+	if err != nil {
+		return Image{}, fmt.Errorf("build image %s: %w", o.Name, err)
+	}
+	return image, nil
+}
+
+func (o Options) build(ctx context.Context) (Image, error) {
+	arch, err := architecture(o.Platform)
+	if err != nil {
+		return Image{}, err
+	}
+	source, err := ReadSource(ctx, o.Dir)
+	if err != nil {
+		return Image{}, err
+	}
+	cli := docker{}
+	if err := cli.answers(ctx); err != nil {
+		return Image{}, err
+	}
+	if err := compile(ctx, o, arch, source.Time); err != nil {
+		return Image{}, err
+	}
+	builder := cli.builder(ctx)
+	if err := o.command(builder, source, arch).run(ctx); err != nil {
+		return Image{}, err
+	}
+	ref := o.Name + ":" + source.Tag()
+	found, err := cli.inspect(ctx, ref)
+	if err != nil {
+		return Image{}, err
+	}
+	return Image{source, ref, found.ID, found.platform(), found.RootFS.Layers, builder}, nil
+}
+
+// command builds the image from what was compiled. BuildKit takes the image's
+// time from SOURCE_DATE_EPOCH and would add an attestation with the time of the
+// build; the classic builder has no TARGETARCH of its own.
+func (o Options) command(builder Builder, source Source, arch string) command {
+	c := command{name: "docker", dir: o.Dir, out: o.Out, err: o.Err, limit: buildLimit}
+	common := []string{
+		"--platform", o.Platform, "--tag", o.Name + ":" + source.Tag(), "--build-arg", "GIT_COMMIT=" + source.Tag(),
+	}
+	for _, label := range source.labels() {
+		common = append(common, "--label", label)
+	}
+	common = append(common, ".")
+	if builder == BuildKit {
+		c.args = append([]string{"buildx", "build", "--load", "--provenance=false", "--sbom=false"}, common...)
+		c.env = []string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(source.Time.Unix(), 10)}
+		return c
+	}
+	c.args = append([]string{"build", "--force-rm", "--build-arg", "TARGETARCH=" + arch}, common...)
+	c.env = []string{"DOCKER_BUILDKIT=0"}
+	return c
+}
+
+// revisionLabel names the commit in an image.
+const revisionLabel = "org.opencontainers.image.revision"
+
+// labels are those that the OCI image specification names for a source.
+func (s Source) labels() []string {
+	labels := []string{
+		revisionLabel + "=" + s.Tag(),
+		"org.opencontainers.image.created=" + s.Time.Format(time.RFC3339),
+	}
+	if s.URL != "" {
+		labels = append(labels, "org.opencontainers.image.source="+s.URL)
+	}
+	return labels
+}

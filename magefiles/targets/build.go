@@ -1,0 +1,138 @@
+package targets
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/magefile/mage/mg"
+
+	"github.com/growl-dev/deploy/ecr"
+	"github.com/growl-dev/deploy/image"
+)
+
+// serviceDir is where the service's module and Dockerfile are.
+const serviceDir = "growl-backend"
+
+// Build compiles growl-backend and builds its image, named by the commit, with the Docker CLI.
+func Build(ctx context.Context,
+	// what the image runs on, linux/amd64 or linux/arm64; default linux/amd64
+	platform *string,
+) error {
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+	started := time.Now()
+	built, err := image.Build(ctx, imageOptions(platform))
+	if err != nil {
+		return err
+	}
+	fmt.Printf("built %s for %s with %s in %s\n", built.Ref, built.Platform, built.Builder, time.Since(started).Round(100*time.Millisecond))
+	if built.Source.Dirty {
+		fmt.Println("the tree is not that commit: this image cannot be pushed")
+	}
+	return nil
+}
+
+// Push uploads the image of the checked-out commit, once, and makes the tag latest name it.
+func Push(ctx context.Context,
+	// JSON file with the fleet, whose repository is pushed to
+	fleet *string,
+	// repository to push to instead, HOST/NAME; default REPOSITORY
+	repository *string,
+	// region of a registry whose host does not say it; default that of the AWS configuration
+	region *string,
+	// what the image was built for; default linux/amd64
+	platform *string,
+) error {
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+	started := time.Now()
+	images, err := pushesTo(ctx, fleet, repository, region)
+	if err != nil {
+		return err
+	}
+	pushed, err := image.Push(ctx, imageOptions(platform), registry{images})
+	if err != nil {
+		return explainConflict(err)
+	}
+	what := "pushed"
+	if pushed.Present {
+		what = "already pushed:"
+	}
+	fmt.Printf("%s %s as %s in %s, %s names it\n", what, pushed.Ref, pushed.Digest, time.Since(started).Round(100*time.Millisecond), image.Latest)
+	return nil
+}
+
+func imageOptions(platform *string) image.Options {
+	return image.Options{Dir: serviceDir, Platform: value(platform, "", ""), Out: os.Stdout, Err: os.Stderr}
+}
+
+// pushesTo is the repository that the flags name. It asks nobody anything yet.
+func pushesTo(ctx context.Context, fleetFile, repository, region *string) (*ecr.Repository, error) {
+	uri, where, err := repositoryOf(fleetFile, repository, region)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	return ecr.NewFromConfig(cfg, uri, ecr.Options{Region: where})
+}
+
+// repositoryOf is a repository's URI and region as the flags have it.
+func repositoryOf(fleetFile, repository, region *string) (uri, where string, err error) {
+	where = value(region, "", "")
+	switch {
+	case fleetFile != nil && repository != nil:
+		return "", "", usage("say where to push once: -fleet=FILE or -repository=HOST/NAME")
+	case fleetFile == nil:
+		if uri = value(repository, "REPOSITORY", ""); uri == "" {
+			return "", "", usage("say where to push: -fleet=FILE, or -repository=HOST/NAME or REPOSITORY")
+		}
+		return uri, where, nil
+	}
+	content, err := os.ReadFile(*fleetFile)
+	if err != nil {
+		return "", "", unreadable("fleet", *fleetFile, err)
+	}
+	fleet, err := parseFleet(content)
+	if err != nil {
+		return "", "", fmt.Errorf("read the fleet from %s: %w", *fleetFile, err)
+	}
+	if where == "" {
+		where = cmp.Or(fleet.RegistryRegion, fleet.Region)
+	}
+	return fleet.Repository, where, nil
+}
+
+// registry is an ECR repository as images are pushed to it.
+type registry struct{ *ecr.Repository }
+
+// Login returns a token of the registry's.
+func (r registry) Login(ctx context.Context) (user, password string, err error) {
+	credentials, err := r.Credentials(ctx)
+	return credentials.Username, credentials.Password, err
+}
+
+// Digest is what a tag names; empty where it is not there.
+func (r registry) Digest(ctx context.Context, tag string) (string, error) {
+	found, err := r.Resolve(ctx, tag)
+	if errors.Is(err, ecr.ErrNotFound) {
+		return "", nil
+	}
+	return found.Digest, err
+}
+
+// explainConflict says what can be done about a tag that does not move.
+func explainConflict(err error) error {
+	var conflict *ecr.ConflictError
+	if errors.As(err, &conflict) {
+		return mg.Fatalf(1, "%v: its tags are immutable: exempt %s and deployed-* from that (IMMUTABLE_WITH_EXCLUSION)", err, image.Latest)
+	}
+	return err
+}
