@@ -53,11 +53,17 @@ type Host struct {
 
 	// What this process knows of its own swap; another process reads the rest
 	// from the engine.
+	swap
+	counter *counter // how the running container is counted
+}
+
+// swap is how far a swap came in this process.
+type swap struct {
 	stopping bool      // Stop began
-	renamed  bool      // Stop came as far as renaming the old container
+	renamed  bool      // the old container bears the name of one, or may
+	asked    bool      // the old container's stop was asked for, by whomever
 	created  string    // the container Stop created
 	stopSent time.Time // when nothing was to listen any more
-	counter  *counter  // how the running container is counted
 }
 
 var _ rollout.Host = (*Host)(nil)

@@ -26,6 +26,7 @@ import (
 // The whole life of an instance, over real SSH, SFTP and a real engine: first
 // boot, an update, the way back, the update again.
 func TestLifeOverSSH(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	path, key, _ := sshtest.KeyFile(t, "")
 	server := sshtest.Start(t, sshtest.Options{Authorized: key})
@@ -83,6 +84,7 @@ func (l *lab) swap(h *docker.Host, r rollout.Release) time.Duration {
 // The first rollout meets the Makefile's container: another name, no labels,
 // --restart always.
 func TestAdopted(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	one := l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "one"})
 	two := l.push(time.Hour, map[string]string{"GIT_COMMIT": "two"})
@@ -155,6 +157,7 @@ func (l *lab) version() map[string]any {
 
 // A bad release is told from a good one, and the old container serves again.
 func TestBadReleases(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	envFile := filepath.Join(t.TempDir(), "env")
 	require.NoError(t, os.WriteFile(envFile, []byte("SECRET=hunter22\n"), 0o600))
@@ -195,6 +198,7 @@ func TestBadReleases(t *testing.T) {
 // Whoever gave up on a slow stop, or died in it, leaves a container that the
 // engine calls running and that will be gone: going back waits for that.
 func TestSlowStopAbandoned(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	one := l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "one", "MODE": "slow"})
 	two := l.push(time.Hour, map[string]string{"GIT_COMMIT": "two"})
@@ -220,7 +224,9 @@ func TestSlowStopAbandoned(t *testing.T) {
 // A process that dies between any two steps leaves something another can undo,
 // and something a new swap can begin on.
 func TestDeadRuns(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
+	l.spec.StopGraceSeconds = 1
 	one := l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "one"})
 	two := l.push(time.Hour, map[string]string{"GIT_COMMIT": "two"})
 	l.deploy(one)
@@ -286,6 +292,7 @@ func (l *lab) createCopy(of, name string) {
 // A kept container of an earlier run, whose settling failed, is never taken for
 // the one to go back to.
 func TestStalePrevious(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	zero := l.push(3*time.Hour, map[string]string{"GIT_COMMIT": "zero"})
 	one := l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "one"})
@@ -303,6 +310,7 @@ func TestStalePrevious(t *testing.T) {
 
 // What Prepare refuses touches nothing.
 func TestPrepareRefuses(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	one := l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"})
 	l.deploy(one)
@@ -345,6 +353,7 @@ func TestPrepareRefuses(t *testing.T) {
 
 // A container that would be gone after its stop cannot be gone back to.
 func TestPrepareRefusesAutoRemove(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	one := l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"})
 	l.runByHand(one, "-by-hand", func(o *client.ContainerCreateOptions) {
@@ -356,6 +365,7 @@ func TestPrepareRefusesAutoRemove(t *testing.T) {
 
 // Without an old container there is nothing to go back to, and that is said.
 func TestRevertWithoutOld(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	require.ErrorIs(t, l.host().Revert(t.Context()), docker.ErrNoPrevious)
 	bad := l.push(time.Hour, map[string]string{"GIT_COMMIT": "one", "MODE": "exit"})
@@ -369,6 +379,7 @@ func TestRevertWithoutOld(t *testing.T) {
 }
 
 func TestDrainSignals(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.deploy(l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"}))
 	h := l.host()
@@ -438,6 +449,7 @@ func (l *lab) connect(n int) []net.Conn {
 // The process behind the count may change under it: a crash and the restart
 // policy.
 func TestTrafficAfterRestart(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.deploy(l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"}))
 	h := l.host()
@@ -451,6 +463,7 @@ func TestTrafficAfterRestart(t *testing.T) {
 }
 
 func TestSettlePrunes(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.spec.Keep = 2
 	for i := range 4 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -13,6 +14,8 @@ import (
 const (
 	// shortGrace is for a new container that is given up.
 	shortGrace = 5 * time.Second
+	// killLag is how long after its grace a container is the engine's to kill.
+	killLag = 2 * time.Second
 	// revertProof is how long the old container may take to answer again.
 	revertProof = 5 * time.Minute
 	// stopPoll is the time between two looks at a container that is stopping.
@@ -27,6 +30,7 @@ func (h *Host) Revert(ctx context.Context) error {
 	if err := h.revert(ctx); err != nil {
 		return h.failed("revert "+h.spec.Name, err)
 	}
+	h.swap = swap{}
 	return nil
 }
 
@@ -71,42 +75,59 @@ func (h *Host) keepServing(ctx context.Context, c crew) error {
 // starts it under its name with the policy it had. The new one's label tells
 // that policy, so it is removed only when the policy is back.
 func (h *Host) bringBack(ctx context.Context, c crew) error {
-	fresh := []*container.Summary{c.next, c.current}
+	fresh := slices.DeleteFunc([]*container.Summary{c.next, c.current}, func(s *container.Summary) bool { return s == nil })
 	for _, f := range fresh {
-		if running(f) {
-			if err := h.engine.stop(ctx, f.ID, shortGrace); err != nil {
-				return fmt.Errorf("stop new container %s: %w", title(f), err)
-			}
+		if err := h.giveUp(ctx, f); err != nil {
+			return err
 		}
 	}
-	if err := h.awaitStopped(ctx, c.previous.ID); err != nil {
-		return fmt.Errorf("wait for %s to stop: %w", h.spec.previous(), err)
+	if !h.stopNeverSent() {
+		if err := h.awaitStopped(ctx, c.previous.ID); err != nil {
+			return fmt.Errorf("wait for %s to stop: %w", h.spec.previous(), err)
+		}
 	}
 	if err := h.restorePolicy(ctx, c.previous.ID, fresh); err != nil {
 		return fmt.Errorf("restore restart policy of %s: %w", h.spec.previous(), err)
 	}
 	for _, f := range fresh {
-		if f == nil {
-			continue
-		}
 		if err := h.engine.remove(ctx, f.ID); err != nil {
 			return fmt.Errorf("remove new container %s: %w", title(f), err)
 		}
 	}
-	if err := h.engine.rename(ctx, c.previous.ID, h.spec.Name); err != nil {
+	return h.restart(ctx, c.previous.ID)
+}
+
+// giveUp stops a new container, so that the port is free.
+func (h *Host) giveUp(ctx context.Context, fresh *container.Summary) error {
+	if !running(fresh) {
+		return nil
+	}
+	if err := h.engine.stop(ctx, fresh.ID, shortGrace); err != nil {
+		return fmt.Errorf("stop new container %s: %w", title(fresh), err)
+	}
+	return nil
+}
+
+// restart gives the old container its name, starts and proves it.
+func (h *Host) restart(ctx context.Context, id string) error {
+	if err := h.engine.rename(ctx, id, h.spec.Name); err != nil {
 		return fmt.Errorf("rename %s back to %s: %w", h.spec.previous(), h.spec.Name, err)
 	}
-	if err := h.engine.start(ctx, c.previous.ID); err != nil {
+	if err := h.engine.start(ctx, id); err != nil {
 		return fmt.Errorf("start old container %s: %w", h.spec.Name, err)
 	}
-	return h.proveOld(ctx, c.previous.ID, h.spec.Name)
+	return h.proveOld(ctx, id, h.spec.Name)
 }
+
+// stopNeverSent is what only the process that began the stop can know: the old
+// container has its new name, and was not told to stop. It goes on running.
+func (h *Host) stopNeverSent() bool { return h.stopping && h.renamed && !h.asked }
 
 // awaitStopped waits for a container whose stop was asked for. Whatever the
 // engine says of it, it is about to end: started now, it would still. After its
 // grace it is killed.
 func (h *Host) awaitStopped(ctx context.Context, id string) error {
-	err := h.pollStopped(ctx, id, h.spec.grace()+shortGrace)
+	err := h.pollStopped(ctx, id, h.spec.grace()+killLag)
 	if !errors.Is(err, errStillRuns) {
 		return err
 	}
@@ -140,7 +161,7 @@ func (h *Host) pollStopped(ctx context.Context, id string, atMost time.Duration)
 func (h *Host) restorePolicy(ctx context.Context, id string, fresh []*container.Summary) error {
 	wanted := ""
 	for _, f := range fresh {
-		if f != nil && wanted == "" {
+		if wanted == "" {
 			wanted = f.Labels[LabelPreviousRestart]
 		}
 	}

@@ -39,7 +39,7 @@ func (h *Host) settle(ctx context.Context) error {
 			return fmt.Errorf("remove %s: %w", h.spec.previous(), err)
 		}
 	}
-	h.stopping, h.renamed, h.created = false, false, ""
+	h.swap = swap{}
 	release, _, err := h.release(ctx, crew.current)
 	if err != nil {
 		return fmt.Errorf("inspect container %s: %w", title(crew.current), err)

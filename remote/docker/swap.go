@@ -16,7 +16,7 @@ func (h *Host) Stop(ctx context.Context, r rollout.Release) error {
 	if err := r.Validate(); err != nil {
 		return err
 	}
-	h.stopping, h.renamed, h.created, h.stopSent, h.counter = false, false, "", time.Time{}, nil
+	h.swap, h.counter = swap{}, nil
 	if err := h.stop(ctx, r); err != nil {
 		return h.failed("stop "+h.spec.Name, err)
 	}
@@ -58,7 +58,8 @@ func (h *Host) oldOf(ctx context.Context, c crew) (*container.Summary, error) {
 	if old == nil || (stale != nil && !h.neverStopped(c) && h.healthy(ctx) != nil) {
 		old, stale = stale, old
 	}
-	h.stopping, h.renamed = true, same(old, c.previous)
+	kept := same(old, c.previous)
+	h.swap = swap{stopping: true, renamed: kept, asked: kept}
 	if stale == nil {
 		return old, nil
 	}
@@ -116,7 +117,7 @@ func (h *Host) retire(ctx context.Context, old container.InspectResponse) error 
 			return fmt.Errorf("set restart policy of %s to no: %w", h.spec.previous(), err)
 		}
 	}
-	h.stopSent = time.Now()
+	h.asked, h.stopSent = true, time.Now()
 	if stopped(old) {
 		return nil
 	}

@@ -1,0 +1,210 @@
+package docker_test
+
+import (
+	"encoding/base64"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/growl-dev/deploy/remote/docker"
+	"github.com/growl-dev/deploy/rollout"
+	"github.com/stretchr/testify/require"
+)
+
+func swap(t *testing.T, h *docker.Host) error {
+	t.Helper()
+	if err := h.Stop(t.Context(), release(fakeNew)); err != nil {
+		return err
+	}
+	if err := h.Start(t.Context(), release(fakeNew)); err != nil {
+		return err
+	}
+	_, err := h.Prove(t.Context(), release(fakeNew))
+	return err
+}
+
+// An answer can be lost when the act was not: every changing call is looked
+// after before its error is believed.
+func TestLostAnswers(t *testing.T) {
+	for _, call := range []string{"create", "rename", "update", "stop", "start", "remove"} {
+		t.Run(call, func(t *testing.T) {
+			f := newFakeEngine(t)
+			h := f.host()
+			f.lose[call] = true
+			require.NoError(t, swap(t, h))
+			require.Equal(t, "svc-previous=old:exited:no svc=new:running:always", f.summary())
+			require.NoError(t, h.Revert(t.Context()))
+			require.Equal(t, "svc=old:running:always", f.summary())
+			require.NoError(t, swap(t, h))
+			f.lose = map[string]bool{}
+			require.NoError(t, f.host().Revert(t.Context()))
+			require.Equal(t, "svc=old:running:always", f.summary())
+		})
+	}
+}
+
+// A call that did nothing is an error, and what came before it can be undone.
+func TestRefusedCalls(t *testing.T) {
+	for _, call := range []string{"create", "rename", "update", "stop", "start"} {
+		t.Run(call, func(t *testing.T) {
+			f := newFakeEngine(t)
+			h := f.host()
+			f.refuse[call] = http.StatusInternalServerError
+			err := swap(t, h)
+			require.ErrorContains(t, err, "refused by the test")
+			require.ErrorContains(t, err, "on i-a")
+			f.refuse = map[string]int{}
+			require.NoError(t, h.Revert(t.Context()))
+			require.Equal(t, "svc=old:running:always", f.summary())
+		})
+	}
+}
+
+// A stale kept container that cannot be removed is not taken for the old one.
+func TestRefusedRemovalOfStale(t *testing.T) {
+	f := newFakeEngine(t)
+	f.containers[0].Labels = map[string]string{docker.LabelRelease: "sha256:x"}
+	f.containers = append(f.containers, &fakeContainer{ID: "stale", Name: "svc-previous", Image: fakeNew, State: "exited", Restart: "no"})
+	h := f.host()
+	f.refuse["remove"] = http.StatusInternalServerError
+	require.Error(t, h.Stop(t.Context(), release(fakeNew)))
+	require.NoError(t, h.Revert(t.Context()))
+	require.Equal(t, "svc=old:running:always svc-previous=new:exited:no", f.summary())
+}
+
+// A container left unproven by a dead run is not kept when the one before it is
+// there.
+func TestUnprovenLeftover(t *testing.T) {
+	f := newFakeEngine(t)
+	f.containers[0].Name, f.containers[0].State, f.containers[0].Restart = "svc-previous", "exited", "no"
+	f.containers = append(f.containers, &fakeContainer{
+		ID: "bad", Name: "svc", Image: fakeNew, State: "exited", Restart: "always", Labels: map[string]string{docker.LabelRelease: "sha256:x"},
+	})
+	h := f.host()
+	require.NoError(t, swap(t, h))
+	require.Equal(t, "svc-previous=old:exited:no svc=new:running:always", f.summary())
+	require.NoError(t, h.Revert(t.Context()))
+	require.Equal(t, "svc=old:running:always", f.summary())
+}
+
+func TestEngineTooOld(t *testing.T) {
+	for version, says := range map[string]string{"1.40": "it speaks API 1.40", "1.24": "it speaks API 1.24", "": "no Docker Engine", "x": ""} {
+		f := newFakeEngine(t)
+		f.version = version
+		_, err := f.open()
+		require.ErrorIs(t, err, docker.ErrEngine, version)
+		require.ErrorContains(t, err, says)
+	}
+}
+
+func TestEngineGone(t *testing.T) {
+	f := newFakeEngine(t)
+	h := f.host()
+	f.server.Close()
+	_, err := f.open()
+	require.ErrorIs(t, err, docker.ErrEngine)
+	require.ErrorContains(t, err, "is Docker running")
+	_, err = h.Inspect(t.Context())
+	require.ErrorContains(t, err, "on i-a")
+}
+
+// Registries' errors arrive inside the stream of a 200 answer, and so does the
+// end of a connection.
+func TestPullErrors(t *testing.T) {
+	good := fakeImage{[]string{fakeNew}, "linux", "amd64", "new"}
+	none := fakeImage{}
+	for name, test := range map[string]struct {
+		stream string
+		status int
+		pulled fakeImage
+		want   error
+		says   string
+	}{
+		"good":            {`{"status":"Pull complete","id":"a"}`, 0, good, nil, ""},
+		"error in stream": {`{"status":"Pulling"}` + "\n" + `{"errorDetail":{"message":"no space left on device"},"error":"no space left on device"}`, 0, none, docker.ErrPull, "no space left on device"},
+		"code in stream":  {`{"errorDetail":{"code":401,"message":"token expired"}}`, 0, none, docker.ErrPull, "lives 12 hours"},
+		"odd code":        {`{"errorDetail":{"code":7,"message":"odd"}}`, 0, none, docker.ErrPull, "odd"},
+		"refused":         {"", http.StatusForbidden, none, docker.ErrPull, "lives 12 hours"},
+		"missing":         {"", http.StatusNotFound, none, docker.ErrPull, "was it pushed"},
+		"cut off":         {`{"status":"Pulling`, 0, none, docker.ErrPull, ""},
+		"answer lost":     {`{"status":"Pulling`, 0, good, nil, ""},
+		"nothing came":    {`{"status":"done"}`, 0, none, docker.ErrImage, "after the pull"},
+		"other digest":    {`{"status":"done"}`, 0, fakeImage{[]string{fakeOld}, "linux", "amd64", "new"}, docker.ErrImage, "knows it as"},
+		"other machine":   {`{"status":"done"}`, 0, fakeImage{[]string{fakeNew}, "linux", "arm64", "new"}, docker.ErrImage, "linux/arm64"},
+		"other commit":    {`{"status":"done"}`, 0, fakeImage{[]string{fakeNew}, "linux", "amd64", "old"}, docker.ErrImage, "commit old"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFakeEngine(t)
+			delete(f.images, fakeNew)
+			f.stream, f.pulled = test.stream, test.pulled
+			if test.status != 0 {
+				f.refuse["pull"] = test.status
+			}
+			err := f.host().Prepare(t.Context(), rollout.Release{Image: fakeNew, Commit: "new"}, nil)
+			header, decodeErr := base64.URLEncoding.DecodeString(f.auth)
+			require.NoError(t, decodeErr)
+			require.JSONEq(t, `{"username":"AWS","password":"t0ps3cret","serveraddress":"registry.example"}`, string(header))
+			if test.want == nil {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, test.want)
+			require.ErrorContains(t, err, test.says)
+			require.NotContains(t, err.Error(), "t0ps3cret")
+		})
+	}
+}
+
+func TestPullProgress(t *testing.T) {
+	f := newFakeEngine(t)
+	delete(f.images, fakeNew)
+	f.pulled = fakeImage{[]string{fakeNew}, "linux", "amd64", "new"}
+	f.stream = `{"status":"Downloading","id":"a","progressDetail":{"current":10,"total":100}}
+{"status":"Downloading","id":"b","progressDetail":{"current":50,"total":50}}
+{"status":"Downloading","id":"a","progressDetail":{"current":100,"total":100}}
+{"status":"Extracting","id":"a","progressDetail":{"current":1,"total":100}}
+{"status":"Pull complete","id":"a","progressDetail":{}}`
+	var seen []rollout.Progress
+	err := f.host().Prepare(t.Context(), release(fakeNew), func(p rollout.Progress) { seen = append(seen, p) })
+	require.NoError(t, err)
+	require.Equal(t, []rollout.Progress{{Done: 10, Total: 100}, {Done: 60, Total: 150}, {Done: 150, Total: 150}}, seen)
+}
+
+// An image that is there by its digest is not pulled, and the registry not asked.
+func TestPullSkipped(t *testing.T) {
+	f := newFakeEngine(t)
+	f.refuse["pull"] = http.StatusInternalServerError
+	require.NoError(t, f.host().Prepare(t.Context(), release(fakeNew), nil))
+	require.Empty(t, f.auth)
+}
+
+// Prove by a process that did not stop the old container knows no window.
+func TestWindow(t *testing.T) {
+	f := newFakeEngine(t)
+	h := f.host()
+	require.NoError(t, h.Stop(t.Context(), release(fakeNew)))
+	require.NoError(t, h.Start(t.Context(), release(fakeNew)))
+	window, err := h.Prove(t.Context(), release(fakeNew))
+	require.NoError(t, err)
+	require.Positive(t, window)
+	require.Less(t, window, time.Minute)
+	window, err = f.host().Prove(t.Context(), release(fakeNew))
+	require.NoError(t, err)
+	require.Zero(t, window)
+}
+
+func TestStartWithoutStop(t *testing.T) {
+	f := newFakeEngine(t)
+	require.ErrorContains(t, f.host().Start(t.Context(), release(fakeNew)), "there is no container svc-next")
+	require.Error(t, f.host().Stop(t.Context(), rollout.Release{Image: "svc:latest"}))
+	_, err := f.host().Prove(t.Context(), release(fakeNew))
+	require.ErrorIs(t, err, docker.ErrNotRunning)
+	require.Equal(t, "svc=old:running:always", f.summary())
+}
+
+func TestSettleKeepsWithoutService(t *testing.T) {
+	f := newFakeEngine(t)
+	f.containers[0].Name, f.containers[0].State = "svc-previous", "exited"
+	require.ErrorIs(t, f.host().Settle(t.Context()), docker.ErrNotRunning)
+	require.Equal(t, "svc-previous=old:exited:always", f.summary())
+}

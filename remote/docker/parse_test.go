@@ -1,0 +1,178 @@
+package docker
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+const tcpHeader = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+
+// tcpTable is a table of rows LOCAL PEER STATE.
+func tcpTable(rows ...string) []byte {
+	text := tcpHeader
+	for i, row := range rows {
+		text += fmt.Sprintf("%4d: %s 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0\n", i, row)
+	}
+	return []byte(text)
+}
+
+func TestParseOpen(t *testing.T) {
+	const (
+		local   = "0301A8C0:1F90" // 192.168.1.3:8080
+		client  = "0A00000A:C001" // 10.0.0.10
+		local6  = "0000000000000000FFFF00000301A8C0:1F90"
+		client6 = "B80D0120000000000000000001000000:C001" // 2001:db8::1
+	)
+	for name, test := range map[string]struct {
+		row  string
+		open int
+	}{
+		"client":                      {local + " " + client + " 01", 1},
+		"client of the whole network": {"00000000:1F90 " + client + " 01", 1},
+		"listening":                   {"00000000:1F90 00000000:0000 0A", 0},
+		"closing":                     {local + " " + client + " 06", 0},
+		"half open":                   {local + " " + client + " 03", 0},
+		"loopback":                    {"0100007F:1F90 0100007F:C001 01", 0},
+		"loopback 127.1.2.3":          {"0100007F:1F90 0302017F:C001 01", 0},
+		"outgoing":                    {"0301A8C0:C001 0A00000A:1538 01", 0},
+		"outgoing to that port":       {"0301A8C0:C001 0A00000A:1F90 01", 0},
+		"IPv6 client":                 {local6 + " " + client6 + " 01", 1},
+		"IPv4 client in tcp6":         {local6 + " 0000000000000000FFFF00000A00000A:C001 01", 1},
+		"IPv6 loopback":               {"00000000000000000000000001000000:1F90 00000000000000000000000001000000:C001 01", 0},
+		"IPv4 loopback in tcp6":       {local6 + " 0000000000000000FFFF00000100007F:C001 01", 0},
+		"IPv4 127.1.2.3 in tcp6":      {local6 + " 0000000000000000FFFF00000302017F:C001 01", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			open, err := parseOpen(tcpTable(test.row, test.row), 8080)
+			require.NoError(t, err)
+			require.Equal(t, 2*test.open, open)
+		})
+	}
+	open, err := parseOpen([]byte(tcpHeader), 8080)
+	require.NoError(t, err)
+	require.Zero(t, open)
+	for _, bad := range []string{"", "garbage", string(tcpTable("x y 01")), string(tcpTable("0100007F 0100007F:1 01")), string(tcpTable("01:1 0100007F:1 01")), tcpHeader + "1: a\n"} {
+		_, err := parseOpen([]byte(bad), 8080)
+		require.Error(t, err, bad)
+	}
+}
+
+func FuzzParseOpen(f *testing.F) {
+	f.Add(string(tcpTable("0301A8C0:1F90 0A00000A:C001 01", "0100007F:1F90 0100007F:C001 01")), 8080)
+	f.Add(tcpHeader+"\n", 0)
+	f.Fuzz(func(t *testing.T, table string, port int) {
+		open, err := parseOpen([]byte(table), port)
+		if err != nil {
+			return
+		}
+		require.LessOrEqual(t, open, strings.Count(table, "\n"))
+		require.GreaterOrEqual(t, open, 0)
+		if port < 0 || port > 65535 {
+			require.Zero(t, open)
+		}
+	})
+}
+
+const snmp = `Ip: Forwarding DefaultTTL
+Ip: 1 64
+Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails
+Tcp: 1 200 120000 -1 5 42 0
+Udp: InDatagrams
+Udp: 0
+`
+
+func TestParsePassiveOpens(t *testing.T) {
+	opened, err := parsePassiveOpens([]byte(snmp))
+	require.NoError(t, err)
+	require.Equal(t, uint64(42), opened)
+	for _, bad := range []string{"", "Tcp: PassiveOpens\n", "Tcp: A\nTcp: 1\n", "Tcp: A PassiveOpens\nTcp: 1\n", "Tcp: PassiveOpens\nTcp: x\n"} {
+		_, err := parsePassiveOpens([]byte(bad))
+		require.Error(t, err, bad)
+	}
+}
+
+func FuzzParsePassiveOpens(f *testing.F) {
+	f.Add(snmp)
+	f.Add("Tcp: PassiveOpens\nTcp: 18446744073709551616\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		opened, err := parsePassiveOpens([]byte(text))
+		if err == nil {
+			require.Contains(t, text, fmt.Sprint(opened))
+		}
+	})
+}
+
+func TestParseVersion(t *testing.T) {
+	seven := uint64(7)
+	for body, want := range map[string]version{
+		`{"commit":"abc","connections":7}`:    {"abc", &seven},
+		`{"commit":"abc"}`:                    {"abc", nil},
+		`{"commit":"abc","connections":-1}`:   {"abc", nil},
+		`{"commit":"abc","connections":"7"}`:  {"abc", nil},
+		`{"commit":"abc","connections":null}`: {"abc", nil},
+		`{"commit":5,"connections":7}`:        {"", &seven},
+		`{}`:                                  {},
+	} {
+		got, ok := parseVersion([]byte(body), "connections")
+		require.True(t, ok, body)
+		require.Equal(t, want, got, body)
+	}
+	for _, body := range []string{"", "null", "[]", `"x"`, "<html>"} {
+		_, ok := parseVersion([]byte(body), "connections")
+		require.False(t, ok, body)
+	}
+}
+
+func FuzzParseVersion(f *testing.F) {
+	f.Add(`{"commit":"abc","connections":7}`, "connections")
+	f.Add(`{"":1}`, "")
+	f.Fuzz(func(t *testing.T, body, field string) {
+		got, ok := parseVersion([]byte(body), field)
+		if !ok || field == "" {
+			require.Nil(t, got.count)
+		}
+	})
+}
+
+func TestTrimLog(t *testing.T) {
+	var long []string
+	for i := range 20 {
+		long = append(long, fmt.Sprint("line ", i))
+	}
+	require.Equal(t, long[10:], trimLog(strings.Join(long, "\n"), nil))
+	require.Equal(t, []string{"a b", "red [31m text"}, trimLog("\n a\tb \n\x1b\nred\x1b[31m\xff text\r\n", nil))
+	require.Equal(t, []string{"user [redacted] at [redacted]"}, trimLog("user hunter22 at hunter22-long\n", []string{"hunter22", "hunter22-long"}))
+	cut := trimLog(strings.Repeat("x", maxLogLine-4)+"hunter22", []string{"hunter22"})
+	require.NotContains(t, cut[0], "hunt", "half a secret is one too")
+}
+
+func FuzzTrimLog(f *testing.F) {
+	f.Add("a\nb\x00\x1b[2J\nsecret", "secret")
+	f.Fuzz(func(t *testing.T, text, secret string) {
+		lines := trimLog(text, []string{"longer " + secret})
+		require.LessOrEqual(t, len(lines), maxLogLines)
+		for _, line := range lines {
+			require.NotEmpty(t, line)
+			require.LessOrEqual(t, utf8.RuneCountInString(line), maxLogLine+1)
+			require.False(t, strings.ContainsFunc(line, unicode.IsControl), "%q", line)
+		}
+	})
+}
+
+func TestRepository(t *testing.T) {
+	for ref, want := range map[string]string{
+		"nginx:1": "docker.io/library/nginx",
+		"123.dkr.ecr.us-west-1.amazonaws.com/growl@sha256:" + strings.Repeat("a", 64): "123.dkr.ecr.us-west-1.amazonaws.com/growl",
+		"127.0.0.1:5000/x:latest":           "127.0.0.1:5000/x",
+		"sha256:" + strings.Repeat("a", 64): "",
+		"<none>:<none>":                     "",
+		"<none>@<none>":                     "",
+	} {
+		require.Equal(t, want, repository(ref), ref)
+	}
+}

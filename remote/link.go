@@ -1,0 +1,136 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"sync"
+)
+
+// Link is a way to one instance that outlives its connections: the first call
+// after a connection was lost dials a new one, by the same rules. What was under
+// way when it was lost fails, so a caller reads back what an act has done.
+type Link struct {
+	config Config
+	check  func(context.Context, *Client) error
+
+	mu     sync.Mutex
+	client *Client
+	closed bool
+}
+
+// NewLink dials an instance. check is asked of every new connection before it is
+// used, such as whether this is still the same machine; nil asks nothing.
+func NewLink(ctx context.Context, c Config, check func(context.Context, *Client) error) (*Link, error) {
+	l := &Link{config: c, check: check}
+	if _, err := l.live(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// live returns the connection, a new one where the last was lost.
+func (l *Link) live(ctx context.Context) (*Client, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, fmt.Errorf("dial %s: %w", l.config.title(), net.ErrClosed)
+	}
+	if l.client != nil && !l.client.ended() {
+		return l.client, nil
+	}
+	client, err := Dial(ctx, l.config)
+	if err != nil {
+		return nil, err
+	}
+	if l.check != nil {
+		if err := l.check(ctx, client); err != nil {
+			return nil, errors.Join(err, client.Close())
+		}
+	}
+	l.client = client
+	return client, nil
+}
+
+func (c *Client) ended() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// over makes a call that changes nothing over the live connection, and once more
+// over a new one where that turns out to be lost.
+func over[T any](ctx context.Context, l *Link, call func(*Client) (T, error)) (T, error) {
+	for again := false; ; again = true {
+		client, err := l.live(ctx)
+		if err != nil {
+			var none T
+			return none, err
+		}
+		value, err := call(client)
+		if err == nil || again || ctx.Err() != nil || client.answers(ctx) {
+			return value, err
+		}
+		_ = client.Close() // lost, though it may not know it yet
+	}
+}
+
+// answers asks whether the server is there: the ssh package has no error of its
+// own for a connection that ended under a call.
+func (c *Client) answers(ctx context.Context) bool {
+	answered := make(chan struct{}, 1)
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		c.ask(answered)
+	}()
+	select {
+	case <-answered:
+		return true
+	case <-gone:
+		return len(answered) > 0
+	case <-ctx.Done():
+		return true // nothing says that it is gone
+	}
+}
+
+// DialUnix is [Client.DialUnix].
+func (l *Link) DialUnix(ctx context.Context, path string) (net.Conn, error) {
+	return over(ctx, l, func(c *Client) (net.Conn, error) { return c.DialUnix(ctx, path) })
+}
+
+// DialTCP is [Client.DialTCP].
+func (l *Link) DialTCP(ctx context.Context, address string) (net.Conn, error) {
+	return over(ctx, l, func(c *Client) (net.Conn, error) { return c.DialTCP(ctx, address) })
+}
+
+// ReadFile is [Client.ReadFile].
+func (l *Link) ReadFile(ctx context.Context, name string) ([]byte, error) {
+	return over(ctx, l, func(c *Client) ([]byte, error) { return c.ReadFile(ctx, name) })
+}
+
+// Stat is [Client.Stat].
+func (l *Link) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	return over(ctx, l, func(c *Client) (fs.FileInfo, error) { return c.Stat(ctx, name) })
+}
+
+// FreeDisk is [Client.FreeDisk].
+func (l *Link) FreeDisk(ctx context.Context, name string) (uint64, error) {
+	return over(ctx, l, func(c *Client) (uint64, error) { return c.FreeDisk(ctx, name) })
+}
+
+// Close ends the connection; nothing dials again. Closing twice is harmless.
+func (l *Link) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	if l.client == nil {
+		return nil
+	}
+	return l.client.Close()
+}
