@@ -1,0 +1,201 @@
+# GitHub's identity provider: one in an account, made by dev.
+locals {
+  github_issuer = "token.actions.githubusercontent.com"
+
+  github_provider_arn = local.makes_shared ? aws_iam_openid_connect_provider.github[0].arn : data.aws_iam_openid_connect_provider.github[0].arn
+
+  # dev deploys from main; prod from jobs that run in the GitHub environment
+  # "prod", so that its approvals count.
+  github_subject = "repo:${var.github_repository}:${var.environment == "dev" ? "ref:refs/heads/main" : "environment:${var.environment}"}"
+}
+
+resource "aws_iam_openid_connect_provider" "github" {
+  count = local.makes_shared ? 1 : 0
+
+  url            = "https://${local.github_issuer}"
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+data "aws_iam_openid_connect_provider" "github" {
+  count = local.makes_shared ? 0 : 1
+
+  url = "https://${local.github_issuer}"
+}
+
+resource "aws_iam_role" "github" {
+  name                 = "${local.name}-github"
+  description          = "What a deploy from GitHub Actions may do"
+  max_session_duration = 7200
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Principal = { Federated = local.github_provider_arn }
+      Condition = {
+        StringEquals = {
+          "${local.github_issuer}:aud" = "sts.amazonaws.com"
+          "${local.github_issuer}:sub" = local.github_subject
+        }
+      }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "github_deploy" {
+  name   = "deploy"
+  role   = aws_iam_role.github.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = concat(local.github_deploy, local.github_push) })
+}
+
+resource "aws_iam_role_policy" "github_plan" {
+  name   = "plan"
+  role   = aws_iam_role.github.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.github_plan })
+}
+
+locals {
+  account = data.aws_caller_identity.current.account_id
+
+  github_deploy = [
+    {
+      Sid      = "Targets"
+      Effect   = "Allow"
+      Action   = ["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"]
+      Resource = [aws_lb_target_group.service.arn]
+    },
+    {
+      Sid      = "Login"
+      Effect   = "Allow"
+      Action   = ["ecr:GetAuthorizationToken"]
+      Resource = ["*"]
+    },
+    {
+      # PutImage moves deployed-ENVIRONMENT: the same manifest under another tag.
+      Sid      = "Images"
+      Effect   = "Allow"
+      Action   = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:PutImage"]
+      Resource = [local.repository.arn]
+    },
+    {
+      Sid      = "Alarms"
+      Effect   = "Allow"
+      Action   = ["cloudwatch:DescribeAlarms"]
+      Resource = ["*"]
+    },
+    {
+      Sid      = "Tunnel"
+      Effect   = "Allow"
+      Action   = ["ec2-instance-connect:OpenTunnel"]
+      Resource = [aws_ec2_instance_connect_endpoint.main.arn]
+      Condition = {
+        NumericEquals = { "ec2-instance-connect:remotePort" = "22" }
+        IpAddress     = { "ec2-instance-connect:privateIpAddress" = var.cidr }
+      }
+    },
+    {
+      Sid      = "Ledger"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:PutObject"]
+      Resource = ["arn:aws:s3:::growl-tf-state/ledger/${var.environment}/*"]
+    },
+  ]
+
+  # Images are built once, by dev's workflow.
+  github_push = local.makes_shared ? [{
+    Sid    = "Push"
+    Effect = "Allow"
+    Action = [
+      "ecr:BatchCheckLayerAvailability",
+      "ecr:CompleteLayerUpload",
+      "ecr:GetDownloadUrlForLayer",
+      "ecr:InitiateLayerUpload",
+      "ecr:UploadLayerPart",
+    ]
+    Resource = [local.repository.arn]
+  }] : []
+
+  # What `terraform plan` asks. Nothing here changes anything.
+  github_plan = [
+    {
+      Sid      = "State"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = ["arn:aws:s3:::growl-tf-state/env:/${var.environment}/growl-backend/terraform.tfstate"]
+    },
+    {
+      Sid      = "List"
+      Effect   = "Allow"
+      Action   = ["s3:ListBucket"]
+      Resource = ["arn:aws:s3:::growl-tf-state"]
+      Condition = {
+        StringLike = { "s3:prefix" = ["env:/*", "growl-backend/*", "ledger/${var.environment}/*"] }
+      }
+    },
+    {
+      # These take no resource.
+      Sid    = "Describe"
+      Effect = "Allow"
+      Action = [
+        "ec2:DescribeAvailabilityZones",
+        "ec2:DescribeInstanceAttribute",
+        "ec2:DescribeInstanceConnectEndpoints",
+        "ec2:DescribeInstanceCreditSpecifications",
+        "ec2:DescribeInstanceTypes",
+        "ec2:DescribeInstances",
+        "ec2:DescribeInternetGateways",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSecurityGroupRules",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeTags",
+        "ec2:DescribeVolumes",
+        "ec2:DescribeVpcAttribute",
+        "ec2:DescribeVpcs",
+        "elasticloadbalancing:DescribeCapacityReservation",
+        "elasticloadbalancing:DescribeListenerAttributes",
+        "elasticloadbalancing:DescribeListeners",
+        "elasticloadbalancing:DescribeLoadBalancerAttributes",
+        "elasticloadbalancing:DescribeLoadBalancers",
+        "elasticloadbalancing:DescribeTags",
+        "elasticloadbalancing:DescribeTargetGroupAttributes",
+        "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeTargetHealth",
+        "iam:ListOpenIDConnectProviders",
+      ]
+      Resource = ["*"]
+    },
+    {
+      Sid      = "Repository"
+      Effect   = "Allow"
+      Action   = ["ecr:DescribeRepositories", "ecr:GetLifecyclePolicy", "ecr:ListTagsForResource"]
+      Resource = [local.repository.arn]
+    },
+    {
+      Sid      = "MachineImage"
+      Effect   = "Allow"
+      Action   = ["ssm:GetParameter"]
+      Resource = ["arn:aws:ssm:${var.region}::parameter/aws/service/ami-amazon-linux-latest/*"]
+    },
+    {
+      Sid    = "Roles"
+      Effect = "Allow"
+      Action = [
+        "iam:GetInstanceProfile",
+        "iam:GetOpenIDConnectProvider",
+        "iam:GetRole",
+        "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListRolePolicies",
+      ]
+      Resource = [
+        aws_iam_role.github.arn,
+        aws_iam_role.instance.arn,
+        aws_iam_instance_profile.instance.arn,
+        local.github_provider_arn,
+      ]
+    },
+  ]
+}

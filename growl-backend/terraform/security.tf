@@ -1,0 +1,90 @@
+resource "aws_security_group" "load_balancer" {
+  name        = "${local.name}-load-balancer"
+  description = "Clients to the load balancer"
+  vpc_id      = aws_vpc.main.id
+
+  tags = { Name = "${local.name}-load-balancer" }
+}
+
+resource "aws_security_group" "instance" {
+  name        = "${local.name}-instance"
+  description = "The load balancer and deployers to the instances"
+  vpc_id      = aws_vpc.main.id
+
+  tags = { Name = "${local.name}-instance" }
+}
+
+resource "aws_security_group" "instance_connect" {
+  name        = "${local.name}-instance-connect"
+  description = "The Instance Connect endpoint to the instances"
+  vpc_id      = aws_vpc.main.id
+
+  tags = { Name = "${local.name}-instance-connect" }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "clients" {
+  for_each = toset(var.client_cidrs)
+
+  security_group_id = aws_security_group.load_balancer.id
+  description       = "Clients"
+  cidr_ipv4         = each.value
+  ip_protocol       = "tcp"
+  from_port         = local.listener.port
+  to_port           = local.listener.port
+}
+
+resource "aws_vpc_security_group_egress_rule" "load_balancer_to_service" {
+  security_group_id            = aws_security_group.load_balancer.id
+  description                  = "Traffic and health checks"
+  referenced_security_group_id = aws_security_group.instance.id
+  ip_protocol                  = "tcp"
+  from_port                    = var.service_port
+  to_port                      = var.service_port
+}
+
+# Clients keep their own addresses through the load balancer. A rule that names
+# its security group lets them in all the same, and nobody who goes round it.
+resource "aws_vpc_security_group_ingress_rule" "service" {
+  security_group_id            = aws_security_group.instance.id
+  description                  = "Clients through the load balancer, and its health checks"
+  referenced_security_group_id = aws_security_group.load_balancer.id
+  ip_protocol                  = "tcp"
+  from_port                    = var.service_port
+  to_port                      = var.service_port
+}
+
+resource "aws_vpc_security_group_ingress_rule" "ssh" {
+  for_each = toset(var.ssh_cidrs)
+
+  security_group_id = aws_security_group.instance.id
+  description       = "SSH"
+  cidr_ipv4         = each.value
+  ip_protocol       = "tcp"
+  from_port         = 22
+  to_port           = 22
+}
+
+resource "aws_vpc_security_group_ingress_rule" "ssh_instance_connect" {
+  security_group_id            = aws_security_group.instance.id
+  description                  = "SSH through the Instance Connect endpoint"
+  referenced_security_group_id = aws_security_group.instance_connect.id
+  ip_protocol                  = "tcp"
+  from_port                    = 22
+  to_port                      = 22
+}
+
+resource "aws_vpc_security_group_egress_rule" "instance_connect_to_ssh" {
+  security_group_id            = aws_security_group.instance_connect.id
+  description                  = "SSH"
+  referenced_security_group_id = aws_security_group.instance.id
+  ip_protocol                  = "tcp"
+  from_port                    = 22
+  to_port                      = 22
+}
+
+resource "aws_vpc_security_group_egress_rule" "instance" {
+  security_group_id = aws_security_group.instance.id
+  description       = "The registry, packages, and what the service calls"
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "-1"
+}

@@ -1,0 +1,92 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+mock_provider "aws" {
+  alias  = "registry"
+  source = "./tests/mocks"
+}
+
+variables {
+  environment         = "dev"
+  region              = "us-west-1"
+  cidr                = "10.20.0.0/16"
+  env_file            = "tests/fixtures/env"
+  ssh_authorized_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINnoSuchKey somebody"]
+  instances           = { one = { zone = 0, address = "10.20.0.11" } }
+}
+
+run "least_privilege" {
+  assert {
+    condition = toset(flatten([for s in jsondecode(aws_iam_role_policy.instance.policy).Statement : s.Action])) == toset([
+      "ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer",
+      "ssm:GetParameter",
+    ])
+    error_message = "An instance pulls and reads its host key, and that is all."
+  }
+
+  assert {
+    condition     = alltrue([for s in jsondecode(aws_iam_role_policy.instance.policy).Statement : s.Action == ["ecr:GetAuthorizationToken"] || !contains(s.Resource, "*")])
+    error_message = "Only the registry's login takes any resource."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.instance.policy).Statement[2].Resource == ["arn:aws:ssm:us-west-1:123456789012:parameter/growl-backend/dev/ssh-host/*"]
+    error_message = "An instance reads host keys of its own environment."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role.github.assume_role_policy).Statement[0].Condition == {
+      StringEquals = {
+        "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+        "token.actions.githubusercontent.com:sub" = "repo:growl-dev/deploy:ref:refs/heads/main"
+      }
+    }
+    error_message = "dev's role is for the main branch of this repository."
+  }
+
+  assert {
+    condition = alltrue([
+      for action in flatten([for s in jsondecode(aws_iam_role_policy.github_plan.policy).Statement : s.Action]) :
+      can(regex("^[a-z0-9-]+:(Describe|Get|List)[A-Za-z]+$", action))
+    ])
+    error_message = "Planning reads, action by action."
+  }
+
+  assert {
+    condition = toset([
+      for s in jsondecode(aws_iam_role_policy.github_deploy.policy).Statement : s.Sid
+      if contains(s.Resource, "*")
+    ]) == toset(["Login", "Alarms"])
+    error_message = "What changes anything names its resource."
+  }
+
+  assert {
+    condition = flatten([
+      for s in concat(jsondecode(aws_iam_role_policy.github_deploy.policy).Statement, jsondecode(aws_iam_role_policy.github_plan.policy).Statement) :
+      s.Resource if anytrue([for a in s.Action : contains(["s3:PutObject", "s3:DeleteObject", "s3:*"], a)])
+    ]) == ["arn:aws:s3:::growl-tf-state/ledger/dev/*"]
+    error_message = "The bucket is written under the ledger's prefix only."
+  }
+
+  assert {
+    condition     = !anytrue([for a in flatten([for s in jsondecode(aws_iam_role_policy.github_deploy.policy).Statement : s.Action]) : strcontains(a, "*")])
+    error_message = "No action is a pattern."
+  }
+
+  assert {
+    condition     = aws_ecr_repository.service[0].image_tag_mutability == "MUTABLE" && aws_ecr_repository.service[0].image_scanning_configuration[0].scan_on_push
+    error_message = "Tags move, and images are scanned when they are pushed."
+  }
+
+  assert {
+    condition = [
+      for r in jsondecode(aws_ecr_lifecycle_policy.service[0].policy).rules : [r.selection.tagStatus, lookup(r.selection, "tagPatternList", []), r.selection.countNumber]
+      ] == [
+      ["tagged", ["deployed-*"], 1000],
+      ["tagged", ["latest"], 1000],
+      ["any", [], 50],
+    ]
+    error_message = "The last 50 images are kept; what latest and deployed-* name is matched first and never expires."
+  }
+}

@@ -1,0 +1,49 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+mock_provider "aws" {
+  alias  = "registry"
+  source = "./tests/mocks"
+}
+
+variables {
+  environment         = "prod"
+  region              = "us-west-2"
+  cidr                = "10.30.0.0/16"
+  env_file            = "tests/fixtures/env"
+  ssh_authorized_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINnoSuchKey somebody"]
+  instances           = { one = { zone = 0, address = "10.30.0.11" } }
+}
+
+run "reads_what_dev_made" {
+  assert {
+    condition     = length(aws_ecr_repository.service) == 0 && length(aws_ecr_lifecycle_policy.service) == 0 && length(aws_iam_openid_connect_provider.github) == 0
+    error_message = "The repository and GitHub's provider are dev's."
+  }
+
+  assert {
+    condition     = output.region == "us-west-2" && output.registry_region == "us-west-1" && output.repository == "123456789012.dkr.ecr.us-west-1.amazonaws.com/growl-backend"
+    error_message = "prod pulls across regions."
+  }
+
+  assert {
+    condition     = nonsensitive(yamldecode(aws_instance.service["one"].user_data).runcmd[3][3]) == "us-west-1"
+    error_message = "First boot logs in where the repository is."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.github.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == "repo:growl-dev/deploy:environment:prod"
+    error_message = "prod's role is for jobs in the GitHub environment prod."
+  }
+
+  assert {
+    condition     = !contains(flatten([for s in jsondecode(aws_iam_role_policy.github_deploy.policy).Statement : s.Action]), "ecr:UploadLayerPart")
+    error_message = "prod uploads no image."
+  }
+
+  assert {
+    condition     = aws_lb.main.enable_deletion_protection
+    error_message = "prod's load balancer is protected."
+  }
+}

@@ -1,0 +1,60 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+mock_provider "aws" {
+  alias  = "registry"
+  source = "./tests/mocks"
+}
+
+variables {
+  environment         = "dev"
+  region              = "us-west-1"
+  cidr                = "10.20.0.0/16"
+  env_file            = "tests/fixtures/env"
+  ssh_authorized_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINnoSuchKey somebody"]
+  instances           = { one = { zone = 0, address = "10.20.0.11" } }
+}
+
+run "what_cannot_be" {
+  command = plan
+
+  variables {
+    ssh_cidrs            = ["0.0.0.0/0"]
+    deregistration_delay = 60
+    ssh_authorized_keys  = ["command=\"id\" ssh-ed25519 AAAA somebody"]
+    instances            = { one = { zone = 1, address = "10.20.0.11" } }
+  }
+
+  expect_failures = [var.ssh_cidrs, var.deregistration_delay, var.ssh_authorized_keys, var.instances]
+}
+
+run "one_address_for_two" {
+  command = plan
+
+  variables {
+    environment = "staging"
+    instances = {
+      one = { zone = 0, address = "10.20.0.11" }
+      two = { zone = 0, address = "10.20.0.11" }
+    }
+  }
+
+  expect_failures = [var.environment, var.instances]
+}
+
+run "ssh_from_a_range_and_nobody_to_log_in" {
+  command = plan
+
+  variables {
+    ssh_cidrs           = ["10.0.0.0/8"]
+    ssh_authorized_keys = []
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.ssh["10.0.0.0/8"].to_port == 22
+    error_message = "SSH is open to the range that was given."
+  }
+
+  expect_failures = [check.somebody_can_log_in]
+}
