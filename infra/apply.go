@@ -1,0 +1,142 @@
+package infra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-exec/tfexec"
+	tfjson "github.com/hashicorp/terraform-json"
+)
+
+// ErrTogether refuses an apply that would take more than one instance of a target
+// group out of service at once.
+var ErrTogether = errors.New("the apply would take instances of one target group out of service together")
+
+// Apply does what the plan says, and waits for Terraform to end: a context that
+// ends interrupts it, and it finishes what it has begun. A plan that stops or
+// replaces more than one instance of a target group is refused with ErrTogether,
+// since Terraform would take them all down at once; [Environment.OneByOne] rolls
+// them.
+func (p *Plan) Apply(ctx context.Context) error {
+	for group, ids := range p.takenByGroup() {
+		if len(ids) > 1 {
+			return fmt.Errorf("apply %s: %w: %s of %s: go tool mage infra:apply %[1]s -oneByOne rolls them in turn", p.environment.name, ErrTogether, strings.Join(ids, ", "), group)
+		}
+	}
+	return p.apply(ctx)
+}
+
+func (p *Plan) apply(ctx context.Context) error {
+	if !p.differs {
+		return nil
+	}
+	if err := p.environment.loud.Apply(ctx, tfexec.DirOrPlan(p.file())); err != nil {
+		return p.environment.failed("apply", err)
+	}
+	return nil
+}
+
+// Taken is an instance that an apply takes out of service: it stops it, replaces
+// it, or takes it out of a target group.
+type Taken struct {
+	// ID is the EC2 instance ID before the apply.
+	ID string
+	// Address is the instance's in the configuration; empty where only
+	// attachments of an instance that others manage are changed.
+	Address string
+	// Attachments are the addresses of its registrations.
+	Attachments []string
+}
+
+// Taken lists the instances that applying the plan takes out of service, in the
+// order of their addresses.
+func (p *Plan) Taken() []Taken {
+	var all []Taken
+	for _, id := range p.takenIDs() {
+		taken := Taken{ID: id}
+		for _, row := range p.rows() {
+			switch before := object(row.Change.Before); {
+			case row.Type == typeInstance && before["id"] == id:
+				taken.Address = row.Address
+			case row.Type == typeAttachment && before["target_id"] == id:
+				taken.Attachments = append(taken.Attachments, row.Address)
+			}
+		}
+		all = append(all, taken)
+	}
+	slices.SortFunc(all, func(a, b Taken) int { return strings.Compare(a.Address+a.ID, b.Address+b.ID) })
+	return all
+}
+
+// rows are the managed resources of the plan, those that stay as they are too.
+func (p *Plan) rows() []*tfjson.ResourceChange {
+	if p.json == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(p.json.ResourceChanges), func(row *tfjson.ResourceChange) bool {
+		return row.Mode != tfjson.ManagedResourceMode || row.Change == nil || row.Change.Before == nil
+	})
+}
+
+func (p *Plan) takenIDs() []string {
+	var ids []string
+	for _, row := range p.rows() {
+		if id := takes(row); id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// takenByGroup are the taken instances of each target group, by its ARN.
+func (p *Plan) takenByGroup() map[string][]string {
+	taken := p.takenIDs()
+	groups := map[string][]string{}
+	for _, row := range p.rows() {
+		before := object(row.Change.Before)
+		id, _ := before["target_id"].(string)
+		group, _ := before["target_group_arn"].(string)
+		if row.Type == typeAttachment && slices.Contains(taken, id) && !slices.Contains(groups[group], id) {
+			groups[group] = append(groups[group], id)
+		}
+	}
+	return groups
+}
+
+// takes is the ID of the instance that a row takes out of service; empty when it
+// takes none.
+func takes(row *tfjson.ResourceChange) string {
+	action, changes := actionOf(row)
+	before := object(row.Change.Before)
+	switch {
+	case !changes || action == Create || action == Forget:
+		return ""
+	case row.Type == typeAttachment:
+		id, _ := before["target_id"].(string)
+		return id
+	case row.Type == typeInstance && (action != Update || stops(row.Change)):
+		id, _ := before["id"].(string)
+		return id
+	default:
+		return ""
+	}
+}
+
+// online are the attributes of an instance that AWS changes while it runs. Any
+// other is taken to stop it, as user data and the type do.
+var online = []string{
+	"credit_specification", "disable_api_stop", "disable_api_termination", "iam_instance_profile",
+	"instance_initiated_shutdown_behavior", "maintenance_options", "metadata_options", "monitoring",
+	"private_dns_name_options", "root_block_device", "source_dest_check", "user_data_replace_on_change",
+	"volume_tags", "tags", "tags_all", "vpc_security_group_ids",
+}
+
+func stops(change *tfjson.Change) bool {
+	return slices.ContainsFunc(differing(change), func(name string) bool {
+		first, _, _ := strings.Cut(name, ".")
+		return !slices.Contains(online, first)
+	})
+}

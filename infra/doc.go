@@ -1,0 +1,16 @@
+// Package infra speaks for an environment's infrastructure: what Terraform made
+// of it, whether that still holds, and how its instances come up.
+//
+//   - [Open] runs Terraform for one environment, with a data directory and a
+//     workspace of its own: [Environment.Plan], [Plan.Apply],
+//     [Environment.Outputs].
+//   - [Gate] keeps a rollout from running over drift. It tells what somebody
+//     changed in AWS from what somebody changed in the code.
+//   - [Plan.Apply] refuses to take more than one instance of a target group at
+//     once; [Environment.OneByOne] replaces them in turn.
+//   - [SealEnv] and [CheckSeal] tie an env file to the seal in git.
+//   - [RenderFirstBoot] writes the script that starts the service on a new instance.
+//   - [OpenAuthority] is the SSH CA that new instances are known by.
+//
+// Attributes are named, values never printed: user data and env files are secret.
+package infra

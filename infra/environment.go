@@ -1,0 +1,147 @@
+package infra
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-exec/tfexec"
+)
+
+// Options say which environment, and where its configuration is. Dir and
+// Environment have no default.
+type Options struct {
+	// Environment is its name and its workspace's: dev, prod.
+	Environment string
+	// Dir is the folder of the Terraform configuration.
+	Dir string
+	// VarFile holds the environment's variables. Empty: terraform-ENVIRONMENT.tfvars
+	// in Dir.
+	VarFile string
+	// EnvFile is a file that the configuration reads and without which planning is
+	// pointless. Empty: there is none.
+	EnvFile string
+	// DataDir is Terraform's data directory, of this environment alone: plugins,
+	// which workspace, plan files. Empty: .terraform/ENVIRONMENT in Dir.
+	DataDir string
+	// Program is the terraform to run. Empty: the one on PATH.
+	Program string
+	// Show takes what Terraform prints of plans and applies, for people. Secrets
+	// are not in it as far as the configuration calls them sensitive. Nil: nobody.
+	Show io.Writer
+}
+
+// Environment runs Terraform for one environment. Its methods may not be called
+// concurrently: Terraform's data directory is not made for that.
+type Environment struct {
+	name    string
+	dir     string
+	varFile string
+	envFile string
+	dataDir string
+	program string
+	// quiet prints nothing: some commands answer with secrets. loud is for plans
+	// and applies.
+	quiet, loud *tfexec.Terraform
+}
+
+// interruptGrace is how long Terraform may take to end what it is doing once it
+// was interrupted: killed, it would leave its lock and forget what it made.
+const interruptGrace = 15 * time.Minute
+
+var environmentName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+
+// Open looks whether Terraform can be run for the environment: a missing program,
+// configuration, variable file or env file is an error. It runs nothing yet.
+func Open(o Options) (*Environment, error) {
+	e, err := open(o)
+	if err != nil {
+		return nil, fmt.Errorf("open the infrastructure of %s: %w", o.Environment, err)
+	}
+	return e, nil
+}
+
+func open(o Options) (*Environment, error) {
+	if !environmentName.MatchString(o.Environment) {
+		return nil, fmt.Errorf("%q is no name of an environment: want dev or prod", o.Environment)
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	program, err := exec.LookPath(cmp.Or(o.Program, "terraform"))
+	if err != nil {
+		return nil, fmt.Errorf("terraform is needed, %s or newer: https://developer.hashicorp.com/terraform/install: %w", oldest, err)
+	}
+	e := &Environment{
+		name: o.Environment, dir: dir, program: program,
+		varFile: absolute(dir, cmp.Or(o.VarFile, "terraform-"+o.Environment+".tfvars")),
+		dataDir: absolute(dir, cmp.Or(o.DataDir, filepath.Join(".terraform", o.Environment))),
+	}
+	if o.EnvFile != "" {
+		e.envFile = absolute(dir, o.EnvFile)
+	}
+	if err := e.readable(); err != nil {
+		return nil, err
+	}
+	if e.quiet, err = e.terraform(nil); err != nil {
+		return nil, err
+	}
+	e.loud, err = e.terraform(o.Show)
+	return e, err
+}
+
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// readable reports every file that is missing at once.
+func (e *Environment) readable() error {
+	var faults []error
+	for _, path := range []string{e.varFile, e.envFile} {
+		if path == "" {
+			continue
+		}
+		file, err := os.Open(path)
+		if err == nil {
+			err = file.Close()
+		}
+		faults = append(faults, err)
+	}
+	return oneLine(errors.Join(faults...))
+}
+
+// terraform makes a runner that sees this process's environment, but none of what
+// would change what a plan means: variables come from the committed file alone.
+func (e *Environment) terraform(show io.Writer) (*tfexec.Terraform, error) {
+	tf, err := tfexec.NewTerraform(e.dir, e.program)
+	if err != nil {
+		return nil, err
+	}
+	env := map[string]string{}
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		env[name] = value
+	}
+	env = tfexec.CleanEnv(env)
+	env["TF_DATA_DIR"] = e.dataDir
+	// No call home.
+	env["CHECKPOINT_DISABLE"] = "1"
+	if err := tf.SetEnv(env); err != nil {
+		return nil, err
+	}
+	if show != nil {
+		tf.SetStdout(show)
+	}
+	return tf, tf.SetWaitDelay(interruptGrace)
+}

@@ -1,0 +1,92 @@
+package infra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/terraform-exec/tfexec"
+	tfjson "github.com/hashicorp/terraform-json"
+)
+
+// Swap takes one instance out of service, calls apply, which replaces it and
+// answers the new instance's ID, and puts that into service. It is where the
+// engine's phases are plugged in: drain before apply, join after it.
+type Swap func(ctx context.Context, old Taken, apply func(context.Context) (id string, err error)) error
+
+// OneByOne replaces instances in turn, the next when Swap has returned for the
+// one before, and stops at the first error. Only the instances and their
+// registrations are applied; the rest of a plan is for a Plan and Apply after it.
+func (e *Environment) OneByOne(ctx context.Context, instances []Taken, swap Swap) error {
+	for _, taken := range instances {
+		if taken.Address == "" {
+			return fmt.Errorf("replace %s: it is not in this configuration", taken.ID)
+		}
+		replace := func(ctx context.Context) (string, error) { return e.replace(ctx, taken) }
+		if err := swap(ctx, taken, replace); err != nil {
+			return fmt.Errorf("replace %s (%s): %w", taken.Address, taken.ID, err)
+		}
+	}
+	return nil
+}
+
+// replace applies the replacement of one instance and of its registrations.
+func (e *Environment) replace(ctx context.Context, taken Taken) (id string, err error) {
+	if err := e.ready(ctx, false); err != nil {
+		return "", err
+	}
+	options := []tfexec.PlanOption{tfexec.Replace(taken.Address), tfexec.Target(taken.Address)}
+	for _, attachment := range taken.Attachments {
+		options = append(options, tfexec.Target(attachment))
+	}
+	plan, err := e.plan(ctx, e.loud, options...)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, plan.Close()) }()
+	// What the instance depends on is planned with it, and must not take others.
+	if others := plan.takesBesides(taken.ID); len(others) > 0 {
+		return "", fmt.Errorf("the plan for it takes %v out of service too: %w", others, ErrTogether)
+	}
+	if err := plan.apply(ctx); err != nil {
+		return "", err
+	}
+	return e.idOf(ctx, taken.Address)
+}
+
+func (p *Plan) takesBesides(id string) []string {
+	return slices.DeleteFunc(p.takenIDs(), func(other string) bool { return other == id })
+}
+
+// idOf reads a resource's ID from the state.
+func (e *Environment) idOf(ctx context.Context, address string) (string, error) {
+	state, err := e.quiet.Show(ctx)
+	if err != nil {
+		return "", e.failed("read the state of", err)
+	}
+	if state.Values != nil {
+		if id := idIn(state.Values.RootModule, address); id != "" {
+			return id, nil
+		}
+	}
+	return "", fmt.Errorf("read the state of %s: it has no %s after the apply", e.name, address)
+}
+
+func idIn(module *tfjson.StateModule, address string) string {
+	if module == nil {
+		return ""
+	}
+	for _, resource := range module.Resources {
+		if resource.Address == address {
+			id, _ := resource.AttributeValues["id"].(string)
+			return id
+		}
+	}
+	for _, child := range module.ChildModules {
+		if id := idIn(child, address); id != "" {
+			return id
+		}
+	}
+	return ""
+}

@@ -1,0 +1,101 @@
+package infra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/terraform-exec/tfexec"
+	tfjson "github.com/hashicorp/terraform-json"
+)
+
+// Plan is what an apply would do, read from Terraform's plan file. The file holds
+// secrets: it is 0600, in a folder of its own, and Close removes it.
+type Plan struct {
+	// Changes are the resources that an apply would change; none when AWS is as
+	// the code says.
+	Changes []Change
+
+	environment *Environment
+	folder      string
+	differs     bool
+	json        *tfjson.Plan
+}
+
+// Plan compares AWS with the code, under the state's lock, and makes the workspace
+// where there is none. A plan that was overtaken meanwhile is refused by Apply.
+func (e *Environment) Plan(ctx context.Context) (*Plan, error) {
+	if err := e.ready(ctx, true); err != nil {
+		return nil, err
+	}
+	return e.plan(ctx, e.loud)
+}
+
+// look plans without the lock, and without printing anything: for who only reads.
+func (e *Environment) look(ctx context.Context) (*Plan, error) {
+	if err := e.ready(ctx, false); err != nil {
+		return nil, err
+	}
+	return e.plan(ctx, e.quiet, tfexec.Lock(false))
+}
+
+func (e *Environment) plan(ctx context.Context, tf *tfexec.Terraform, options ...tfexec.PlanOption) (*Plan, error) {
+	folder, err := e.planFolder()
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", e.name, err)
+	}
+	p := &Plan{environment: e, folder: folder}
+	options = append(options, tfexec.VarFile(e.varFile), tfexec.Out(p.file()))
+	if p.differs, err = tf.Plan(ctx, options...); err != nil {
+		return nil, errors.Join(e.failed("plan", err), p.Close())
+	}
+	if err := p.read(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// planFolder makes a folder that only we may enter, and removes what killed
+// processes left behind.
+func (e *Environment) planFolder() (string, error) {
+	old, err := filepath.Glob(filepath.Join(e.dataDir, "plan-*"))
+	if err != nil {
+		return "", err
+	}
+	for _, path := range old {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			_ = os.RemoveAll(path)
+		}
+	}
+	return os.MkdirTemp(e.dataDir, "plan-")
+}
+
+func (p *Plan) file() string { return filepath.Join(p.folder, "plan") }
+
+// read asks for the plan's JSON, which takes Terraform a second or two: where
+// nothing differs there is nothing to read.
+func (p *Plan) read(ctx context.Context) error {
+	if err := os.Chmod(p.file(), 0o600); err != nil {
+		return fmt.Errorf("plan %s: %w", p.environment.name, err)
+	}
+	if !p.differs {
+		return nil
+	}
+	read, err := p.environment.quiet.ShowPlanFile(ctx, p.file())
+	if err != nil {
+		return p.environment.failed("read the plan of", err)
+	}
+	p.json, p.Changes = read, changesOf(read)
+	return nil
+}
+
+// Close removes the plan file.
+func (p *Plan) Close() error {
+	if err := os.RemoveAll(p.folder); err != nil {
+		return fmt.Errorf("remove the plan of %s: %w", p.environment.name, err)
+	}
+	return nil
+}

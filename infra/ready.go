@@ -1,0 +1,189 @@
+package infra
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-version"
+	"github.com/hashicorp/terraform-exec/tfexec"
+)
+
+// oldest is the first Terraform whose S3 backend locks by itself without being
+// called experimental.
+const oldest = "1.11.0"
+
+// ErrNoWorkspace: nothing was ever applied to the environment.
+var ErrNoWorkspace = errors.New("there is no such workspace")
+
+// ready initialises the data directory and selects the workspace, where that is
+// not so already: both are looked up in files, since running terraform to ask it
+// takes longer than the answer is worth. create makes a missing workspace.
+func (e *Environment) ready(ctx context.Context, create bool) error {
+	if err := e.initialise(ctx); err != nil {
+		return err
+	}
+	selected, err := os.ReadFile(filepath.Join(e.dataDir, "environment"))
+	if err == nil && strings.TrimSpace(string(selected)) == e.name {
+		return nil
+	}
+	return e.selectWorkspace(ctx, create)
+}
+
+func (e *Environment) selectWorkspace(ctx context.Context, create bool) error {
+	workspaces, _, err := e.quiet.WorkspaceList(ctx)
+	if err != nil {
+		return e.failed("list the workspaces of", err)
+	}
+	switch {
+	case slices.Contains(workspaces, e.name):
+		err = e.quiet.WorkspaceSelect(ctx, e.name)
+	case create:
+		err = e.quiet.WorkspaceNew(ctx, e.name)
+	default:
+		return fmt.Errorf("select the workspace %s: %w: go tool mage infra:apply %s makes the environment", e.name, ErrNoWorkspace, e.name)
+	}
+	if err != nil {
+		return e.failed("select the workspace of", err)
+	}
+	return nil
+}
+
+// initialised is what the data directory was initialised for.
+type initialised struct {
+	// Program is the terraform binary: path, size and time.
+	Program string `json:"program"`
+	// Wanted is a hash of the blocks that name providers, modules and the backend.
+	Wanted string `json:"wanted"`
+	// Plugins are folders that must still be there.
+	Plugins []string `json:"plugins"`
+}
+
+func (e *Environment) stampFile() string { return filepath.Join(e.dataDir, "initialised.json") }
+
+// initialise runs init unless the data directory is current.
+func (e *Environment) initialise(ctx context.Context) error {
+	now, err := e.wanted()
+	if err != nil {
+		return fmt.Errorf("initialise %s: %w", e.name, err)
+	}
+	if e.current(now) {
+		return nil
+	}
+	if err := e.supported(ctx); err != nil {
+		return err
+	}
+	if err := e.privateDataDir(); err != nil {
+		return fmt.Errorf("initialise %s: %w", e.name, err)
+	}
+	if err := e.quiet.Init(ctx, tfexec.Upgrade(false), tfexec.Reconfigure(true)); err != nil {
+		return e.failed("initialise", err)
+	}
+	// Init may have written the lock file.
+	if now, err = e.wanted(); err == nil {
+		now.Plugins, err = e.plugins()
+	}
+	if err == nil {
+		err = e.stamp(now)
+	}
+	if err != nil {
+		return fmt.Errorf("initialise %s: %w", e.name, err)
+	}
+	return nil
+}
+
+// supported refuses a terraform that is too old.
+func (e *Environment) supported(ctx context.Context) error {
+	found, _, err := e.quiet.Version(ctx, true)
+	if err != nil {
+		return e.failed("ask "+e.program+" for its version to initialise", err)
+	}
+	if found.LessThan(version.Must(version.NewVersion(oldest))) {
+		return fmt.Errorf("initialise %s: %s is Terraform %s: install %s or newer", e.name, e.program, found, oldest)
+	}
+	return nil
+}
+
+func (e *Environment) privateDataDir() error {
+	if err := os.MkdirAll(e.dataDir, 0o700); err != nil {
+		return err
+	}
+	return os.Chmod(e.dataDir, 0o700)
+}
+
+// current reports whether the data directory was initialised for this and is
+// still whole.
+func (e *Environment) current(now initialised) bool {
+	content, err := os.ReadFile(e.stampFile())
+	var then initialised
+	if err != nil || json.Unmarshal(content, &then) != nil {
+		return false
+	}
+	if then.Program != now.Program || then.Wanted != now.Wanted {
+		return false
+	}
+	return !slices.ContainsFunc(then.Plugins, func(plugin string) bool {
+		_, err := os.Stat(filepath.Join(e.dataDir, "providers", plugin))
+		return err != nil
+	})
+}
+
+func (e *Environment) stamp(now initialised) error {
+	content, err := json.Marshal(now)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(e.stampFile(), content, 0o600)
+}
+
+// declares finds files that init reads: those that name a backend, providers or
+// modules. One file too many costs an init, one too few would cost a failed plan.
+var declares = regexp.MustCompile(`(?m)^\s*"?(terraform|module|provider)"?\b`)
+
+func (e *Environment) wanted() (initialised, error) {
+	program, err := os.Stat(e.program)
+	if err != nil {
+		return initialised{}, err
+	}
+	hash := sha256.New()
+	files, err := filepath.Glob(filepath.Join(e.dir, "*.tf*"))
+	if err != nil {
+		return initialised{}, err
+	}
+	for _, path := range append(files, filepath.Join(e.dir, ".terraform.lock.hcl")) {
+		content, err := os.ReadFile(path)
+		if err != nil || !declares.Match(content) {
+			continue // there is no lock file yet, or it is a folder
+		}
+		fmt.Fprintf(hash, "%s %d\n%s", filepath.Base(path), len(content), content)
+	}
+	return initialised{
+		Program: fmt.Sprintf("%s %d %s", e.program, program.Size(), program.ModTime().UTC().Format(time.RFC3339Nano)),
+		Wanted:  hex.EncodeToString(hash.Sum(nil)),
+	}, nil
+}
+
+// plugins lists the provider packages of the data directory, as
+// HOST/NAMESPACE/NAME/VERSION/SYSTEM.
+func (e *Environment) plugins() ([]string, error) {
+	root := filepath.Join(e.dataDir, "providers")
+	found, err := filepath.Glob(filepath.Join(root, "*", "*", "*", "*", "*"))
+	if err != nil {
+		return nil, err
+	}
+	for n, path := range found {
+		if found[n], err = filepath.Rel(root, path); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
