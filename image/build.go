@@ -97,7 +97,8 @@ func (o Options) build(ctx context.Context) (Image, error) {
 		return Image{}, err
 	}
 	cli := docker{}
-	if err := cli.answers(ctx); err != nil {
+	engine, err := cli.platform(ctx)
+	if err != nil {
 		return Image{}, err
 	}
 	if err := compile(ctx, o, arch, source.Time); err != nil {
@@ -105,6 +106,9 @@ func (o Options) build(ctx context.Context) (Image, error) {
 	}
 	builder := cli.builder(ctx)
 	if err := o.command(builder, source, arch).run(ctx); err != nil {
+		if builder == Classic && engine != o.Platform {
+			err = fmt.Errorf("%w: the classic builder of an older engine builds for its own %s only: install docker buildx", err, engine)
+		}
 		return Image{}, err
 	}
 	ref := o.Name + ":" + source.Tag()

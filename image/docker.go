@@ -33,13 +33,14 @@ func (d docker) command(limit time.Duration, args ...string) command {
 	return c
 }
 
-// answers reports whether there is an engine behind the CLI.
-func (d docker) answers(ctx context.Context) error {
-	_, err := d.command(askLimit, "version", "--format", "{{.Server.Version}}").output(ctx)
+// platform is what the engine behind the CLI runs on: the first thing to ask,
+// because it also says whether there is one.
+func (d docker) platform(ctx context.Context) (string, error) {
+	platform, err := d.command(askLimit, "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}").output(ctx)
 	if err != nil {
-		return fmt.Errorf("ask the Docker engine for its version: %w: start Docker, or point DOCKER_HOST at an engine that builds", err)
+		return "", fmt.Errorf("ask the Docker engine for its version: %w: start Docker, or point DOCKER_HOST at an engine that builds", err)
 	}
-	return nil
+	return platform, nil
 }
 
 // builder is BuildKit where the CLI has the plug-in that speaks to it.

@@ -67,7 +67,7 @@ func (o Options) push(ctx context.Context, r Registry) (_ Pushed, err error) {
 	if source.Dirty {
 		return Pushed{}, fmt.Errorf("the tree is not commit %s: commit or stash what `git status` shows, then build", source.Commit)
 	}
-	if err := (docker{}).answers(ctx); err != nil {
+	if _, err := (docker{}).platform(ctx); err != nil {
 		return Pushed{}, err
 	}
 	digest, err := r.Digest(ctx, source.Commit)

@@ -1,0 +1,235 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	ociregistry "github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// needEngine skips where no Docker engine can build for this test.
+func needEngine(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a real Docker engine takes its time")
+	}
+	t.Setenv("DOCKER_HOST", os.Getenv("TEST_DOCKER_HOST"))
+	if os.Getenv("TEST_DOCKER_HOST") == "" {
+		require.NoError(t, os.Unsetenv("DOCKER_HOST"))
+	}
+	if _, err := (docker{}).platform(t.Context()); err != nil {
+		t.Skipf("needs a Docker engine on this machine: %v", err)
+	}
+}
+
+// httpRegistry is a real registry with a login; pushes are counted by layer.
+type httpRegistry struct {
+	host    string
+	uploads *int
+}
+
+func openRegistry(t *testing.T) httpRegistry {
+	t.Helper()
+	inner, uploads := ociregistry.New(ociregistry.Logger(log.New(io.Discard, "", 0))), new(int)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != token {
+			w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/blobs/uploads") {
+			*uploads++
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return httpRegistry{strings.TrimPrefix(server.URL, "http://"), uploads}
+}
+
+func (r httpRegistry) URI() string { return r.host + "/svc" }
+
+func (r httpRegistry) Login(context.Context) (user, password string, err error) {
+	return "AWS", token, nil
+}
+
+func (r httpRegistry) Digest(ctx context.Context, tag string) (string, error) {
+	ref, err := name.NewTag(r.URI() + ":" + tag)
+	if err != nil {
+		return "", err
+	}
+	head, err := remote.Head(ref, r.options(ctx)...)
+	var answer *transport.Error
+	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return head.Digest.String(), nil
+}
+
+func (r httpRegistry) Retag(ctx context.Context, digest, tag string) error {
+	ref, err := name.NewDigest(r.URI() + "@" + digest)
+	if err != nil {
+		return err
+	}
+	image, err := remote.Get(ref, r.options(ctx)...)
+	if err != nil {
+		return err
+	}
+	return remote.Tag(ref.Tag(tag), image, r.options(ctx)...)
+}
+
+func (r httpRegistry) options(ctx context.Context) []remote.Option {
+	return []remote.Option{remote.WithContext(ctx), remote.WithAuth(&authn.Basic{Username: "AWS", Password: token})}
+}
+
+// forget removes what a test left in the engine.
+func forget(t *testing.T, refs ...string) {
+	t.Helper()
+	for _, ref := range refs {
+		out, err := exec.Command("docker", "image", "rm", "--force", ref).CombinedOutput()
+		if err != nil {
+			t.Logf("remove %s: %s", ref, out)
+		}
+	}
+}
+
+// TestBuildPushPullRun is the way of an image with a real engine and a real registry.
+func TestBuildPushPullRun(t *testing.T) {
+	needEngine(t)
+	_, service := checkout(t)
+	said := &bytes.Buffer{}
+	o := Options{Dir: service, Name: fmt.Sprintf("svc%d", os.Getpid()), Out: said, Err: said}
+	renameProgram(t, service, o.Name)
+	first, err := Build(t.Context(), o)
+	require.NoError(t, err, "%s", said)
+	t.Cleanup(func() { forget(t, first.Ref) })
+	assert.Equal(t, DefaultPlatform, first.Platform)
+
+	r := openRegistry(t)
+	pushed, err := Push(t.Context(), o, r)
+	require.NoError(t, err)
+	assert.False(t, pushed.Present)
+	assert.Contains(t, said.String(), "Pushed", "progress is shown")
+	t.Cleanup(func() { forget(t, pushed.Ref) })
+
+	uploads, began := *r.uploads, time.Now()
+	again, err := Push(t.Context(), o, r)
+	require.NoError(t, err)
+	assert.Less(t, time.Since(began), 10*time.Second)
+	assert.True(t, again.Present)
+	assert.Equal(t, uploads, *r.uploads, "a layer was uploaded twice")
+	latest, err := r.Digest(t.Context(), Latest)
+	require.NoError(t, err)
+	assert.Equal(t, pushed.Digest, latest)
+
+	// Gone from this machine, as on another runner: the same commit is built anew.
+	forget(t, first.Ref, pushed.Ref)
+	require.NoError(t, os.RemoveAll(service+"/bin"))
+	second, err := Build(t.Context(), o)
+	require.NoError(t, err)
+	assert.Equal(t, first.Layers, second.Layers, "the same commit gave another layer")
+	anew, err := Push(t.Context(), o, r)
+	require.NoError(t, err, "built anew, it is the image that is there")
+	assert.True(t, anew.Present)
+	assert.Equal(t, pushed.Digest, anew.Digest)
+
+	assert.Equal(t, first.Source.Commit, runImage(t, r, pushed.Digest), "the program does not know its commit")
+}
+
+// renameProgram makes the Dockerfile take the program by another name.
+func renameProgram(t *testing.T, service, name string) {
+	t.Helper()
+	path := service + "/Dockerfile"
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	write(t, path, strings.ReplaceAll(string(content), "bin/svc-", "bin/"+name+"-"))
+	runGit(t, service, "commit", "--quiet", "--all", "--message", "its name")
+}
+
+// runImage pulls the image from the registry, runs it and returns what it said.
+func runImage(t *testing.T, r httpRegistry, digest string) string {
+	t.Helper()
+	cli, remove, err := login(t.Context(), r)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, remove()) }()
+	ref := r.URI() + "@" + digest
+	forget(t, ref)
+	require.NoError(t, cli.pull(t.Context(), ref))
+	t.Cleanup(func() { forget(t, ref) })
+	run := cli.command(time.Minute, "run", "--rm", "--network=none", ref)
+	said := &bytes.Buffer{}
+	run.err = said
+	require.NoError(t, run.run(t.Context()))
+	return strings.TrimSpace(said.String())
+}
+
+func TestADirtyTreeIsBuiltAndNotPushed(t *testing.T) {
+	needEngine(t)
+	root, service := checkout(t)
+	write(t, root+"/README", "changed\n")
+	o := Options{Dir: service}
+	built, err := Build(t.Context(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() { forget(t, built.Ref) })
+	assert.Equal(t, "svc:"+built.Source.Commit+"-dirty", built.Ref)
+	_, err = Push(t.Context(), o, openRegistry(t))
+	require.ErrorContains(t, err, "commit or stash")
+}
+
+func TestBuildForAnotherPlatform(t *testing.T) {
+	needEngine(t)
+	_, service := checkout(t)
+	other := "linux/arm64"
+	if own, err := (docker{}).platform(t.Context()); err == nil && own == other {
+		other = DefaultPlatform
+	}
+	built, err := Build(t.Context(), Options{Dir: service, Platform: other})
+	if err != nil && (docker{}).builder(t.Context()) == Classic {
+		require.ErrorContains(t, err, "install docker buildx")
+		return
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { forget(t, built.Ref) })
+	assert.Equal(t, other, built.Platform)
+}
+
+func TestPushWithAnotherTokenIsRefused(t *testing.T) {
+	needEngine(t)
+	_, service := checkout(t)
+	o := Options{Dir: service}
+	built, err := Build(t.Context(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() { forget(t, built.Ref) })
+	_, err = Push(t.Context(), o, expired{openRegistry(t)})
+	require.ErrorContains(t, err, "log in to 127.0.0.1:")
+	assert.NotContains(t, err.Error(), "\n")
+	assert.NotContains(t, err.Error(), "outdated-token")
+}
+
+// expired is a registry whose login is not good any more.
+type expired struct{ httpRegistry }
+
+func (expired) Digest(context.Context, string) (string, error) { return "", nil }
+
+func (expired) Login(context.Context) (user, password string, err error) {
+	return "AWS", "outdated-token", nil
+}
