@@ -59,7 +59,9 @@ func TestInspectHasWhatOldClientsRead(t *testing.T) {
 	id := m.run(spec(m.pull("v1", nil)))
 	got, err := m.docker.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 	require.NoError(t, err)
-	var raw struct{ NetworkSettings struct{ IPAddress, Gateway string } }
+	var raw struct {
+		NetworkSettings struct{ IPAddress, Gateway string }
+	}
 	require.NoError(t, json.Unmarshal(got.Raw, &raw))
 	assert.Equal(t, "172.17.0.2", raw.NetworkSettings.IPAddress)
 	assert.Equal(t, "172.17.0.1", raw.NetworkSettings.Gateway)

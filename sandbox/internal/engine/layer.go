@@ -13,9 +13,7 @@ import (
 	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
 // downloadLayer writes the layer to its file, whole and verified or not at
@@ -61,7 +59,7 @@ func writeWhole(file string, from io.Reader) error {
 // unpack makes the image's folder from its layers and answers the bytes of its
 // files. The folder appears only when it is complete.
 func (e *Engine) unpack(out *progressStream, r imageRecord) (int64, error) {
-	layers, err := e.images.layersOf(r)
+	img, err := e.images.open(r)
 	if err != nil {
 		return 0, fmt.Errorf("failed to register layer: %w", err)
 	}
@@ -71,10 +69,6 @@ func (e *Engine) unpack(out *progressStream, r imageRecord) (int64, error) {
 	if _, full := e.faults.take(DiskFull, ""); full {
 		return 0, fmt.Errorf("failed to register layer: %w", &fs.PathError{Op: "write", Path: "/" + string(DiskFull), Err: syscall.ENOSPC})
 	}
-	img, err := mutate.AppendLayers(empty.Image, layers...)
-	if err != nil {
-		return 0, err
-	}
 	size, err := e.images.untar(r.id, img)
 	if err != nil {
 		return 0, fmt.Errorf("failed to register layer: %w", err)
@@ -83,31 +77,6 @@ func (e *Engine) unpack(out *progressStream, r imageRecord) (int64, error) {
 		out.layer(digest.Hex[:12], "Pull complete", 0, 0)
 	}
 	return size, nil
-}
-
-var errLayers = errors.New("layers from manifest don't match image configuration")
-
-// layersOf opens the image's layers from their files, checked against its config.
-func (s *images) layersOf(r imageRecord) ([]v1.Layer, error) {
-	if len(r.layers) != len(r.config.RootFS.DiffIDs) {
-		return nil, errLayers
-	}
-	var layers []v1.Layer
-	for i, digest := range r.layers {
-		l, err := tarball.LayerFromFile(s.layerFile(digest))
-		if err != nil {
-			return nil, err
-		}
-		diff, err := l.DiffID()
-		if err != nil {
-			return nil, err
-		}
-		if diff != r.config.RootFS.DiffIDs[i] {
-			return nil, errLayers
-		}
-		layers = append(layers, l)
-	}
-	return layers, nil
 }
 
 func (s *images) untar(id string, img v1.Image) (int64, error) {

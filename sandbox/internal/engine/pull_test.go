@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"archive/tar"
+	"bytes"
 	"io"
 	"net/http"
 	"os"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/moby/moby/api/pkg/authconfig"
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/api/types/registry"
@@ -167,6 +170,31 @@ func TestPullFailsInTheStream(t *testing.T) {
 			require.NoError(t, m.pullRef(ref), "the next pull goes on")
 		})
 	}
+}
+
+func TestLayerMayBeCompressed(t *testing.T) {
+	m := newMachine(t)
+	plain, err := enginetest.Layer(t, enginetest.File{Name: "file", Content: []byte("content")}).Uncompressed()
+	require.NoError(t, err)
+	content, err := io.ReadAll(plain)
+	require.NoError(t, err)
+	zipped, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
+	require.NoError(t, err)
+	img := enginetest.ImageOf(t, "zipped", nil, zipped)
+	require.NoError(t, m.pullRef(m.registry.Push(t, "zipped", "zipped", img)))
+	assert.FileExists(t, filepath.Join(m.rootfs(img), "file"))
+}
+
+func TestLayerMustBeTheConfigs(t *testing.T) {
+	m := newMachine(t)
+	img := enginetest.ImageOf(t, "other", nil, enginetest.Layer(t, enginetest.File{Name: "file", Content: []byte("content")}))
+	config, err := img.ConfigFile()
+	require.NoError(t, err)
+	config = config.DeepCopy()
+	config.RootFS.DiffIDs[0].Hex = strings.Repeat("0", 64)
+	img, err = mutate.ConfigFile(img, config)
+	require.NoError(t, err)
+	require.ErrorContains(t, m.pullRef(m.registry.Push(t, "other", "other", img)), "layers from manifest don't match image configuration")
 }
 
 func TestDiskFullShows(t *testing.T) {

@@ -26,7 +26,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/stretchr/testify/require"
 )
 
@@ -56,7 +57,8 @@ type File struct {
 	Content    []byte
 }
 
-// Layer makes a layer of the files.
+// Layer makes a layer of the files, uncompressed: under the race detector
+// compression takes seconds.
 func Layer(t testing.TB, files ...File) v1.Layer {
 	t.Helper()
 	var b bytes.Buffer
@@ -74,9 +76,7 @@ func Layer(t testing.TB, files ...File) v1.Layer {
 		require.NoError(t, err)
 	}
 	require.NoError(t, w.Close())
-	l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
-	require.NoError(t, err)
-	return l
+	return static.NewLayer(b.Bytes(), types.OCIUncompressedLayer)
 }
 
 // Image makes an image of the service, built from the commit; change may alter
