@@ -1,0 +1,62 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// mostAnnotated is how many error annotations GitHub shows of one step.
+const mostAnnotated = 10
+
+// Annotations are the run's errors as GitHub's workflow commands, a line each:
+// printed by a step they become annotations of the job. A run that ended well
+// has none.
+func Annotations(d Document) string {
+	d = d.cleaned()
+	if d.Outcome.ExitCode() == 0 {
+		return ""
+	}
+	title := fmt.Sprintf("%s: %s", clean(d.Environment), clean(string(d.Outcome)))
+	lines := []string{annotation(title, Receipt(d))}
+	all := troubles(d)
+	for n, trouble := range all {
+		if left := len(all) - n; len(lines) == mostAnnotated-1 && left > 1 {
+			lines = append(lines, annotation(title, fmt.Sprintf("and %d more, see the report", left)))
+			break
+		}
+		lines = append(lines, annotation(trouble.who, trouble.what))
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// trouble is what went wrong on an instance, or in the whole run.
+type trouble struct{ who, what string }
+
+// troubles are the run's errors, the worst instances first.
+func troubles(d Document) []trouble {
+	var lost, others []trouble
+	for _, i := range d.Instances {
+		switch {
+		case i.Error == "":
+		case i.Outcome == rollout.Lost:
+			lost = append(lost, trouble{called(i), "out of service: " + clean(i.Error)})
+		default:
+			others = append(others, trouble{called(i), clean(string(i.Outcome)) + ": " + clean(i.Error)})
+		}
+	}
+	all := append(lost, others...)
+	if len(all) == 0 && d.Error != "" {
+		all = append(all, trouble{"run", clean(d.Error)})
+	}
+	return all
+}
+
+// annotation is one workflow command. A percent sign and line ends are escaped in
+// its message, in its title also what ends a property.
+func annotation(title, message string) string {
+	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+	return "::error title=" + property.Replace(title) + "::" + data.Replace(message)
+}
