@@ -61,7 +61,7 @@ func (i *Instance) Inject(name string) error {
 func (i *Instance) Clear(name string) error {
 	switch name {
 	case SSHRefused:
-		return i.listen(i.Addr())
+		return i.listenAgain()
 	case SSHCut:
 	case SSHSilent:
 		i.setSilent(false)
@@ -83,6 +83,16 @@ func (i *Instance) engineFault(name string, act func(engine.FaultName)) error {
 	}
 	act(engine.FaultName(name))
 	return nil
+}
+
+func (i *Instance) listenAgain() error {
+	i.mu.Lock()
+	addr, listening := i.addr, i.listener != nil
+	i.mu.Unlock()
+	if listening {
+		return nil
+	}
+	return i.listen(addr)
 }
 
 func (i *Instance) setSilent(silent bool) {
