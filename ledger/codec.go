@@ -1,0 +1,173 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// maxText bounds an error's text in the journal and the history, in bytes.
+const maxText = 500
+
+// maxLease bounds a lease found in a store, in seconds.
+const maxLease = 3600
+
+// decodeDocument reads ENVIRONMENT/current. It is strict: a field that is not
+// known is a lease or an intent that would be overlooked.
+func decodeDocument(data []byte, environment string) (document, error) {
+	var d document
+	if err := checkVersion(data); err != nil {
+		return d, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&d); err != nil {
+		return d, fmt.Errorf("not what this program writes: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return d, errors.New("not what this program writes: more follows after its end")
+	}
+	return d, d.check(environment)
+}
+
+// checkVersion looks at the version before anything else: what else a later
+// version holds is not known.
+func checkVersion(data []byte) error {
+	var head struct {
+		Version *int `json:"version"`
+	}
+	err := json.Unmarshal(data, &head)
+	switch {
+	case err != nil:
+		return fmt.Errorf("cut off or not JSON: %w", err)
+	case head.Version == nil:
+		return errors.New("it names no version")
+	case *head.Version != formatVersion:
+		return fmt.Errorf("it is of version %d, this program knows version %d: use the program that wrote it", *head.Version, formatVersion)
+	}
+	return nil
+}
+
+func (d document) check(environment string) error {
+	if d.Environment != environment {
+		return fmt.Errorf("it is of environment %q, not %q", d.Environment, environment)
+	}
+	if d.Write == "" {
+		return errors.New("it names no write")
+	}
+	if d.Lease != nil {
+		if err := d.Lease.check(); err != nil {
+			return fmt.Errorf("lease: %w", err)
+		}
+	}
+	for _, r := range d.Unfinished {
+		if err := r.check(); err != nil {
+			return fmt.Errorf("unfinished run: %w", err)
+		}
+	}
+	for _, raw := range d.Finished {
+		if _, err := decodeRecord(raw); err != nil {
+			return fmt.Errorf("finished run: %w", err)
+		}
+	}
+	return nil
+}
+
+func (l *lease) check() error {
+	if l.ID == "" || l.Seconds < 1 || l.Seconds > maxLease {
+		return fmt.Errorf("want an ID and 1 to %d seconds, got %q and %d", maxLease, l.ID, l.Seconds)
+	}
+	return l.Run.check()
+}
+
+func (r Run) check() error {
+	if err := checkName("run", r.RunID); err != nil {
+		return err
+	}
+	for i, e := range r.Entries {
+		if err := checkEntry(e); err != nil {
+			return fmt.Errorf("run %s: entry %d: %w", r.RunID, i+1, err)
+		}
+	}
+	return nil
+}
+
+// checkEntry holds what is recorded and what is read to the same rules.
+func checkEntry(e rollout.Entry) error {
+	marks := []rollout.Mark{rollout.Begun, rollout.Done, rollout.Failed, rollout.Undoing, rollout.Undone}
+	switch {
+	case e.Instance == "":
+		return errors.New("it names no instance")
+	case rollout.PhaseOf(e.Step) == "":
+		return fmt.Errorf("%s: step %q is not known", e.Instance, e.Step)
+	case !slices.Contains(marks, e.Mark):
+		return fmt.Errorf("%s: %s: mark %q is not known", e.Instance, e.Step, e.Mark)
+	}
+	for _, t := range e.Targets {
+		if t.Group == "" || t.Instance != e.Instance || t.Port < 1 || t.Port > 65535 {
+			return fmt.Errorf("%s: %s: target %+v is none of the instance's", e.Instance, e.Step, t)
+		}
+	}
+	return nil
+}
+
+// decodeRecord reads a record of the history. Fields it does not know are left
+// alone: nothing is done by them.
+func decodeRecord(data []byte) (Record, error) {
+	var r record
+	if err := checkVersion(data); err != nil {
+		return r.Record, err
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r.Record, fmt.Errorf("not what this program writes: %w", err)
+	}
+	return r.Record, checkName("run", r.Result.Run)
+}
+
+func encodeRecord(r Record) ([]byte, error) {
+	r.Result = cleanResult(r.Result)
+	if err := checkName("run", r.Result.Run); err != nil {
+		return nil, err
+	}
+	return json.Marshal(record{Format: formatVersion, Record: r})
+}
+
+// cleanResult shortens every text that may quote what a container printed.
+func cleanResult(r rollout.Result) rollout.Result {
+	r.Error = shorten(r.Error)
+	r.Remarks = slices.Clone(r.Remarks)
+	for i := range r.Remarks {
+		r.Remarks[i] = shorten(r.Remarks[i])
+	}
+	r.Instances = slices.Clone(r.Instances)
+	for i := range r.Instances {
+		instance := &r.Instances[i]
+		instance.Error = shorten(instance.Error)
+		instance.Steps = slices.Clone(instance.Steps)
+		for j := range instance.Steps {
+			step := &instance.Steps[j]
+			step.Error, step.Detail = shorten(step.Error), shorten(step.Detail)
+		}
+	}
+	return r
+}
+
+// shorten keeps the first line, and of it what fits: a container's log lines
+// follow on the next ones.
+func shorten(text string) string {
+	text, _, _ = strings.Cut(text, "\n")
+	if len(text) > maxText {
+		text = text[:maxText] + "…"
+	}
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "")
+	}
+	return text
+}

@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	// ErrLost: the lease is not this run's any more. Whatever the run is about
+	// to do must not happen; see [LostError].
+	ErrLost = errors.New("the lease is lost")
+	// ErrReleased: the lease was given back by Finish or Release.
+	ErrReleased = errors.New("the lease was given back")
+)
+
+// HeldError refuses a lease that someone else holds.
+type HeldError struct {
+	Environment string
+	// Lease is the one that stands in the way.
+	Lease Held
+	// Now is the store's time when it was looked at.
+	Now time.Time
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("%s is held by %s: wait for that run to end (its lease ends %s, in %s, unless it is renewed)",
+		e.Environment, e.Lease.Holder, e.Lease.Ends.UTC().Format(time.RFC3339), e.Lease.Ends.Sub(e.Now).Round(time.Second))
+}
+
+// LostError says how a lease was lost. It is ErrLost.
+type LostError struct {
+	Environment string
+	// By is who holds the lease now; nil when nobody does or it is not known.
+	By *Holder
+	// Reason says what was seen.
+	Reason string
+	// Err is the store's last error where that was the reason.
+	Err error
+}
+
+func (e *LostError) Error() string {
+	text := fmt.Sprintf("the lease of %s is lost: %s", e.Environment, e.Reason)
+	if e.By != nil {
+		text += " " + e.By.String()
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text + ": nothing more is done by this run"
+}
+
+func (e *LostError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrLost}
+	}
+	return []error{ErrLost, e.Err}
+}
+
+// FormatError refuses an object that this program did not write, or not in
+// this form: of another version, cut off, or changed by hand. It is left as it is.
+type FormatError struct {
+	// Object names it: s3://bucket/prefix/dev/current.
+	Object string
+	Reason error
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("read %s: %v: it was left as it is", e.Object, e.Reason)
+}
+
+func (e *FormatError) Unwrap() error { return e.Reason }

@@ -1,0 +1,149 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// Finish ends the run with its result and gives the lease back, both in one
+// write, and files the result into the history. It may be called again after an
+// error. A process that dies in between loses nothing: the next run files it.
+func (l *Lease) Finish(ctx context.Context, result rollout.Result) error {
+	if result.Run != l.own.RunID {
+		return fmt.Errorf("finish run %s: the result is of run %q", l.own.RunID, result.Run)
+	}
+	finished, err := encodeRecord(Record{Holder: l.own.Holder, Began: l.own.Began, Result: result})
+	if err != nil {
+		return fmt.Errorf("finish run %s: %w", result.Run, err)
+	}
+	err = l.commit(ctx, func(d *document) error { return l.finish(d, finished) })
+	if errors.Is(err, ErrLost) && l.ledger.has(ctx, result.Run) {
+		return nil // written, the answer lost, and filed by the run that followed
+	}
+	if err == nil || errors.Is(err, ErrReleased) && l.hasFinished() {
+		err = l.ledger.fileAll(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("finish run %s: %w", result.Run, err)
+	}
+	return nil
+}
+
+// finish is called with l.mu held.
+func (l *Lease) finish(d *document, record json.RawMessage) error {
+	switch {
+	case l.finished:
+		return nil // the write is waited for again
+	case d.Lease == nil:
+		return ErrReleased
+	}
+	d.Lease = nil
+	d.Finished = append(slices.Clip(d.Finished), record)
+	l.finished = true
+	return nil
+}
+
+func (l *Lease) hasFinished() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.finished
+}
+
+// Healed says that nothing is left to do for the inherited runs: each goes into
+// the history, with the result of that name, or else as interrupted and healed
+// by this run. The lease is kept.
+func (l *Lease) Healed(ctx context.Context, results ...rollout.Result) error {
+	if len(l.inherited) == 0 {
+		return nil
+	}
+	var finished []json.RawMessage
+	for _, run := range l.inherited {
+		data, err := encodeRecord(Record{Holder: run.Holder, Began: run.Began, Result: l.resultOf(run, results)})
+		if err != nil {
+			return fmt.Errorf("file run %s: %w", run.RunID, err)
+		}
+		finished = append(finished, data)
+	}
+	err := l.commit(ctx, func(d *document) error {
+		if d.Lease == nil {
+			return ErrReleased
+		}
+		d.Unfinished, d.Finished = nil, finished
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("file the runs that were healed: %w", err)
+	}
+	if err := l.ledger.file(ctx, finished); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.next.Lease != nil {
+		l.next.Finished = nil // written with whatever is written next
+	}
+	return nil
+}
+
+func (l *Lease) resultOf(run Run, results []rollout.Result) rollout.Result {
+	for _, r := range results {
+		if r.Run == run.RunID {
+			return r
+		}
+	}
+	return rollout.Result{
+		Run: run.RunID, Environment: l.ledger.environment, Outcome: rollout.Interrupted,
+		Release: run.Release, Started: run.Began, Finished: l.own.Began,
+		Error: "ended without a word, healed by run " + l.own.RunID,
+	}
+}
+
+// fileAll files what current holds for the history, and takes it out there.
+func (l *Ledger) fileAll(ctx context.Context) error {
+	_, err := l.update(ctx, func(found saved) (document, error) {
+		if len(found.Finished) == 0 {
+			return document{}, errUnchanged
+		}
+		next := found.document
+		next.Finished = nil
+		return next, l.file(ctx, found.Finished)
+	})
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
+	return err
+}
+
+// errUnchanged ends an update that has nothing to change.
+var errUnchanged = errors.New("unchanged")
+
+// file writes records into the history. One that is there already stays: the
+// process that wrote it died, or lost the answer, before it could say so.
+func (l *Ledger) file(ctx context.Context, records []json.RawMessage) error {
+	for _, raw := range records {
+		r, err := decodeRecord(raw)
+		if err != nil {
+			return &FormatError{Object: l.name(l.current()), Reason: err}
+		}
+		key := l.history() + r.Result.Run
+		err = l.patiently(ctx, func(ctx context.Context) error {
+			_, err := l.store.Put(ctx, key, raw, Absent)
+			return err
+		})
+		if err != nil && !errors.Is(err, ErrConflict) {
+			return fmt.Errorf("write %s: %w", l.name(key), err)
+		}
+	}
+	return nil
+}
+
+// has reports whether a run is in the history.
+func (l *Ledger) has(ctx context.Context, run string) bool {
+	_, err := l.get(ctx, l.history()+run)
+	return err == nil
+}

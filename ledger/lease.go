@@ -1,0 +1,168 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+var _ rollout.Journal = (*Lease)(nil)
+
+// Lease is an environment held by one run, and that run's journal. A goroutine
+// renews it until Finish, Release or its loss. Its methods may be called
+// concurrently.
+type Lease struct {
+	ledger    *Ledger
+	own       lease
+	inherited []Run
+
+	wake chan struct{} // somebody waits for a write
+	lost chan struct{}
+	done chan struct{} // nothing is written any more
+
+	mu       sync.Mutex
+	next     document // what the next write says
+	waiting  *commit  // for the next write; nil when nobody does
+	over     error    // why nothing is written any more
+	finished bool     // next holds the run's result
+}
+
+// commit is one write that any number of callers wait for.
+type commit struct {
+	done chan struct{}
+	err  error
+}
+
+// hold begins to keep a lease that was just taken. began is the local time
+// before the write that took it.
+func (l *Ledger) hold(ctx context.Context, took saved, began time.Time) *Lease {
+	held := &Lease{
+		ledger: l, own: *took.Lease, inherited: took.Unfinished, next: took.document,
+		wake: make(chan struct{}, 1), lost: make(chan struct{}), done: make(chan struct{}),
+	}
+	k := &keeper{Lease: held, version: took.version, at: took.modified, since: began, sent: map[string]bool{}}
+	go k.keep(context.WithoutCancel(ctx))
+	return held
+}
+
+// Holder is who the lease was taken for.
+func (l *Lease) Holder() Holder { return l.own.Holder }
+
+// Inherited are the runs that ended without a word before this one began, oldest
+// first, with what they recorded: instances may be out of service because of
+// them. The oldest knows what was there before all of them.
+func (l *Lease) Inherited() []Run { return slices.Clone(l.inherited) }
+
+// Lost is closed when the lease is lost, and stays open when it is given back.
+// A run need not watch it to be safe: Record refuses.
+func (l *Lease) Lost() <-chan struct{} { return l.lost }
+
+// Err is nil while the lease is held, ErrReleased after it was given back, and
+// a *[LostError] once it is lost.
+func (l *Lease) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over
+}
+
+// Record writes an entry, together with those of all who wait at the time, and
+// returns once the store has taken it: whoever gets nil held the lease after the
+// call began, whatever local clocks say, and may act. The error is a *[LostError]
+// when the lease is another's or ended; any other leaves open whether the entry
+// is in the journal.
+func (l *Lease) Record(ctx context.Context, e rollout.Entry) error {
+	if err := checkEntry(e); err != nil {
+		return fmt.Errorf("record in the journal of %s: %w", l.ledger.environment, err)
+	}
+	e.Error = shorten(e.Error)
+	e.Targets = slices.Clone(e.Targets)
+	return l.commit(ctx, func(d *document) error {
+		if d.Lease == nil {
+			return ErrReleased
+		}
+		held := *d.Lease // the document that is being written keeps its own
+		held.Entries = compact(append(slices.Clip(held.Entries), e))
+		d.Lease = &held
+		return nil
+	})
+}
+
+// Release gives the lease back without a result: the next run may take it at
+// once and inherits the journal. A lease that is lost was given back already.
+func (l *Lease) Release(ctx context.Context) error {
+	err := l.commit(ctx, func(d *document) error { d.retire(); return nil })
+	if errors.Is(err, ErrLost) || errors.Is(err, ErrReleased) {
+		return nil
+	}
+	return err
+}
+
+// commit changes what the next write says and waits until it is written.
+func (l *Lease) commit(ctx context.Context, change func(*document) error) error {
+	c, err := l.enqueue(change)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+		return fmt.Errorf("write %s: %w", l.ledger.name(l.ledger.current()), context.Cause(ctx))
+	}
+}
+
+func (l *Lease) enqueue(change func(*document) error) (*commit, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over != nil {
+		return nil, l.over
+	}
+	if err := change(&l.next); err != nil {
+		return nil, err
+	}
+	if l.waiting == nil {
+		l.waiting = &commit{done: make(chan struct{})}
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default: // it is awake
+	}
+	return l.waiting, nil
+}
+
+// take hands out what is to be written now, and those who wait for it.
+func (l *Lease) take() (document, *commit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.wake:
+	default: // a renewal
+	}
+	c := l.waiting
+	l.waiting = nil
+	return l.next, c
+}
+
+// answer tells those who waited. An end, if there is one, is known before.
+func (l *Lease) answer(c *commit, err, over error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = over
+	if errors.Is(over, ErrLost) {
+		close(l.lost)
+	}
+	if c != nil {
+		c.err = err
+		close(c.done)
+	}
+	if over != nil && l.waiting != nil {
+		l.waiting.err = over
+		close(l.waiting.done)
+		l.waiting = nil
+	}
+}

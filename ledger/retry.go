@@ -1,0 +1,68 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 5 * time.Second
+)
+
+// patiently makes attempts until one is answered, in one way or the other. Only
+// an unavailable store is asked again; its last error is the answer in the end.
+func (l *Ledger) patiently(ctx context.Context, attempt func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, l.options.Patience)
+	defer cancel()
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := l.once(ctx, attempt)
+		if !errors.Is(err, ErrUnavailable) {
+			return err
+		}
+		// Half of the pause is random, so that writers who were throttled
+		// together do not come back together.
+		if sleep(ctx, pause/2+rand.N(pause/2)) != nil {
+			return err
+		}
+	}
+}
+
+// once makes one attempt within its own bound. An attempt that its bound ended
+// may have been applied, like every unavailable store's.
+func (l *Ledger) once(ctx context.Context, attempt func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, l.options.Attempt)
+	defer cancel()
+	err := attempt(bounded)
+	if err != nil && bounded.Err() != nil && !errors.Is(err, ErrUnavailable) {
+		return fmt.Errorf("%w: no answer in time: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+// sleep waits for d, or until ctx ends and then answers why.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// get reads an object with patience.
+func (l *Ledger) get(ctx context.Context, key string) (object Object, err error) {
+	err = l.patiently(ctx, func(ctx context.Context) error {
+		object, err = l.store.Get(ctx, key)
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("read %s: %w", l.name(key), err)
+	}
+	return object, err
+}

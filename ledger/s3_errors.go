@@ -1,0 +1,68 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// explain gives an error of S3 its kind, and says what to do about it.
+func (s *S3) explain(err error) error {
+	var refused smithy.APIError
+	if errors.As(err, &refused) {
+		if kind := s.refusal(refused.ErrorCode()); kind != nil {
+			return fmt.Errorf("%w: %w", kind, err)
+		}
+	}
+	if passing(err) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+// refusal is the kind of an error code, nil for one that says nothing certain.
+func (s *S3) refusal(code string) error {
+	switch code {
+	case "PreconditionFailed":
+		return ErrConflict
+	case "NoSuchKey":
+		return ErrNotFound
+	case "ConditionalRequestConflict":
+		// Another write was under way: neither applied nor refused by its condition.
+		return ErrUnavailable
+	case "NoSuchBucket":
+		return fmt.Errorf("%w: there is no bucket %s: check its name and the account of the credentials", ErrNoStore, s.options.Bucket)
+	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
+		return fmt.Errorf("%w: bucket %s is not in %s: name its region", ErrNoStore, s.options.Bucket, s.options.Region)
+	case "AccessDenied", "AllAccessDisabled":
+		return fmt.Errorf("%w: allow s3:GetObject and s3:PutObject on %s/* and s3:ListBucket on the bucket", ErrDenied, s)
+	case "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch":
+		return fmt.Errorf("%w: the AWS credentials are expired or not valid: run `aws sso login` or refresh them", ErrDenied)
+	}
+	return nil
+}
+
+// passing reports whether trying again may help: throttled, failed on S3's side,
+// broken off on the way, or signed by a wrong clock, which the client sets right
+// by the answer.
+func passing(err error) bool {
+	var broken *smithy.DeserializationError
+	return errors.As(err, &broken) ||
+		errors.Is(err, context.DeadlineExceeded) ||
+		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
+}
+
+// dateOf is the Date header of an answer that is an error.
+func dateOf(err error) (time.Time, error) {
+	var answer *smithyhttp.ResponseError
+	if !errors.As(err, &answer) || answer.Response == nil {
+		return time.Time{}, err
+	}
+	return http.ParseTime(answer.Response.Header.Get("Date"))
+}

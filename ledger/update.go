@@ -1,0 +1,84 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// saved is ENVIRONMENT/current as it was read or written.
+type saved struct {
+	document
+	version Version
+	// modified is when it was written, now when the store answered, by its clock.
+	modified, now time.Time
+}
+
+// held reports whether somebody's lease has not ended.
+func (s saved) held() bool {
+	return s.Lease != nil && s.now.Before(s.Lease.ends(s.modified))
+}
+
+// read returns current; one that does not exist is held by nobody.
+func (l *Ledger) read(ctx context.Context) (saved, error) {
+	object, err := l.get(ctx, l.current())
+	if errors.Is(err, ErrNotFound) {
+		return saved{document: document{Environment: l.environment}, version: Absent, now: object.Now}, nil
+	}
+	if err != nil {
+		return saved{}, err
+	}
+	found, err := decodeDocument(object.Data, l.environment)
+	if err != nil {
+		return saved{}, &FormatError{Object: l.name(l.current()), Reason: err}
+	}
+	return saved{found, object.Version, object.Modified, object.Now}, nil
+}
+
+// update reads current, lets change decide what it shall be, and writes that if
+// nobody wrote in between; else it begins again. A write of its own that it
+// finds when reading was applied, whatever its answer said.
+func (l *Ledger) update(ctx context.Context, change func(saved) (document, error)) (saved, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.options.Patience)
+	defer cancel()
+	sent := map[string]bool{}
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		found, err := l.read(ctx)
+		if err != nil || sent[found.Write] {
+			return found, err
+		}
+		next, err := change(found)
+		if err != nil {
+			return found, err
+		}
+		wrote, err := l.write(ctx, next, found.version, sent)
+		if !errors.Is(err, ErrConflict) && !errors.Is(err, ErrUnavailable) {
+			return wrote, err
+		}
+		if sleep(ctx, pause) != nil {
+			return found, err
+		}
+	}
+}
+
+// write makes one attempt to replace a version of current. The ID it writes
+// under is added to sent, applied or not.
+func (l *Ledger) write(ctx context.Context, d document, replaces Version, sent map[string]bool) (saved, error) {
+	d.Format, d.Write, d.Environment = formatVersion, newID(), l.environment
+	data, err := json.Marshal(d)
+	if err != nil {
+		return saved{}, fmt.Errorf("write %s: %w", l.name(l.current()), err)
+	}
+	sent[d.Write] = true
+	var stamp Stamp
+	err = l.once(ctx, func(ctx context.Context) error {
+		stamp, err = l.store.Put(ctx, l.current(), data, replaces)
+		return err
+	})
+	if err != nil {
+		return saved{}, fmt.Errorf("write %s: %w", l.name(l.current()), err)
+	}
+	return saved{d, stamp.Version, stamp.Now, stamp.Now}, nil
+}
