@@ -1,0 +1,52 @@
+package s3api
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// maxSkew is how far a request's time may be from S3's.
+const maxSkew = 15 * time.Minute
+
+// authorize refuses a request without the environment's access key, one signed
+// for another region, or by a wrong clock. Presigned URLs count as signed.
+func (s *Server) authorize(r *http.Request) *apiError {
+	key, region := credential(r)
+	signed, err := time.Parse("20060102T150405Z", signedAt(r))
+	switch {
+	case key == "":
+		return &apiError{"AccessDenied", "Access Denied", http.StatusForbidden}
+	case s.opts.AccessKeyID != "" && key != s.opts.AccessKeyID:
+		return &apiError{"InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", http.StatusForbidden}
+	case s.opts.Region != "" && region != s.opts.Region:
+		return &apiError{"AuthorizationHeaderMalformed", "The authorization header is malformed; the region '" + region + "' is wrong; expecting '" + s.opts.Region + "'", http.StatusBadRequest}
+	case err == nil && s.now().Sub(signed).Abs() > maxSkew:
+		return &apiError{"RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", http.StatusForbidden}
+	}
+	return nil
+}
+
+// credential is the key and the region of key/date/region/s3/aws4_request.
+func credential(r *http.Request) (key, region string) {
+	scope := r.URL.Query().Get("X-Amz-Credential")
+	if rest, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 "); ok {
+		for field := range strings.SplitSeq(rest, ",") {
+			if value, ok := strings.CutPrefix(strings.TrimSpace(field), "Credential="); ok {
+				scope = value
+			}
+		}
+	}
+	parts := strings.Split(scope, "/")
+	if len(parts) != 5 || parts[4] != "aws4_request" {
+		return "", ""
+	}
+	return parts[0], parts[2]
+}
+
+func signedAt(r *http.Request) string {
+	if at := r.Header.Get("X-Amz-Date"); at != "" {
+		return at
+	}
+	return r.URL.Query().Get("X-Amz-Date")
+}

@@ -1,0 +1,64 @@
+package s3api
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/xml"
+	"net/http"
+	"strings"
+)
+
+// apiError is an error as S3 answers it.
+type apiError struct {
+	code    string
+	message string
+	status  int
+}
+
+func preconditionFailed(condition string) *apiError {
+	return &apiError{"PreconditionFailed", "At least one of the pre-conditions you specified did not hold: " + condition, http.StatusPreconditionFailed}
+}
+
+func noSuchBucket(name string) *apiError {
+	return &apiError{"NoSuchBucket", "The specified bucket does not exist: " + name, http.StatusNotFound}
+}
+
+// errorDocument is the body of an error.
+type errorDocument struct {
+	XMLName   xml.Name `xml:"Error"`
+	Code      string
+	Message   string
+	Resource  string
+	RequestID string `xml:"RequestId"`
+	HostID    string `xml:"HostId"`
+}
+
+// write answers the error; to a HEAD, without a body, as HTTP has it.
+func (e *apiError) write(w http.ResponseWriter, c *call) {
+	if c.request.Method == http.MethodHead {
+		w.WriteHeader(e.status)
+		return
+	}
+	writeXML(w, e.status, errorDocument{
+		Code: e.code, Message: e.message, Resource: c.request.URL.Path,
+		RequestID: w.Header().Get("X-Amz-Request-Id"), HostID: "sandbox",
+	})
+}
+
+func writeXML(w http.ResponseWriter, status int, document any) {
+	body, err := xml.Marshal(document)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(xml.Header)) // a client that is gone needs no answer
+	_, _ = w.Write(body)
+}
+
+func requestID() string {
+	random := make([]byte, 8)
+	_, _ = rand.Read(random) // never fails: crypto/rand ends the program instead
+	return strings.ToUpper(hex.EncodeToString(random))
+}

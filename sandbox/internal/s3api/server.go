@@ -1,0 +1,158 @@
+// Package s3api is an HTTP endpoint that speaks Amazon S3 as far as a ledger of
+// deploys, Terraform's backend and the aws command need it: objects with
+// conditional writes, lists, path and virtual-hosted addressing, S3's own error
+// documents. Objects live in memory. Faults are switched on at run time.
+//
+// Requests must carry the environment's access key; signatures are not verified.
+// Multipart uploads, versions and ACLs are answered with NotImplemented.
+package s3api
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options describe the endpoint.
+type Options struct {
+	// AccessKeyID is the one key that is let in. Empty lets every key in.
+	AccessKeyID string
+	// Region is the region that requests must be signed for; empty: any.
+	Region string
+	// Buckets exist from the start.
+	Buckets []string
+}
+
+// maxBody bounds an upload: 64 MiB.
+const maxBody = 64 << 20
+
+// Server is the endpoint. All methods may be called concurrently.
+type Server struct {
+	opts Options
+	late sync.WaitGroup
+
+	mu      sync.Mutex
+	buckets map[string]bucket
+	faults  Faults
+	calls   map[string]int
+}
+
+// New returns an endpoint with empty buckets.
+func New(o Options) *Server {
+	s := &Server{opts: o, buckets: map[string]bucket{}, calls: map[string]int{}}
+	for _, name := range o.Buckets {
+		s.buckets[name] = bucket{}
+	}
+	return s
+}
+
+// Calls counts the calls that arrived, refused ones included, by action.
+func (s *Server) Calls() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.calls)
+}
+
+// Wait returns once every write that a fault made late is applied.
+func (s *Server) Wait() { s.late.Wait() }
+
+// now is the endpoint's clock.
+func (s *Server) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Add(s.faults.Clock)
+}
+
+// ServeHTTP answers one call.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+	w.Header().Set("Server", "AmazonS3")
+	w.Header().Set("X-Amz-Request-Id", requestID())
+	c := identify(r)
+	refusal := s.authorize(r)
+	if refusal == nil {
+		refusal = c.readBody(r)
+	}
+	strike := s.strike(c.action)
+	switch {
+	case refusal != nil:
+		refusal.write(w, c)
+	case strike.err != nil:
+		strike.err.write(w, c)
+	default:
+		s.answer(w, c, strike)
+	}
+}
+
+// answer does what was asked, unless a fault makes it late, and tells, unless a
+// fault loses the answer.
+func (s *Server) answer(w http.ResponseWriter, c *call, strike strike) {
+	act, known := actions[c.action]
+	if !known {
+		act = unknown
+	}
+	if strike.late > 0 {
+		s.late.Add(1)
+		time.AfterFunc(strike.late, func() {
+			defer s.late.Done()
+			act(s, c)
+		})
+		panic(http.ErrAbortHandler)
+	}
+	reply := act(s, c)
+	if strike.lost {
+		// net/http closes the connection without an answer.
+		panic(http.ErrAbortHandler)
+	}
+	reply.write(w, c)
+}
+
+// call is one request as it arrived.
+type call struct {
+	action      string
+	bucket, key string
+	request     *http.Request
+	body        []byte
+}
+
+// identify tells the bucket, the key and the action of a request.
+func identify(r *http.Request) *call {
+	c := &call{request: r}
+	path := strings.TrimPrefix(r.URL.Path, "/")
+	if name, ok := virtualHost(r.Host); ok {
+		c.bucket, c.key = name, path
+	} else {
+		c.bucket, c.key, _ = strings.Cut(path, "/")
+	}
+	c.action = c.name()
+	return c
+}
+
+// virtualHost is the bucket of bucket.s3.us-west-1.amazonaws.com and of
+// bucket.localhost; an IP address is none.
+func virtualHost(host string) (string, bool) {
+	host, _, _ = strings.Cut(host, ":")
+	for _, base := range []string{".localhost", ".s3."} {
+		if name, _, found := strings.Cut(host, base); found && name != "" {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// readBody takes the request's body in, out of the SDK's chunks where it is in chunks.
+func (c *call) readBody(r *http.Request) *apiError {
+	var body io.Reader = http.MaxBytesReader(nil, r.Body, maxBody)
+	if strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
+		body = &chunks{source: newLines(body), header: r.Header}
+	}
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return &apiError{"IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header", http.StatusBadRequest}
+	}
+	c.body = data
+	return checkDigests(r.Header, data)
+}
