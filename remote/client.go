@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -21,14 +20,15 @@ type Client struct {
 	opened []io.Closer
 	files  files
 
-	once   sync.Once
-	done   chan struct{}
-	reason error // why it ended; read after done
+	// life ends with the connection; its cause says why.
+	life context.Context
+	die  context.CancelCauseFunc
 }
 
 func newClient(config Config, connection *ssh.Client, opened []io.Closer) *Client {
-	c := &Client{config: config, ssh: connection, opened: opened, done: make(chan struct{})}
-	c.files = newFiles(connection)
+	c := &Client{config: config, ssh: connection, opened: opened}
+	c.life, c.die = context.WithCancelCause(context.Background())
+	c.files = newFiles(c.life, connection)
 	go func() {
 		err := connection.Wait()
 		if err == nil {
@@ -55,6 +55,8 @@ func (c *Client) DialTCP(ctx context.Context, address string) (net.Conn, error) 
 }
 
 func (c *Client) stream(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := within(ctx, c.life)
+	defer cancel()
 	conn, err := c.ssh.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, c.failed("dial "+network+" "+address+" on", err)
@@ -67,7 +69,7 @@ func (c *Client) stream(ctx context.Context, network, address string) (net.Conn,
 func (c *Client) failed(doing string, err error) error {
 	if _, refused := errors.AsType[*ssh.OpenChannelError](err); !refused && !errors.Is(err, ErrLost) {
 		select {
-		case <-c.done:
+		case <-c.life.Done():
 			err = fmt.Errorf("%w: %w", c.Wait(), err)
 		default:
 			if broken(err) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
@@ -79,13 +81,13 @@ func (c *Client) failed(doing string, err error) error {
 }
 
 // Done is closed when the connection has ended, for whatever reason.
-func (c *Client) Done() <-chan struct{} { return c.done }
+func (c *Client) Done() <-chan struct{} { return c.life.Done() }
 
 // Wait waits for the connection's end and says why: an [ErrLost], or
 // [net.ErrClosed] after [Client.Close].
 func (c *Client) Wait() error {
-	<-c.done
-	return c.reason
+	<-c.life.Done()
+	return context.Cause(c.life)
 }
 
 // Close ends the connection and every stream in it. Closing twice is harmless.
@@ -94,12 +96,18 @@ func (c *Client) Close() error {
 	return nil
 }
 
+// end ends the connection; the first reason is the one that counts.
 func (c *Client) end(reason error) {
-	c.once.Do(func() {
-		c.reason = reason
-		close(c.done)
-		for _, conn := range c.opened {
-			_ = conn.Close()
-		}
-	})
+	c.die(reason)
+	for _, conn := range c.opened {
+		_ = conn.Close()
+	}
+}
+
+// within is ctx, ended by the connection's end too. The ssh package does not
+// see to that: a channel opened just as the connection ends waits for ever.
+func within(ctx, life context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(life, cancel)
+	return ctx, func() { stop(); cancel() }
 }

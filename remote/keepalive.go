@@ -21,7 +21,7 @@ func (c *Client) keepAlive(interval time.Duration) {
 	waiting, missed := false, 0
 	for {
 		select {
-		case <-c.done:
+		case <-c.life.Done():
 			return
 		case <-answered:
 			waiting, missed = false, 0

@@ -38,7 +38,7 @@ func (l *Link) live(ctx context.Context) (*Client, error) {
 	if l.closed {
 		return nil, fmt.Errorf("dial %s: %w", l.config.title(), net.ErrClosed)
 	}
-	if l.client != nil && !l.client.ended() {
+	if l.client != nil && l.client.life.Err() == nil {
 		return l.client, nil
 	}
 	client, err := Dial(ctx, l.config)
@@ -52,15 +52,6 @@ func (l *Link) live(ctx context.Context) (*Client, error) {
 	}
 	l.client = client
 	return client, nil
-}
-
-func (c *Client) ended() bool {
-	select {
-	case <-c.done:
-		return true
-	default:
-		return false
-	}
 }
 
 // over makes a call that changes nothing over the live connection, and once more
@@ -94,6 +85,8 @@ func (c *Client) answers(ctx context.Context) bool {
 		return true
 	case <-gone:
 		return len(answered) > 0
+	case <-c.life.Done():
+		return false
 	case <-ctx.Done():
 		return true // nothing says that it is gone
 	}

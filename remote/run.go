@@ -17,6 +17,8 @@ import (
 // end it with the session. A command that must not outlive its caller bounds
 // itself, as timeout(1) does.
 func (c *Client) Run(ctx context.Context, command string) ([]byte, error) {
+	ctx, cancel := within(ctx, c.life)
+	defer cancel()
 	output := make(chan []byte, 1)
 	err := await(ctx, func() error {
 		data, err := c.run(ctx, command)

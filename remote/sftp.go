@@ -14,6 +14,7 @@ import (
 // files is the SFTP session, opened when it is first needed and again when it
 // has died.
 type files struct {
+	life       context.Context
 	connection *ssh.Client
 	// slot holds the session, nil where there is none. Whoever took it out puts
 	// it back: a lock that can be waited for with a context.
@@ -27,8 +28,8 @@ type session struct {
 	once sync.Once
 }
 
-func newFiles(connection *ssh.Client) files {
-	f := files{connection, make(chan *session, 1)}
+func newFiles(life context.Context, connection *ssh.Client) files {
+	f := files{life, connection, make(chan *session, 1)}
 	f.slot <- nil
 	return f
 }
@@ -38,6 +39,8 @@ func newFiles(connection *ssh.Client) files {
 // session is dropped, because a server that answers one request at a time may
 // be stuck in this one.
 func (f *files) do(ctx context.Context, work func(*sftp.Client) error) error {
+	ctx, cancel := within(ctx, f.life)
+	defer cancel()
 	for attempt := 0; ; attempt++ {
 		s, err := f.open(ctx)
 		if err != nil {
