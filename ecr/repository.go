@@ -1,6 +1,7 @@
 package ecr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ type Repository struct {
 // NewFromConfig returns the repository with this URI, spoken to with cfg's
 // credentials and endpoint in the registry's region. It makes no call.
 func NewFromConfig(cfg aws.Config, repository string, o Options) (*Repository, error) {
-	r, err := New(nil, repository, Options{Region: firstOf(o.Region, cfg.Region)})
+	r, err := New(nil, repository, Options{Region: cmp.Or(o.Region, cfg.Region)})
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func New(client api, repository string, o Options) (*Repository, error) {
 	return &Repository{
 		api:    client,
 		uri:    parsed,
-		region: firstOf(parsed.region, o.Region),
+		region: cmp.Or(parsed.region, o.Region),
 		tokens: tokens{turn: make(chan struct{}, 1)},
 	}, nil
 }
@@ -95,22 +96,10 @@ func (r *Repository) registry() *string {
 // across calls: a long deploy that was throttled often would fail at its end.
 func (o Options) retryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
-		s.MaxAttempts = 10
-		if o.Attempts > 0 {
-			s.MaxAttempts = o.Attempts
-		}
-		if o.MaxBackoff > 0 {
-			s.MaxBackoff = o.MaxBackoff
-		}
+		s.MaxAttempts = cmp.Or(o.Attempts, 10)
+		s.MaxBackoff = cmp.Or(o.MaxBackoff, s.MaxBackoff)
 		s.RateLimiter = ratelimit.None
 	})
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // errNoAnswer is an answer of the API that lacks what it promises.

@@ -1,6 +1,7 @@
 package nlb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,9 +40,17 @@ type Options struct {
 	// the way; 0 means 10. An explicit AWS_MAX_ATTEMPTS wins. New ignores it.
 	Attempts int
 	// MaxBackoff bounds the wait between two attempts, which grows from up to
-	// 1 s and is jittered; 0 means the SDK's 20 s. New ignores it.
+	// 1 s and is jittered; 0 means 5 s. New ignores it.
 	MaxBackoff time.Duration
 }
+
+// The defaults of [Options]: ten attempts wait for 37 s at most, which fits into
+// the minute that a mutating call of the engine has. The SDK's own bound of 20 s
+// would not, and ELBv2's budget refills by ten calls each second.
+const (
+	defaultAttempts   = 10
+	defaultMaxBackoff = 5 * time.Second
+)
 
 // Groups is a fixed set of target groups. Its methods may be called concurrently.
 type Groups struct {
@@ -99,13 +108,8 @@ func (g *Groups) group(text string) (group, error) {
 // an instance back at its first attempt.
 func (o Options) retryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
-		s.MaxAttempts = 10
-		if o.Attempts > 0 {
-			s.MaxAttempts = o.Attempts
-		}
-		if o.MaxBackoff > 0 {
-			s.MaxBackoff = o.MaxBackoff
-		}
+		s.MaxAttempts = cmp.Or(o.Attempts, defaultAttempts)
+		s.MaxBackoff = cmp.Or(o.MaxBackoff, defaultMaxBackoff)
 		s.RateLimiter = ratelimit.None
 	})
 }

@@ -25,8 +25,8 @@ type fault struct {
 // run meets them in its middle, or the only one.
 func faults() []fault {
 	return []fault{
-		{Fault{"aws-throttle", "AWS answers half of all calls with Throttling."}, (*Environment).throttle},
-		{Fault{"aws-errors", "AWS answers a third of all calls with an internal error."}, (*Environment).failCalls},
+		{Fault{"aws-throttle", "AWS answers a quarter of all calls with Throttling."}, (*Environment).throttle},
+		{Fault{"aws-errors", "AWS answers a quarter of all calls with an internal error."}, (*Environment).failCalls},
 		{Fault{"ssh-refused", "The second instance accepts no SSH connection."}, (*Environment).refuseSSH},
 		{Fault{"ssh-cut", "The second instance's SSH connections are cut when its old container has stopped."}, (*Environment).cutSSH},
 		{Fault{"pull-fails", "The registry breaks every download off halfway."}, (*Environment).failPulls},

@@ -15,12 +15,16 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/instance"
 )
 
+// failShare is the share of AWS calls that fail. The SDK's back-off is not
+// factor times faster: with a larger share it alone would outlast the policy.
+const failShare = 0.25
+
 func (e *Environment) throttle(context.Context) error {
-	return e.failAWS(func(f *awsapi.Faults) { f.Throttle = 0.5 })
+	return e.failAWS(func(f *awsapi.Faults) { f.Throttle = failShare })
 }
 
 func (e *Environment) failCalls(context.Context) error {
-	return e.failAWS(func(f *awsapi.Faults) { f.Errors = 1.0 / 3 })
+	return e.failAWS(func(f *awsapi.Faults) { f.Errors = failShare })
 }
 
 // failAWS adds to the faults of the AWS endpoint.
