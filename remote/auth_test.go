@@ -1,11 +1,13 @@
 package remote_test
 
 import (
+	"slices"
 	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/growl-dev/deploy/remote"
 	"github.com/growl-dev/deploy/remote/internal/sshtest"
@@ -30,7 +32,8 @@ func TestUser(t *testing.T) {
 	dial(t, c)
 	c.User = "deploy"
 	dial(t, c)
-	require.Equal(t, []string{"ec2-user", "deploy"}, server.Users())
+	both := func() bool { return slices.Equal(server.Users(), []string{"ec2-user", "deploy"}) }
+	require.Eventually(t, both, 5*time.Second, time.Millisecond, "the server notes a login after the client knows of it")
 }
 
 func TestKeyFile(t *testing.T) {

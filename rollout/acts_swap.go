@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// retryPause is the time between two tries to put an old container back.
+const retryPause = 2 * time.Second
+
 // prepare pulls the release and measures the instance's rate, while it serves.
 func (p *passage) prepare(ctx context.Context) (string, error) {
 	p.sampleBaseline(ctx)
@@ -66,13 +69,21 @@ func (p *passage) prove(ctx context.Context) (string, error) {
 }
 
 // revert is the compensation of the whole swap: the old container is back and
-// proven. Stop, start and proof share its time.
+// proven. Stop, start and proof share its time, and so do further tries: an
+// instance that cannot be reached just now may well be a moment later.
 func (p *passage) revert(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout+p.run.Policy.Prove)
 	defer cancel()
 	p.running = ""
-	if err := p.host.Revert(ctx); err != nil {
-		return "", err
+	for {
+		err := p.host.Revert(ctx)
+		if err == nil {
+			break
+		}
+		p.moved(StepStop, "trying again: "+oneLine(err))
+		if sleep(ctx, retryPause) != nil {
+			return "", err
+		}
 	}
 	p.running = p.before.Release.Digest()
 	return fmt.Sprintf("%s runs again", p.before.Release), nil

@@ -190,6 +190,20 @@ func TestRunHaltsWhenARestoreFails(t *testing.T) {
 	})
 }
 
+// An instance that is cut off in the middle of its swap is put back when it can
+// be reached again.
+func TestRestoreIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.faults["start/i-1"] = fault{err: errFault}
+		w.faults["revert/i-1"] = fault{err: errFault, times: 10}
+		result, err := w.run(t.Context(), w.config())
+		require.Error(t, err)
+		assert.Equal(t, []InstanceOutcome{Restored, Updated, Updated}, outcomes(result))
+		w.requireServing("i-1", oldDigest)
+	})
+}
+
 func TestRunHaltsWhenARestoredInstanceIsNotHealthyAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3)
