@@ -33,7 +33,7 @@ func race() []string {
 	return []string{"-race"}
 }
 
-// Lint checks formatting, vets, runs staticcheck and looks whether go.mod is tidy.
+// Lint checks formatting, vets, runs staticcheck, looks whether go.mod is tidy, and checks the workflows.
 func Lint(_ context.Context) error {
 	unformatted, err := sh.Output("gofmt", "-l", ".")
 	if err != nil {
@@ -53,7 +53,10 @@ func Lint(_ context.Context) error {
 			}
 		}
 	}
-	return nil
+	if err := inModule("tools", "go", "mod", "tidy", "-diff"); err != nil {
+		return err
+	}
+	return inModule(".", "go", "tool", "-modfile="+toolsModule(), "actionlint")
 }
 
 // toolsModule holds the linters, so that they do not flood go.mod.

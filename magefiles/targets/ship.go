@@ -85,8 +85,10 @@ func ended(outcome rollout.Outcome, err error) error {
 
 // untilSignal returns a context that the first SIGINT, SIGTERM or SIGHUP
 // cancels; further ones change nothing. Mage's own handler, which ends the
-// process five seconds after a SIGINT, is taken away.
+// process five seconds after a SIGINT, is taken away. A reader of our output
+// that goes away must not end a run either.
 func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	signal.Ignore(syscall.SIGPIPE)
 	signal.Reset(os.Interrupt)
 	return signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 }

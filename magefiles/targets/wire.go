@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"golang.org/x/term"
@@ -55,7 +56,7 @@ func (s ssh) config(fleet Fleet) (remote.Config, error) {
 		return remote.Config{}, usage("%v", err)
 	}
 	return remote.Config{
-		User: fleet.User, KeyFile: s.Key, Passphrase: askPassphrase,
+		User: fleet.User, KeyFile: s.Key, Passphrase: sync.OnceValues(askPassphrase),
 		KnownHosts: filepath.SplitList(s.KnownHosts), Jump: jump, ProxyCommand: s.ProxyCommand,
 	}, nil
 }
@@ -101,29 +102,21 @@ func (w *world) config(environment string, release rollout.Release, policy rollo
 	}
 }
 
-// host is one instance's engine together with the connection it is spoken to over.
-type host struct {
-	*docker.Host
-	connection *remote.Client
-}
-
-// Close ends the engine's client, then the connection.
-func (h host) Close() error {
-	return errors.Join(h.Host.Close(), h.connection.Close())
-}
-
+// connect opens an instance over a link that survives a lost connection.
 func (w *world) connect(ctx context.Context, i rollout.Instance) (rollout.Host, error) {
 	config := w.dial
 	config.Name, config.Address = i.ID, i.Address
-	connection, err := remote.Dial(ctx, config)
+	link, err := remote.NewLink(ctx, config, func(ctx context.Context, c *remote.Client) error {
+		return docker.Identify(ctx, c, i.ID)
+	})
 	if err != nil {
 		return nil, err
 	}
-	engine, err := docker.Open(ctx, connection, docker.Options{Spec: w.spec, InstanceID: i.ID, Auth: w.login})
+	host, err := docker.Open(ctx, link, docker.Options{Spec: w.spec, InstanceID: i.ID, Auth: w.login})
 	if err != nil {
-		return nil, errors.Join(err, connection.Close())
+		return nil, errors.Join(err, link.Close())
 	}
-	return host{engine, connection}, nil
+	return host, nil
 }
 
 // login is asked for by each pull: a token lives 12 h.

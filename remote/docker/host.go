@@ -91,19 +91,30 @@ func Open(ctx context.Context, conn Conn, o Options) (*Host, error) {
 // instanceIDFile is where cloud-init writes the instance's own ID, once at boot.
 const instanceIDFile = "/var/lib/cloud/data/instance-id"
 
-// identify asks the machine who it is. Addresses are reused, and a known host
-// key may be baked into an image.
+// identify asks the machine who it is, where that is wanted.
 func (h *Host) identify(ctx context.Context) error {
 	if h.options.InstanceID == "" {
 		return nil
 	}
-	data, err := h.conn.ReadFile(ctx, instanceIDFile)
-	if err != nil {
-		return fmt.Errorf("identify instance %s: %w", h.options.InstanceID, err)
+	if err := Identify(ctx, h.conn, h.options.InstanceID); err != nil {
+		return err
 	}
-	h.identity = strings.TrimSpace(string(data))
-	if h.identity != h.options.InstanceID {
-		return fmt.Errorf("identify instance: %w: this is %.64q, not %s: the address was reused?", ErrOtherInstance, h.identity, h.options.InstanceID)
+	h.identity = h.options.InstanceID
+	return nil
+}
+
+// Identify asks the machine behind conn whether it is the instance we mean, by
+// its ID, and answers [ErrOtherInstance] where it is not. Addresses are reused,
+// and a known host key may be baked into an image.
+func Identify(ctx context.Context, conn interface {
+	ReadFile(ctx context.Context, path string) ([]byte, error)
+}, instanceID string) error {
+	data, err := conn.ReadFile(ctx, instanceIDFile)
+	if err != nil {
+		return fmt.Errorf("identify instance %s: %w", instanceID, err)
+	}
+	if identity := strings.TrimSpace(string(data)); identity != instanceID {
+		return fmt.Errorf("identify instance: %w: this is %.64q, not %s: the address was reused?", ErrOtherInstance, identity, instanceID)
 	}
 	return nil
 }
