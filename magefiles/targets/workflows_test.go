@@ -91,13 +91,16 @@ func TestWorkflowsMayDoLittle(t *testing.T) {
 // TestDeployStepsGetTheSignals: a cancelled job's signals reach the step's first
 // process only, so that has to be the targets' program.
 func TestDeployStepsGetTheSignals(t *testing.T) {
+	seen := 0
 	for name, text := range workflows(t) {
 		for _, script := range scripts(text) {
 			if strings.Contains(script, "deploy:") {
+				seen++
 				assert.Regexp(t, `^exec \./deploy-targets deploy:\S+ ?[^\n]*\s*$`, script, name)
 			}
 		}
 	}
+	assert.Equal(t, 4, seen, "a deploy and a heal for each environment")
 }
 
 func TestTheDeployJobsQueueAndHeal(t *testing.T) {
