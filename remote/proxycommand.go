@@ -67,11 +67,11 @@ func (c *commandConn) lastWords() string { return c.err.lastLine() }
 
 func (c *commandConn) LocalAddr() net.Addr              { return commandAddr{} }
 func (c *commandConn) RemoteAddr() net.Addr             { return commandAddr{} }
-func (c *commandConn) SetDeadline(time.Time) error      { return noDeadline }
-func (c *commandConn) SetReadDeadline(time.Time) error  { return noDeadline }
-func (c *commandConn) SetWriteDeadline(time.Time) error { return noDeadline }
+func (c *commandConn) SetDeadline(time.Time) error      { return errNoDeadline }
+func (c *commandConn) SetReadDeadline(time.Time) error  { return errNoDeadline }
+func (c *commandConn) SetWriteDeadline(time.Time) error { return errNoDeadline }
 
-var noDeadline = fmt.Errorf("proxy command: %w", os.ErrNoDeadline)
+var errNoDeadline = fmt.Errorf("proxy command: %w", os.ErrNoDeadline)
 
 // commandAddr is the address of a connection that has none.
 type commandAddr struct{}

@@ -152,3 +152,9 @@ func (e *engine) remove(ctx context.Context, id string) error {
 
 // stopped tells that nothing of the container runs, nor will by itself.
 func stopped(c container.InspectResponse) bool { return !c.State.Running && !c.State.Restarting }
+
+// restarted tells that the container ended by itself since it had been restarted
+// that many times.
+func restarted(c container.InspectResponse, before int) bool {
+	return c.State.Restarting || c.RestartCount > before
+}

@@ -284,10 +284,19 @@ func (f *fakeEngine) serveContainer(w http.ResponseWriter, r *http.Request, path
 			"HostConfig": map[string]any{"RestartPolicy": map[string]any{"Name": c.Restart}},
 		})
 	case "start":
-		f.change(w, call, func() { c.State = "running" })
+		f.change(w, call, func() {
+			c.State = "running"
+			if f.images[c.Image].Commit == "dies" {
+				c.State = "exited"
+			}
+		})
 	case "stop", "kill":
 		f.change(w, call, func() { c.State = "exited" })
 	case "rename":
+		if c.State == "exited" && f.images[c.Image].Commit == "dies" {
+			fail(w, http.StatusInternalServerError, "sandbox not found") // as engine 20.10
+			return
+		}
 		f.change(w, call, func() { c.Name = r.URL.Query().Get("name") })
 	case "update":
 		f.change(w, call, func() {

@@ -2,6 +2,7 @@ package docker_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -191,6 +192,20 @@ func TestWindow(t *testing.T) {
 	window, err = f.host().Prove(t.Context(), release(fakeNew))
 	require.NoError(t, err)
 	require.Zero(t, window)
+}
+
+// A container that ends before it has its name is told from an engine that
+// cannot rename.
+func TestDiesAtOnce(t *testing.T) {
+	f := newFakeEngine(t)
+	f.images[fakeNew] = fakeImage{[]string{fakeNew}, "linux", "amd64", "dies"}
+	h := f.host()
+	require.NoError(t, h.Stop(t.Context(), release(fakeNew)))
+	err := h.Start(t.Context(), release(fakeNew))
+	_, ok := errors.AsType[*docker.ExitedError](err)
+	require.True(t, ok, err)
+	require.NoError(t, h.Revert(t.Context()))
+	require.Equal(t, "svc=old:running:always", f.summary())
 }
 
 func TestStartWithoutStop(t *testing.T) {

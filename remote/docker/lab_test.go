@@ -48,6 +48,9 @@ type lab struct {
 // newLab skips the test where there is no engine to test with.
 func newLab(t *testing.T) *lab {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("takes minutes of a real Docker Engine's time: run without -short")
+	}
 	if runtime.GOOS != "linux" {
 		t.Skip("needs a Docker Engine on this very machine: its /proc and loopback")
 	}
@@ -118,7 +121,7 @@ var program = sync.OnceValues(func() ([]byte, error) {
 	}
 	defer os.RemoveAll(folder)
 	out := filepath.Join(folder, "service")
-	build := exec.Command("go", "build", "-o", out, "./testdata/service")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", out, "./testdata/service")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	if text, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, text)

@@ -88,7 +88,7 @@ func (p *proof) look(ctx context.Context) (missing, err error) {
 	if p.looks++; p.looks == 1 && !p.strict {
 		p.restarts = found.RestartCount
 	}
-	if stopped(found) || found.State.Restarting || found.RestartCount > p.restarts {
+	if stopped(found) || restarted(found, p.restarts) {
 		return nil, p.host.exited(ctx, found)
 	}
 	if missing != nil {

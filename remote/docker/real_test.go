@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -185,182 +183,16 @@ func TestBadReleases(t *testing.T) {
 		h := l.host()
 		require.NoError(t, h.Prepare(t.Context(), bad, nil))
 		require.NoError(t, h.Stop(t.Context(), bad))
-		require.NoError(t, h.Start(t.Context(), bad))
-		_, err := h.Prove(l.within(2*time.Second), bad)
+		err := h.Start(t.Context(), bad)
+		if err == nil { // one that exits at once may do so before it has its name
+			_, err = h.Prove(l.within(2*time.Second), bad)
+		}
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "\n")
 		check(err)
 		require.NoError(t, l.host().Revert(t.Context()))
 		l.serves(good)
 	}
-}
-
-// Whoever gave up on a slow stop, or died in it, leaves a container that the
-// engine calls running and that will be gone: going back waits for that.
-func TestSlowStopAbandoned(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	one := l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "one", "MODE": "slow"})
-	two := l.push(time.Hour, map[string]string{"GIT_COMMIT": "two"})
-	l.deploy(one)
-	h := l.host()
-	require.NoError(t, h.Prepare(t.Context(), two, nil))
-	err := h.Stop(l.within(500*time.Millisecond), two)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-
-	found, err := l.api.ContainerInspect(t.Context(), l.spec.Name+"-previous", client.ContainerInspectOptions{})
-	require.NoError(t, err)
-	require.True(t, found.Container.State.Running, "the engine says it runs")
-	fresh := l.host()
-	state, err := fresh.Inspect(t.Context())
-	require.NoError(t, err)
-	require.False(t, state.Running, "and it does not count")
-
-	require.NoError(t, fresh.Revert(t.Context()))
-	started := l.serves(one).State.StartedAt
-	require.NotEqual(t, found.Container.State.StartedAt, started, "it was started again after it had stopped")
-}
-
-// A process that dies between any two steps leaves something another can undo,
-// and something a new swap can begin on.
-func TestDeadRuns(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	l.spec.StopGraceSeconds = 1
-	one := l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "one"})
-	two := l.push(time.Hour, map[string]string{"GIT_COMMIT": "two"})
-	l.deploy(one)
-	h := l.host()
-	require.NoError(t, h.Prepare(t.Context(), two, nil))
-	next, previous := l.spec.Name+"-next", l.spec.Name+"-previous"
-	for name, die := range map[string]func(){
-		"nothing done": func() {},
-		"new created": func() {
-			require.NoError(t, l.host().Stop(t.Context(), two))
-			require.NoError(t, l.host().Revert(t.Context()))
-			l.createCopy(l.spec.Name, next)
-		},
-		"old renamed and running": func() {
-			l.rename(l.spec.Name, previous)
-		},
-		"old stopped": func() {
-			require.NoError(t, l.host().Stop(t.Context(), two))
-		},
-		"new started, not renamed": func() {
-			require.NoError(t, l.host().Stop(t.Context(), two))
-			_, err := l.api.ContainerStart(t.Context(), next, client.ContainerStartOptions{})
-			require.NoError(t, err)
-		},
-		"new in service": func() {
-			require.NoError(t, l.host().Stop(t.Context(), two))
-			require.NoError(t, l.host().Start(t.Context(), two))
-		},
-		"new removed, old not renamed": func() {
-			require.NoError(t, l.host().Stop(t.Context(), two))
-			_, err := l.api.ContainerRemove(t.Context(), next, client.ContainerRemoveOptions{Force: true})
-			require.NoError(t, err)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			die()
-			require.NoError(t, l.host().Revert(t.Context()))
-			require.Equal(t, container.RestartPolicyAlways, l.serves(one).HostConfig.RestartPolicy.Name)
-		})
-	}
-	t.Run("swap again after a stop", func(t *testing.T) {
-		require.NoError(t, l.host().Stop(t.Context(), two))
-		l.swap(l.host(), two)
-		require.NoError(t, l.host().Revert(t.Context()))
-		require.Equal(t, container.RestartPolicyAlways, l.serves(one).HostConfig.RestartPolicy.Name)
-	})
-}
-
-func (l *lab) rename(from, to string) {
-	l.t.Helper()
-	_, err := l.api.ContainerRename(l.t.Context(), from, client.ContainerRenameOptions{NewName: to})
-	require.NoError(l.t, err)
-}
-
-func (l *lab) createCopy(of, name string) {
-	l.t.Helper()
-	found, err := l.api.ContainerInspect(l.t.Context(), of, client.ContainerInspectOptions{})
-	require.NoError(l.t, err)
-	_, err = l.api.ContainerCreate(l.t.Context(), client.ContainerCreateOptions{Name: name, Config: found.Container.Config, HostConfig: found.Container.HostConfig})
-	require.NoError(l.t, err)
-}
-
-// A kept container of an earlier run, whose settling failed, is never taken for
-// the one to go back to.
-func TestStalePrevious(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	zero := l.push(3*time.Hour, map[string]string{"GIT_COMMIT": "zero"})
-	one := l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "one"})
-	two := l.push(time.Hour, map[string]string{"GIT_COMMIT": "two"})
-	l.deploy(zero)
-	l.swap(l.host(), one) // and never settled
-	h := l.host()
-	require.NoError(t, h.Prepare(t.Context(), two, nil))
-	require.NoError(t, l.host().Revert(t.Context()), "a run that prepared and did no more")
-	l.serves(one)
-	l.swap(h, two)
-	require.NoError(t, h.Revert(t.Context()))
-	l.serves(one)
-}
-
-// What Prepare refuses touches nothing.
-func TestPrepareRefuses(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	one := l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"})
-	l.deploy(one)
-	two := l.push(time.Minute, map[string]string{"GIT_COMMIT": "two"})
-	badEnv := filepath.Join(t.TempDir(), "env")
-	require.NoError(t, os.WriteFile(badEnv, []byte("ok=1\nPASS WORD=hunter22\n"), 0o600))
-	missing := rollout.Release{Image: two.Image[:len(two.Image)-4] + "0000"}
-	for name, test := range map[string]struct {
-		change  func(*docker.Spec, *localConn)
-		release rollout.Release
-		want    error
-		says    string
-	}{
-		"unknown digest": {nil, missing, docker.ErrPull, ""},
-		"env file":       {func(s *docker.Spec, _ *localConn) { s.EnvFile = badEnv }, two, docker.ErrEnvFile, "line 2: there is white space"},
-		"no env file":    {func(s *docker.Spec, _ *localConn) { s.EnvFile = badEnv + "x" }, two, docker.ErrEnvFile, "no such file"},
-		"mount": {func(s *docker.Spec, _ *localConn) {
-			s.Mounts = []docker.Mount{{Source: badEnv + "x", Target: "/x"}}
-		}, two, docker.ErrMount, "is not there"},
-		"disk":   {func(_ *docker.Spec, c *localConn) { c.free = 1 << 20 }, two, docker.ErrDisk, "0.00 GiB free on /"},
-		"commit": {nil, rollout.Release{Image: two.Image, Commit: "three"}, docker.ErrImage, "built from commit two"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			spec, conn := l.spec, *l.conn
-			if test.change != nil {
-				test.change(&spec, &conn)
-			}
-			h, err := docker.Open(t.Context(), &conn, docker.Options{Spec: spec, InstanceID: "i-a"})
-			require.NoError(t, err)
-			err = h.Prepare(t.Context(), test.release, nil)
-			require.ErrorIs(t, err, test.want)
-			require.ErrorContains(t, err, test.says)
-			require.ErrorContains(t, err, "on i-a")
-			require.NotContains(t, err.Error(), "hunter22")
-			require.NotContains(t, err.Error(), "\n")
-			l.serves(one)
-		})
-	}
-}
-
-// A container that would be gone after its stop cannot be gone back to.
-func TestPrepareRefusesAutoRemove(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	one := l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"})
-	l.runByHand(one, "-by-hand", func(o *client.ContainerCreateOptions) {
-		o.HostConfig.AutoRemove = true
-		o.HostConfig.RestartPolicy = container.RestartPolicy{}
-	})
-	require.ErrorContains(t, l.host().Prepare(t.Context(), one, nil), "--rm")
 }
 
 // Without an old container there is nothing to go back to, and that is said.
@@ -372,94 +204,12 @@ func TestRevertWithoutOld(t *testing.T) {
 	h := l.host()
 	require.NoError(t, h.Prepare(t.Context(), bad, nil))
 	require.NoError(t, h.Stop(t.Context(), bad))
-	require.NoError(t, h.Start(t.Context(), bad))
-	_, err := h.Prove(l.within(10*time.Second), bad)
+	err := h.Start(t.Context(), bad)
+	if err == nil {
+		_, err = h.Prove(l.within(10*time.Second), bad)
+	}
 	require.Error(t, err)
 	require.ErrorIs(t, h.Revert(t.Context()), docker.ErrNoPrevious)
-}
-
-func TestDrainSignals(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	l.deploy(l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"}))
-	h := l.host()
-	require.NoError(t, h.Drain(t.Context()))
-	require.Eventually(t, func() bool { return l.version()["signal"] == "user defined signal 1" }, 5*time.Second, 5*time.Millisecond)
-	require.NoError(t, h.Undrain(t.Context()))
-	require.Eventually(t, func() bool { return l.version()["signal"] == "user defined signal 2" }, 5*time.Second, 5*time.Millisecond)
-}
-
-// Connections are counted by the service where it can, else by the kernel; host
-// networking without a count of its own is not counted at all.
-func TestTraffic(t *testing.T) {
-	for mode, want := range map[string]rollout.Source{"": rollout.ServiceCount, "uncounted": rollout.KernelCount, "host": rollout.Uncounted} {
-		t.Run(fmt.Sprint("source ", int(want)), func(t *testing.T) {
-			l := newLab(t)
-			env := map[string]string{"GIT_COMMIT": "one", "MODE": mode}
-			if mode == "host" {
-				l.spec.Network, l.spec.ContainerPort = "host", l.spec.HostPort
-				env["MODE"], env["PORT"] = "uncounted", fmt.Sprint(l.spec.HostPort)
-			}
-			l.deploy(l.push(time.Hour, env))
-			h := l.host()
-			before, err := h.Traffic(t.Context())
-			require.NoError(t, err)
-			require.Equal(t, want, before.Source)
-			require.Zero(t, before.Open)
-			conns := l.connect(3)
-			after, err := h.Traffic(t.Context())
-			require.NoError(t, err)
-			require.Equal(t, want, after.Source)
-			if mode == "host" {
-				require.Zero(t, after.Open, "loopback peers are not clients")
-				return
-			}
-			require.Equal(t, 3, after.Open)
-			require.GreaterOrEqual(t, after.Opened-before.Opened, uint64(3))
-			for _, c := range conns {
-				require.NoError(t, c.Close())
-			}
-			require.Eventually(t, func() bool {
-				now, err := h.Traffic(t.Context())
-				return err == nil && now.Open == 0
-			}, 5*time.Second, 10*time.Millisecond)
-		})
-	}
-}
-
-// connect opens connections that have carried a request and stay open. They
-// come through the engine's proxy, so the container sees a peer that is not
-// loopback.
-func (l *lab) connect(n int) []net.Conn {
-	l.t.Helper()
-	var conns []net.Conn
-	for range n {
-		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", l.spec.HostPort))
-		require.NoError(l.t, err)
-		l.t.Cleanup(func() { _ = conn.Close() })
-		_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-		require.NoError(l.t, err)
-		_, err = conn.Read(make([]byte, 4096))
-		require.NoError(l.t, err)
-		conns = append(conns, conn)
-	}
-	return conns
-}
-
-// The process behind the count may change under it: a crash and the restart
-// policy.
-func TestTrafficAfterRestart(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	l.deploy(l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"}))
-	h := l.host()
-	_, err := h.Traffic(t.Context())
-	require.NoError(t, err)
-	_, err = l.api.ContainerRestart(t.Context(), l.spec.Name, client.ContainerRestartOptions{})
-	require.NoError(t, err)
-	l.awaitHealth()
-	_, err = h.Traffic(t.Context())
-	require.NoError(t, err)
 }
 
 func TestSettlePrunes(t *testing.T) {

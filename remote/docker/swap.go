@@ -157,7 +157,16 @@ func (h *Host) start(ctx context.Context, r rollout.Release) error {
 		return nil
 	}
 	if err := h.engine.rename(ctx, next.ID, h.spec.Name); err != nil {
-		return fmt.Errorf("rename container %s to %s: %w", title(next), h.spec.Name, err)
+		return h.diedOr(ctx, next.ID, fmt.Errorf("rename container %s to %s: %w", title(next), h.spec.Name, err))
 	}
 	return nil
+}
+
+// diedOr is the container's end where that is why a call failed: engine 20.10
+// cannot rename one whose network is just going away ("sandbox not found").
+func (h *Host) diedOr(ctx context.Context, id string, err error) error {
+	if found, inspectErr := h.engine.inspect(ctx, id); inspectErr == nil && (stopped(found) || restarted(found, 0)) {
+		return h.exited(ctx, found)
+	}
+	return err
 }

@@ -1,0 +1,97 @@
+package docker_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/growl-dev/deploy/rollout"
+	"github.com/moby/moby/client"
+	"github.com/stretchr/testify/require"
+)
+
+func TestDrainSignals(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.deploy(l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"}))
+	h := l.host()
+	require.NoError(t, h.Drain(t.Context()))
+	require.Eventually(t, func() bool { return l.version()["signal"] == "user defined signal 1" }, 5*time.Second, 5*time.Millisecond)
+	require.NoError(t, h.Undrain(t.Context()))
+	require.Eventually(t, func() bool { return l.version()["signal"] == "user defined signal 2" }, 5*time.Second, 5*time.Millisecond)
+}
+
+// Connections are counted by the service where it can, else by the kernel; host
+// networking without a count of its own is not counted at all.
+func TestTraffic(t *testing.T) {
+	for mode, want := range map[string]rollout.Source{"": rollout.ServiceCount, "uncounted": rollout.KernelCount, "host": rollout.Uncounted} {
+		t.Run(fmt.Sprint("source ", int(want)), func(t *testing.T) {
+			l := newLab(t)
+			env := map[string]string{"GIT_COMMIT": "one", "MODE": mode}
+			if mode == "host" {
+				l.spec.Network, l.spec.ContainerPort = "host", l.spec.HostPort
+				env["MODE"], env["PORT"] = "uncounted", fmt.Sprint(l.spec.HostPort)
+			}
+			l.deploy(l.push(time.Hour, env))
+			h := l.host()
+			before, err := h.Traffic(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, want, before.Source)
+			require.Zero(t, before.Open)
+			conns := l.connect(3)
+			after, err := h.Traffic(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, want, after.Source)
+			if mode == "host" {
+				require.Zero(t, after.Open, "loopback peers are not clients")
+				return
+			}
+			require.Equal(t, 3, after.Open)
+			require.GreaterOrEqual(t, after.Opened-before.Opened, uint64(3))
+			for _, c := range conns {
+				require.NoError(t, c.Close())
+			}
+			require.Eventually(t, func() bool {
+				now, err := h.Traffic(t.Context())
+				return err == nil && now.Open == 0
+			}, 5*time.Second, 10*time.Millisecond)
+		})
+	}
+}
+
+// connect opens connections that have carried a request and stay open. They
+// come through the engine's proxy, so the container sees a peer that is not
+// loopback.
+func (l *lab) connect(n int) []net.Conn {
+	l.t.Helper()
+	var conns []net.Conn
+	for range n {
+		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", l.spec.HostPort))
+		require.NoError(l.t, err)
+		l.t.Cleanup(func() { _ = conn.Close() })
+		_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		require.NoError(l.t, err)
+		_, err = conn.Read(make([]byte, 4096))
+		require.NoError(l.t, err)
+		conns = append(conns, conn)
+	}
+	return conns
+}
+
+// The process behind the count may change under it: a crash and the restart
+// policy.
+func TestTrafficAfterRestart(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.deploy(l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"}))
+	h := l.host()
+	_, err := h.Traffic(t.Context())
+	require.NoError(t, err)
+	_, err = l.api.ContainerRestart(t.Context(), l.spec.Name, client.ContainerRestartOptions{})
+	require.NoError(t, err)
+	l.awaitHealth()
+	_, err = h.Traffic(t.Context())
+	require.NoError(t, err)
+}
