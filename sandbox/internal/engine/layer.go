@@ -69,7 +69,7 @@ func (e *Engine) unpack(out *progressStream, r imageRecord) (int64, error) {
 	if _, full := e.faults.take(DiskFull, ""); full {
 		return 0, fmt.Errorf("failed to register layer: %w", &fs.PathError{Op: "write", Path: "/" + string(DiskFull), Err: syscall.ENOSPC})
 	}
-	size, err := e.images.untar(r.id, img)
+	size, err := e.images.untar(r.id, img, int64(e.Disk().Free))
 	if err != nil {
 		return 0, fmt.Errorf("failed to register layer: %w", err)
 	}
@@ -79,7 +79,7 @@ func (e *Engine) unpack(out *progressStream, r imageRecord) (int64, error) {
 	return size, nil
 }
 
-func (s *images) untar(id string, img v1.Image) (int64, error) {
+func (s *images) untar(id string, img v1.Image, room int64) (int64, error) {
 	temp, err := os.MkdirTemp(filepath.Join(s.dir, "rootfs"), "unpack-*")
 	if err != nil {
 		return 0, err
@@ -92,7 +92,7 @@ func (s *images) untar(id string, img v1.Image) (int64, error) {
 	defer root.Close()
 	flat := mutate.Extract(img)
 	defer flat.Close()
-	size, err := extract(root, tar.NewReader(flat))
+	size, err := extract(root, tar.NewReader(flat), room)
 	if err != nil {
 		return 0, err
 	}
@@ -108,7 +108,8 @@ func (s *images) untar(id string, img v1.Image) (int64, error) {
 
 // extract writes a tar's files under root, which no name and no link leaves.
 // Links that would are not in the tar: mutate.Extract drops them.
-func extract(root *os.Root, from *tar.Reader) (int64, error) {
+// More than room bytes are refused before they are written.
+func extract(root *os.Root, from *tar.Reader, room int64) (int64, error) {
 	var size int64
 	for {
 		h, err := from.Next()
@@ -122,10 +123,13 @@ func extract(root *os.Root, from *tar.Reader) (int64, error) {
 		if file == "" {
 			continue
 		}
+		if h.Size > room-size {
+			return 0, &fs.PathError{Op: "write", Path: "/" + file, Err: syscall.ENOSPC}
+		}
+		size += h.Size
 		if err := extractOne(root, file, h, from); err != nil {
 			return 0, err
 		}
-		size += h.Size
 	}
 }
 

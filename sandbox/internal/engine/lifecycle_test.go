@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"syscall"
@@ -19,8 +18,6 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/engine"
 	"github.com/growl-dev/deploy/sandbox/internal/wire"
 )
-
-func streamTo(w io.Writer, r io.Reader) (int64, error) { return io.Copy(w, r) }
 
 func TestStopAndStartAgain(t *testing.T) {
 	m := newMachine(t)

@@ -18,11 +18,13 @@ func main() {
 	if len(os.Args) > 1 {
 		os.Exit(command(os.Args[1], os.Args[2:]))
 	}
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTERM)
 	fmt.Println("started", os.Getenv("GIT_COMMIT"))
 	if dir := os.Getenv("LOG_DIR"); dir != "" {
 		note(filepath.Join(dir, "service.log"))
 	}
-	go signals()
+	go signals(received)
 	http.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
 	http.HandleFunc("/exit", func(_ http.ResponseWriter, r *http.Request) {
 		code, _ := strconv.Atoi(r.URL.Query().Get("code"))
@@ -45,10 +47,8 @@ func note(file string) {
 }
 
 // signals prints the drain signals and takes STOP_DELAY to stop.
-func signals() {
-	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTERM)
-	for s := range c {
+func signals(received <-chan os.Signal) {
+	for s := range received {
 		fmt.Println("signal", s)
 		if s == syscall.SIGTERM {
 			delay, _ := time.ParseDuration(os.Getenv("STOP_DELAY"))
