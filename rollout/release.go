@@ -41,21 +41,24 @@ func (r Release) Repository() string {
 }
 
 // String names the release for people: the tag where there is one, then the
-// first twelve digits of the digest.
+// digest. Commits and digests are cut to twelve digits.
 func (r Release) String() string {
-	short := strings.TrimPrefix(r.Digest(), "sha256:")
-	if len(short) > 12 {
-		short = short[:12]
-	}
+	short := abbreviate(strings.TrimPrefix(r.Digest(), "sha256:"))
 	switch {
 	case short == "":
 		return "no release"
 	case r.Tag == "":
 		return short
+	case hexName.MatchString(r.Tag):
+		return abbreviate(r.Tag) + " (" + short + ")"
 	default:
 		return r.Tag + " (" + short + ")"
 	}
 }
+
+var hexName = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
+func abbreviate(name string) string { return name[:min(len(name), 12)] }
 
 // Instance is one machine of the fleet, as Terraform's outputs describe it.
 type Instance struct {
