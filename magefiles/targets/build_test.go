@@ -127,8 +127,16 @@ func cloneService(t *testing.T) (commit string) {
 		t.Skip("git is not in PATH")
 	}
 	root := t.TempDir()
-	require.NoError(t, os.CopyFS(filepath.Join(root, serviceDir), os.DirFS("../../"+serviceDir)))
-	require.NoError(t, os.RemoveAll(filepath.Join(root, serviceDir, "bin")))
+	require.NoError(t, os.Mkdir(filepath.Join(root, serviceDir), 0o755))
+	for _, pattern := range []string{"*.go", "go.mod", "Dockerfile", ".dockerignore"} {
+		files, err := filepath.Glob(filepath.Join("..", "..", serviceDir, pattern))
+		require.NoError(t, err)
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(root, serviceDir, filepath.Base(file)), content, 0o600))
+		}
+	}
 	require.NoError(t, os.WriteFile(filepath.Join(root, ".gitignore"), []byte("/growl-backend/bin/\n"), 0o600))
 	t.Chdir(root)
 	git := func(args ...string) string {
