@@ -36,8 +36,11 @@ var (
 type ExitedError struct {
 	// Container is its name.
 	Container string
-	// Code is the exit code.
+	// Code is the exit code; zero also when the engine restarted the container
+	// and it has not ended again.
 	Code int
+	// Restarts is how often the engine restarted it.
+	Restarts int
 	// OutOfMemory is set when the kernel killed it for its memory.
 	OutOfMemory bool
 	// Reason is the engine's, for a container that could not start.
@@ -49,6 +52,9 @@ type ExitedError struct {
 // Error is one line.
 func (e *ExitedError) Error() string {
 	text := fmt.Sprintf("container %s exited with code %d", e.Container, e.Code)
+	if e.Restarts > 0 {
+		text += fmt.Sprintf(", restarts: %d", e.Restarts)
+	}
 	if e.OutOfMemory {
 		text += " (out of memory)"
 	}

@@ -16,6 +16,8 @@ import (
 const (
 	firstPoll = 20 * time.Millisecond
 	lastPoll  = 250 * time.Millisecond
+	// nextDeath is how long a restarted container is watched for its exit code.
+	nextDeath = 3 * time.Second
 )
 
 // Prove waits until the new container runs, is healthy where its image has a
@@ -141,9 +143,31 @@ func (p *proof) timedOut(ctx context.Context, missing error) error {
 	return err
 }
 
+// betweenLives waits a little for a container that the engine restarted to end
+// again: while it runs its exit code is gone.
+func (h *Host) betweenLives(ctx context.Context, found container.InspectResponse) container.InspectResponse {
+	ctx, cancel := context.WithTimeout(ctx, nextDeath)
+	defer cancel()
+	for found.State.Running && !found.State.Restarting {
+		select {
+		case <-time.After(firstPoll):
+		case <-ctx.Done():
+			return found
+		}
+		again, err := h.engine.inspect(ctx, found.ID)
+		if err != nil {
+			return found
+		}
+		found = again
+	}
+	return found
+}
+
 // exited gathers what a dead container leaves.
 func (h *Host) exited(ctx context.Context, found container.InspectResponse) error {
+	found = h.betweenLives(ctx, found)
 	return &ExitedError{
+		Restarts:    found.RestartCount,
 		Container:   found.Name[min(1, len(found.Name)):],
 		Code:        found.State.ExitCode,
 		OutOfMemory: found.State.OOMKilled,
