@@ -131,13 +131,23 @@ func (l *Ledger) file(ctx context.Context, records []json.RawMessage) error {
 			return &FormatError{Object: l.name(l.current()), Reason: err}
 		}
 		key := l.history() + r.Result.Run
-		err = l.patiently(ctx, func(ctx context.Context) error {
-			_, err := l.store.Put(ctx, key, raw, Absent)
-			return err
-		})
+		err = l.patiently(ctx, func(ctx context.Context) error { return l.create(ctx, key, raw) })
 		if err != nil && !errors.Is(err, ErrConflict) {
 			return fmt.Errorf("write %s: %w", l.name(key), err)
 		}
+	}
+	return nil
+}
+
+// create makes one attempt to write an object that is never changed. One that is
+// there although the store's answer says nothing was written.
+func (l *Ledger) create(ctx context.Context, key string, data []byte) error {
+	_, err := l.store.Put(ctx, key, data, Absent)
+	if !errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	if _, missing := l.store.Get(ctx, key); missing != nil {
+		return err
 	}
 	return nil
 }

@@ -16,8 +16,10 @@ type keeper struct {
 	version Version
 	at      time.Time
 	since   time.Time
-	// sent are the IDs of writes whose fate was never learnt.
+	// sent are the IDs that the document was written under so far, applied or not.
 	sent map[string]bool
+	// closing is set once that document gives the lease away: it is the last.
+	closing bool
 }
 
 // keep writes until the lease is given back or lost.
@@ -93,12 +95,17 @@ func (k *keeper) save(ctx context.Context, d document) error {
 	}
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
-	if d.Lease != nil {
+	if !k.closing {
 		clear(k.sent) // an earlier document that arrives late is not this one
 	}
+	k.closing = d.Lease == nil
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := k.try(ctx, d)
 		if !errors.Is(err, ErrUnavailable) || sleep(ctx, pause) != nil {
+			return err
+		}
+		// Where only answers get lost, so would that to the next write.
+		if err := k.readBack(ctx, d); !errors.Is(err, ErrUnavailable) {
 			return err
 		}
 	}
@@ -121,19 +128,20 @@ func (k *keeper) try(ctx context.Context, d document) error {
 	if err := k.confirm(ctx, wrote, began); err != nil {
 		return err
 	}
-	return k.prompt(d, began)
+	return k.prompt(d)
 }
 
-// prompt doubts an answer that was long in coming. The wall clock is asked,
-// because it goes on while the machine sleeps, and only ever to ask once more.
-func (k *keeper) prompt(d document, began time.Time) error {
-	if d.Lease != nil && time.Now().Round(0).Sub(began.Round(0)) > k.ledger.options.Attempt {
+// prompt doubts a renewal that is not fresh any more when its answer arrives:
+// an act that begins now could outlast the lease. The wall clock is asked,
+// because it goes on while the machine sleeps, and only ever to write once more.
+func (k *keeper) prompt(d document) error {
+	if d.Lease != nil && time.Now().Round(0).Sub(k.since.Round(0)) > k.ledger.options.Attempt {
 		return errDoubtful
 	}
 	return nil
 }
 
-// readBack looks whose write it was that refused ours.
+// readBack looks what became of our writes, and whose it was that refused one.
 func (k *keeper) readBack(ctx context.Context, d document) error {
 	began := time.Now()
 	found, err := k.ledger.read(ctx)
@@ -154,7 +162,7 @@ func (k *keeper) readBack(ctx context.Context, d document) error {
 	if !applied {
 		return errDoubtful
 	}
-	return k.prompt(d, began)
+	return k.prompt(d)
 }
 
 func (k *keeper) owns(s saved) bool { return s.Lease != nil && s.Lease.ID == k.own.ID }

@@ -19,7 +19,9 @@ type Options struct {
 	// Patience bounds one read or write with everything that is tried again;
 	// 0 means two thirds of Lease.
 	Patience time.Duration
-	// Attempt bounds one attempt; 0 means a sixth of Lease.
+	// Attempt bounds one attempt, and how old the store's answer may be for
+	// Record to rely on it; 0 means a twelfth of Lease. Together with the longest
+	// act it must not exceed Lease: 5 s + 55 s.
 	Attempt time.Duration
 }
 
@@ -34,7 +36,7 @@ func (o Options) withDefaults() Options {
 		o.Patience = o.Lease * 2 / 3
 	}
 	if o.Attempt == 0 {
-		o.Attempt = o.Lease / 6
+		o.Attempt = o.Lease / 12
 	}
 	return o
 }

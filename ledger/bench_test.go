@@ -1,0 +1,51 @@
+package ledger_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/ledger"
+	"github.com/growl-dev/deploy/ledger/ledgertest"
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// BenchmarkRecord lets instances record every row of the table at once, on a
+// store that takes 5 ms to answer, and says how many writes an entry cost.
+func BenchmarkRecord(b *testing.B) {
+	for _, instances := range []int{1, 10, 50} {
+		b.Run(fmt.Sprintf("instances=%d", instances), func(b *testing.B) {
+			store := &ledgertest.Memory{Fault: always(ledgertest.Fault{Slow: 5 * time.Millisecond})}
+			book, err := ledger.Open(store, "dev", ledger.Options{})
+			require.NoError(b, err)
+			lease, err := book.Acquire(b.Context(), holder("run-1"))
+			require.NoError(b, err)
+			before := store.Puts()
+			for b.Loop() {
+				var wg sync.WaitGroup
+				for i := range instances {
+					wg.Go(func() { walk(b, lease, fmt.Sprintf("i-%d", i)) })
+				}
+				wg.Wait()
+			}
+			entries := b.N * instances * 2 * len(rollout.Steps())
+			b.ReportMetric(float64(store.Puts()-before)/float64(entries), "puts/entry")
+			b.ReportMetric(float64(store.Puts()-before)/float64(b.N), "puts/run")
+			require.NoError(b, lease.Release(b.Context()))
+		})
+	}
+}
+
+// walk records all that one instance's way through a run records.
+func walk(b *testing.B, lease *ledger.Lease, instance string) {
+	for _, step := range rollout.Steps() {
+		for _, mark := range []rollout.Mark{rollout.Begun, rollout.Done} {
+			if err := lease.Record(b.Context(), entry(instance, step, mark)); err != nil {
+				b.Error(err)
+			}
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/growl-dev/deploy/ledger"
+	"github.com/growl-dev/deploy/rollout"
+)
+
+func Example() {
+	path, err := os.MkdirTemp("", "ledger")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(path)
+	store, err := ledger.NewFolder(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	book, err := ledger.Open(store, "dev", ledger.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	ctx := context.Background()
+	lease, err := book.Acquire(ctx, ledger.Holder{RunID: "run-1", Owner: "ann"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = book.Acquire(ctx, ledger.Holder{RunID: "run-2", Owner: "bob"})
+	if held, ok := errors.AsType[*ledger.HeldError](err); ok {
+		fmt.Println("refused, it is held by", held.Lease.Holder)
+	}
+
+	// The lease is the engine's journal: rollout.Config{Journal: lease, …}.
+	err = lease.Record(ctx, rollout.Entry{Instance: "i-1", Step: rollout.StepDeregister, Mark: rollout.Begun})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = lease.Finish(ctx, rollout.Result{Run: "run-1", Environment: "dev", Outcome: rollout.Deployed})
+	if err != nil {
+		log.Fatal(err)
+	}
+	history, err := book.History(ctx, 10)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(history[0].Result.Run, history[0].Result.Outcome)
+	// Output:
+	// refused, it is held by run run-1 of ann
+	// run-1 deployed
+}

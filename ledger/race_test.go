@@ -1,0 +1,210 @@
+package ledger_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/ledger"
+	"github.com/growl-dev/deploy/ledger/ledgertest"
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// longestAct is how long the engine lets an act take.
+const longestAct = 55 * time.Second
+
+// TestRunsThatRaceNeverActAtOnce lets runs come, act and be killed at random on
+// a store that fails at random. Whatever happens: while one acts no other does,
+// what was recorded is never forgotten, and what was finished is in the history.
+func TestRunsThatRaceNeverActAtOnce(t *testing.T) {
+	var acts, kills, refusals int
+	for seed := range uint64(300) {
+		w := &racing{random: rand.New(rand.NewPCG(seed, 5))}
+		ok := t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { synctest.Test(t, w.run) })
+		if !ok {
+			return
+		}
+		acts, kills, refusals = acts+w.acts, kills+w.kills, refusals+w.refusals
+	}
+	t.Logf("%d acts, %d kills, %d refused leases", acts, kills, refusals)
+	assert.Positive(t, acts)
+	assert.Positive(t, kills)
+	assert.Positive(t, refusals)
+}
+
+type racing struct {
+	store ledgertest.Memory
+
+	mu                    sync.Mutex
+	random                *rand.Rand
+	calm                  bool
+	recorded              map[string]int    // intents that were acknowledged, by run
+	finished              map[string]string // by run: how it ended for certain
+	acting                string
+	acts, kills, refusals int
+}
+
+func (w *racing) n(n int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.random.IntN(n)
+}
+
+func (w *racing) fault(ledgertest.Call) ledgertest.Fault {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.calm {
+		return ledgertest.Fault{}
+	}
+	upTo := func(d time.Duration) time.Duration { return time.Duration(w.random.Int64N(int64(d))) }
+	switch w.random.IntN(20) {
+	case 0, 1:
+		return ledgertest.Throttled()
+	case 2, 3:
+		return ledgertest.Lost()
+	case 4:
+		return ledgertest.Late(upTo(2 * time.Minute))
+	case 5:
+		return ledgertest.Fault{Slow: upTo(20 * time.Second)}
+	}
+	return ledgertest.Fault{Slow: upTo(100 * time.Millisecond)}
+}
+
+func (w *racing) run(t *testing.T) {
+	w.recorded, w.finished = map[string]int{}, map[string]string{}
+	w.store.Fault = w.fault
+	var wg sync.WaitGroup
+	for i := range 3 {
+		wg.Go(func() {
+			for j := range 4 {
+				time.Sleep(time.Duration(w.n(90)) * time.Second)
+				w.deploy(t, fmt.Sprintf("run-%d-%d", i, j))
+			}
+		})
+	}
+	wg.Wait()
+	w.mu.Lock()
+	w.calm = true
+	w.mu.Unlock()
+	time.Sleep(5 * time.Minute)
+	w.check(t)
+}
+
+// deploy is one run: it records, acts, and ends in one of many ways.
+func (w *racing) deploy(t *testing.T, run string) {
+	life := &process{Store: &w.store}
+	lease, err := open(t, life).Acquire(t.Context(), holder(run))
+	if err != nil {
+		w.mu.Lock()
+		w.refusals++
+		w.mu.Unlock()
+		return
+	}
+	defer func() {
+		life.killed.Store(true)
+		_ = lease.Release(context.Background())
+	}()
+	for range 1 + w.n(6) {
+		if lease.Record(t.Context(), entry("i-1", rollout.Steps()[w.n(9)], rollout.Begun)) != nil {
+			return
+		}
+		killed := w.n(8) == 0
+		if killed {
+			life.killed.Store(true)
+		}
+		w.act(t, run)
+		if killed {
+			w.mu.Lock()
+			w.kills++
+			w.mu.Unlock()
+			return
+		}
+	}
+	if lease.Finish(t.Context(), result(run, rollout.Deployed, 1)) == nil {
+		w.mu.Lock()
+		w.finished[run] = "finished"
+		w.mu.Unlock()
+	}
+}
+
+// act is what must never happen twice at once.
+func (w *racing) act(t *testing.T, run string) {
+	w.mu.Lock()
+	if w.acting != "" {
+		t.Errorf("%s acts while %s does", run, w.acting)
+	}
+	w.acting = run
+	w.acts++
+	w.recorded[run]++
+	length := time.Duration(w.random.Int64N(int64(longestAct)))
+	w.mu.Unlock()
+	time.Sleep(length)
+	w.mu.Lock()
+	w.acting = ""
+	w.mu.Unlock()
+}
+
+func (w *racing) check(t *testing.T) {
+	lease := acquire(t, &w.store, "run-last")
+	unfinished := map[string]bool{}
+	for _, run := range lease.Inherited() {
+		unfinished[run.RunID] = true
+	}
+	filed := map[string]bool{}
+	for _, run := range history(t, &w.store) {
+		filed[run] = true
+	}
+	for run := range w.recorded {
+		assert.True(t, unfinished[run] != filed[run], "%s: unfinished %t, in the history %t", run, unfinished[run], filed[run])
+	}
+	for run := range w.finished {
+		assert.True(t, filed[run], "%s was finished", run)
+	}
+}
+
+// Real goroutines on a real folder, outside of a bubble, with a short lease.
+func TestRunsRaceOnAFolder(t *testing.T) {
+	path := t.TempDir()
+	var acting, acts atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			book, err := ledger.Open(openFolder(t, path), "dev", ledger.Options{})
+			if !assert.NoError(t, err) {
+				return
+			}
+			for j := range 5 {
+				lease := eventually(t, book, fmt.Sprintf("run-%d-%d", i, j))
+				if !assert.NoError(t, lease.Record(t.Context(), entry("i-1", rollout.StepStop, rollout.Begun))) {
+					return
+				}
+				assert.EqualValues(t, 1, acting.Add(1))
+				acts.Add(1)
+				acting.Add(-1)
+				assert.NoError(t, lease.Finish(t.Context(), result(lease.Holder().RunID, rollout.Deployed, 1)))
+			}
+		})
+	}
+	wg.Wait()
+	assert.EqualValues(t, 20, acts.Load())
+	assert.Len(t, history(t, openFolder(t, path)), 20)
+}
+
+// eventually asks until the lease is free.
+func eventually(t *testing.T, book *ledger.Ledger, run string) *ledger.Lease {
+	for {
+		lease, err := book.Acquire(t.Context(), holder(run))
+		if err == nil {
+			return lease
+		}
+		require.ErrorAs(t, err, new(*ledger.HeldError))
+	}
+}
