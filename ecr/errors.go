@@ -33,7 +33,7 @@ func (r *Repository) explain(err error) error {
 	var repository *types.RepositoryNotFoundException
 	switch {
 	case errors.As(err, &image):
-		return fmt.Errorf("%w: %w", ErrNotFound, err)
+		return ErrNotFound // the SDK's text says no more, at length
 	case errors.As(err, &repository):
 		return fmt.Errorf("there is no repository %s in %s: check the URI and the account of the credentials: %w", *r.name(), r.where(), err)
 	case refusesCredentials(err):

@@ -33,7 +33,9 @@ func TestUser(t *testing.T) {
 	c.User = "deploy"
 	dial(t, c)
 	// The server notes a login after the client knows of it, in no order.
-	both := func() bool { return slices.Equal(slices.Sorted(slices.Values(server.Users())), []string{"deploy", "ec2-user"}) }
+	both := func() bool {
+		return slices.Equal(slices.Sorted(slices.Values(server.Users())), []string{"deploy", "ec2-user"})
+	}
 	require.Eventually(t, both, 5*time.Second, time.Millisecond)
 }
 
@@ -154,4 +156,15 @@ func TestAgentBesidesKeyFile(t *testing.T) {
 	require.ErrorIs(t, dialError(t, c), remote.ErrAuth)
 	c.AgentSocket = socket
 	dial(t, c)
+}
+
+func TestCheckFindsWhatMakesEveryDialFail(t *testing.T) {
+	_, c := start(t, sshtest.Options{})
+	require.NoError(t, c.Check())
+	require.NoError(t, os.Chmod(c.KeyFile, 0o644))
+	require.ErrorContains(t, c.Check(), "chmod 600")
+	c.KeyFile += ".none"
+	require.ErrorIs(t, c.Check(), remote.ErrKeyFile)
+	c.KnownHosts = []string{c.KeyFile}
+	require.Error(t, c.Check())
 }

@@ -26,6 +26,21 @@ func Dial(ctx context.Context, c Config) (*Client, error) {
 	return client, nil
 }
 
+// Check finds what makes every dial fail, whatever the instance: a key or a
+// known_hosts file that cannot be used. It asks nobody but, where the key is
+// encrypted, for its passphrase.
+func (c Config) Check() error {
+	if _, err := newHostKeys(c.KnownHosts); err != nil {
+		return err
+	}
+	login, err := newLogin(c.withDefaults())
+	if err != nil {
+		return err
+	}
+	login.Close()
+	return nil
+}
+
 func dial(ctx context.Context, c Config) (*Client, error) {
 	hosts, err := newHostKeys(c.KnownHosts)
 	if err != nil {

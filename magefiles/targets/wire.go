@@ -55,10 +55,14 @@ func (s ssh) config(fleet Fleet) (remote.Config, error) {
 	if err != nil {
 		return remote.Config{}, usage("%v", err)
 	}
-	return remote.Config{
+	config := remote.Config{
 		User: fleet.User, KeyFile: s.Key, Passphrase: sync.OnceValues(askPassphrase),
 		KnownHosts: filepath.SplitList(s.KnownHosts), Jump: jump, ProxyCommand: s.ProxyCommand,
-	}, nil
+	}
+	if err := config.Check(); err != nil {
+		return remote.Config{}, fmt.Errorf("prepare SSH: %w", err)
+	}
+	return config, nil
 }
 
 func askPassphrase() ([]byte, error) {
