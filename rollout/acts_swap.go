@@ -12,7 +12,7 @@ const retryPause = 2 * time.Second
 // prepare pulls the release and measures the instance's rate, while it serves.
 func (p *passage) prepare(ctx context.Context) (string, error) {
 	p.sampleBaseline(ctx)
-	err := p.host.Prepare(ctx, p.run.Release, func(moved Progress) {
+	err := p.host.Prepare(ctx, p.release, func(moved Progress) {
 		p.emit(Event{Step: StepPrepare, Kind: StepMoved, Progress: &moved})
 	})
 	if err != nil {
@@ -49,22 +49,22 @@ func (p *passage) awaitRate(ctx context.Context) (string, error) {
 
 func (p *passage) stop(ctx context.Context) (string, error) {
 	p.running = ""
-	return "", act(ctx, func(ctx context.Context) error { return p.host.Stop(ctx, p.run.Release) })
+	return "", act(ctx, func(ctx context.Context) error { return p.host.Stop(ctx, p.release) })
 }
 
 func (p *passage) start(ctx context.Context) (string, error) {
-	return "", act(ctx, func(ctx context.Context) error { return p.host.Start(ctx, p.run.Release) })
+	return "", act(ctx, func(ctx context.Context) error { return p.host.Start(ctx, p.release) })
 }
 
 // prove changes nothing, so a run that is broken off need not wait for it.
 func (p *passage) prove(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.run.Policy.Prove)
 	defer cancel()
-	window, err := p.host.Prove(ctx, p.run.Release)
+	window, err := p.host.Prove(ctx, p.release)
 	if err != nil {
 		return "", err
 	}
-	p.running = p.run.Release.Digest()
+	p.running = p.release.Digest()
 	return fmt.Sprintf("nothing listened for %s", window.Round(time.Millisecond)), nil
 }
 

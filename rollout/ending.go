@@ -31,6 +31,8 @@ func (r *run) outcome(cause error) Outcome {
 		return Orphaned
 	case r.interrupted:
 		return Interrupted
+	case r.healing && cause == nil:
+		return Healed
 	case cause == nil && ended(Updated):
 		return Deployed
 	case cause == nil:

@@ -18,7 +18,11 @@ type passage struct {
 	run      *run
 	instance Instance
 	host     Host
-	before   State
+	// release is what it shall run: the run's, or what it goes back to.
+	release Release
+	before  State
+	// origin is the passage that this one takes back; nil on the way forward.
+	origin *passage
 
 	// targets are the registrations the instance shall end with.
 	targets []Target
@@ -40,10 +44,14 @@ type passage struct {
 	steps   []StepResult
 }
 
-// walk takes the instance through rows. A row that fails is undone, and so are
-// those before it, last first; the instance then is Restored or Lost.
-func (p *passage) walk(ctx context.Context, rows []step) {
+// walk takes the instance through rows, beginning with the one at from. A row
+// that fails is undone, and so are those before it, last first; the instance then
+// is Restored or Lost.
+func (p *passage) walk(ctx context.Context, rows []step, from int) {
 	for i, row := range rows {
+		if i < from {
+			continue
+		}
 		if err := context.Cause(ctx); err != nil && !row.goesOn && !row.keeps {
 			p.back(ctx, rows[:i], err)
 			return
@@ -148,7 +156,7 @@ func (p *passage) journal(ctx context.Context, name StepName, mark Mark, cause e
 		Mark:     mark,
 		Targets:  p.targets,
 		Old:      p.before.Release.Digest(),
-		New:      p.run.Release.Digest(),
+		New:      p.release.Digest(),
 	}
 	if cause != nil {
 		e.Error = cause.Error()

@@ -116,14 +116,7 @@ func (p *passage) enroll(health Health, timing []Timing) {
 
 // inspect connects and decides whether the instance needs the release.
 func (p *passage) inspect(ctx context.Context) {
-	p.host, p.err = p.run.Connect(ctx, p.instance)
-	if p.err == nil {
-		p.before, p.err = p.host.Inspect(ctx)
-	}
-	if p.err == nil && p.before.InstanceID != p.instance.ID {
-		p.err = fmt.Errorf("inspect %s: the machine at %s says it is %s: apply Terraform, or mend the fleet", p.instance.ID, p.instance.Address, p.before.InstanceID)
-	}
-	if p.err != nil {
+	if p.err = p.reach(ctx); p.err != nil {
 		p.emit(Event{Step: StepPrepare, Kind: StepFailed, Err: p.err})
 		return
 	}
@@ -140,7 +133,7 @@ func (p *passage) inspect(ctx context.Context) {
 // current reports whether the instance serves the release already.
 func (p *passage) current() bool {
 	out := func(h TargetHealth) bool { return !h.State.Registered() }
-	return p.before.Running && p.running == p.run.Release.Digest() &&
+	return p.before.Running && p.running == p.release.Digest() &&
 		len(p.registered) > 0 && !slices.ContainsFunc(p.registered, out)
 }
 

@@ -28,6 +28,9 @@ type Policy struct {
 	Pause time.Duration
 	// Failures is how many failed instances are tolerated; one more halts the run.
 	Failures int
+	// Rollback takes updated instances back to what they ran before when the run
+	// halts.
+	Rollback bool
 	// Parallel is how many instances prepare at once, pulling the image.
 	Parallel int
 	// Poll is the mean time between two looks at target health; each look is

@@ -116,6 +116,7 @@ func (p *Policy) flags() *flag.FlagSet {
 	f.DurationVar(&p.Traffic, "traffic", p.Traffic, "")
 	f.DurationVar(&p.Pause, "pause", p.Pause, "")
 	f.IntVar(&p.Failures, "failures", p.Failures, "")
+	f.BoolVar(&p.Rollback, "rollback", p.Rollback, "")
 	f.IntVar(&p.Parallel, "parallel", p.Parallel, "")
 	f.DurationVar(&p.Poll, "poll", p.Poll, "")
 	f.BoolVar(&p.Downtime, "downtime", p.Downtime, "")

@@ -11,6 +11,8 @@ const (
 	Deployed Outcome = "deployed"
 	// UnchangedRun: every instance ran the release already. Exit code 0.
 	UnchangedRun Outcome = "unchanged"
+	// Healed: what a dead run left in flight is in service again. Exit code 0.
+	Healed Outcome = "healed"
 	// Refused: no target deregistered and no container changed. Exit code 1.
 	Refused Outcome = "refused"
 	// RolledBack: halted, every instance ends on what it ran before. Exit code 3.
@@ -26,7 +28,7 @@ const (
 // ExitCode returns the process exit code that stands for the outcome.
 func (o Outcome) ExitCode() int {
 	switch o {
-	case Deployed, UnchangedRun:
+	case Deployed, UnchangedRun, Healed:
 		return 0
 	case RolledBack:
 		return 3

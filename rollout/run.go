@@ -24,6 +24,9 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	}
 	defer r.close()
 	err = r.rollOut(ctx)
+	if r.halted && r.Policy.Rollback {
+		r.rollBack(ctx)
+	}
 	r.census(ctx)
 	if err == nil {
 		err = r.failure()
@@ -43,6 +46,8 @@ type run struct {
 
 	touched     atomic.Bool // a target was deregistered, or might have been
 	interrupted bool
+	healing     bool
+	halted      bool
 
 	mu       sync.Mutex
 	remarks  []string
@@ -58,7 +63,7 @@ func newRun(c Config) (*run, error) {
 		r.Journal = &MemoryJournal{}
 	}
 	for _, i := range c.Instances {
-		r.passages = append(r.passages, &passage{run: r, instance: i, outcome: Pending})
+		r.passages = append(r.passages, &passage{run: r, instance: i, release: c.Release, outcome: Pending})
 	}
 	if err := c.validate(); err != nil {
 		return r, err
@@ -102,7 +107,7 @@ func (r *run) rollOut(ctx context.Context) error {
 
 // take walks one prepared instance through the rest of the table.
 func (r *run) take(ctx context.Context, p *passage) {
-	p.walk(ctx, table[1:])
+	p.walk(ctx, life, 0)
 	p.emit(Event{Kind: InstanceEnded, Detail: string(p.outcome), Err: p.err})
 }
 
@@ -151,6 +156,7 @@ func (r *run) verdict(ctx context.Context) error {
 	case slices.ContainsFunc(r.passages, func(p *passage) bool { return p.outcome == Lost }):
 		return fmt.Errorf("halted, an instance is out of service: %w", r.failure())
 	case r.failed() > r.Policy.Failures:
+		r.halted = true
 		return fmt.Errorf("halted after %d failed instances: %w", r.failed(), r.failure())
 	}
 	return nil

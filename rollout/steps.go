@@ -1,6 +1,9 @@
 package rollout
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // StepName names a row of the table.
 type StepName string
@@ -59,6 +62,14 @@ var table = []step{
 	{name: StepRegister, phase: PhaseJoin, do: (*passage).register, undo: (*passage).leave, goesOn: true},
 	{name: StepJoin, phase: PhaseJoin, do: (*passage).join, keeps: true},
 	{name: StepSettle, phase: PhaseSettle, do: (*passage).settle, keeps: true},
+}
+
+// life is what happens to a prepared instance: the rows that one passage walks.
+var life = table[1:]
+
+// index is where a row of life stands.
+func index(name StepName) int {
+	return slices.IndexFunc(life, func(row step) bool { return row.name == name })
 }
 
 // PhaseOf returns the phase a step belongs to; "" for a name the table does not hold.

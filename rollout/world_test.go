@@ -34,6 +34,7 @@ type world struct {
 	asked   int // calls of Health
 
 	faults map[string]fault
+	dead   bool // the process that acts was killed
 }
 
 const (
@@ -111,19 +112,23 @@ func (w *world) config() Config {
 	return c
 }
 
-// run runs in the bubble, with clients that connect ten times a second.
+// run runs in the bubble, with clients that connect every 400 ms.
 func (w *world) run(ctx context.Context, c Config) (Result, error) {
+	return w.do(func() (Result, error) { return Run(ctx, c) })
+}
+
+func (w *world) do(what func() (Result, error)) (Result, error) {
 	clients, stop := context.WithCancel(context.Background())
 	var traffic sync.WaitGroup
 	traffic.Go(func() { w.serve(clients) })
-	result, err := Run(ctx, c)
+	result, err := what()
 	stop()
 	traffic.Wait()
 	synctest.Wait()
 	return result, err
 }
 
-const beat = 100 * time.Millisecond
+const beat = 400 * time.Millisecond
 
 func (w *world) serve(ctx context.Context) {
 	ticker := time.NewTicker(beat)
@@ -173,6 +178,10 @@ func (w *world) call(ctx context.Context, name string, act func()) error {
 		return err
 	}
 	w.mu.Lock()
+	if w.dead {
+		w.mu.Unlock()
+		return errKilled
+	}
 	f, faulty := w.faults[name]
 	if f.times == 1 {
 		delete(w.faults, name)

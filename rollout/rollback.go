@@ -1,0 +1,65 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// rollBack takes what this run updated back to what it ran before, last one
+// first, through the same rows and by the same capacity rule. An instance goes
+// back only to what was healthy before. It is not begun when an instance is out
+// of service: moving more of the fleet then would spend capacity on a guess.
+func (r *run) rollBack(ctx context.Context) {
+	var ways []*passage
+	for _, p := range slices.Backward(r.passages) {
+		switch {
+		case p.outcome != Updated:
+		case !p.served() || p.before.Release.Validate() != nil:
+			p.remark(StepPrepare, "not rolled back: it was not healthy before, or its image has no digest to go back to")
+		default:
+			ways = append(ways, p.wayBack())
+		}
+	}
+	for batch := range slices.Chunk(ways, r.Policy.Batch.Of(len(r.Instances))) {
+		if err := r.reserve(ctx, batch); err != nil {
+			r.remark("rollback stopped: " + oneLine(err))
+			return
+		}
+		r.each(batch, func(way *passage) { r.goBack(ctx, way) })
+		if slices.ContainsFunc(batch, func(way *passage) bool { return way.outcome != Updated }) {
+			return
+		}
+	}
+}
+
+// wayBack is the passage from the release to what the instance ran before.
+func (p *passage) wayBack() *passage {
+	return &passage{
+		run: p.run, instance: p.instance, host: p.host,
+		release: p.before.Release, origin: p,
+		before:  State{InstanceID: p.instance.ID, Running: true, Release: p.release},
+		targets: p.targets, registered: p.registered,
+		outcome: Pending, running: p.running,
+	}
+}
+
+// goBack walks the way back and notes on the instance how it ended.
+func (r *run) goBack(ctx context.Context, way *passage) {
+	if err := way.step(ctx, table[0]); err != nil {
+		way.err = fmt.Errorf("%s: %w", StepPrepare, err)
+	} else {
+		way.walk(ctx, life, 0)
+	}
+	p := way.origin
+	p.steps, p.running, p.gone, p.doubt = append(p.steps, way.steps...), way.running, way.gone, way.doubt
+	switch {
+	case way.outcome == Updated:
+		p.outcome = Restored
+	case way.outcome == Lost:
+		p.outcome, p.err = Lost, fmt.Errorf("roll back: %w", way.err)
+	default:
+		p.err = fmt.Errorf("roll back: %w", way.err)
+	}
+	p.emit(Event{Kind: InstanceEnded, Detail: string(p.outcome), Err: p.err})
+}
