@@ -20,6 +20,8 @@ func TestPrepareRefuses(t *testing.T) {
 	one := l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"})
 	l.deploy(one)
 	two := l.push(time.Minute, map[string]string{"GIT_COMMIT": "two"})
+	// Pulled before it is found to be another: not for those who must not pull.
+	three := l.push(time.Second, map[string]string{"GIT_COMMIT": "three"})
 	badEnv := filepath.Join(t.TempDir(), "env")
 	require.NoError(t, os.WriteFile(badEnv, []byte("ok=1\nPASS WORD=hunter22\n"), 0o600))
 	missing := rollout.Release{Image: two.Image[:len(two.Image)-4] + "0000"}
@@ -36,7 +38,7 @@ func TestPrepareRefuses(t *testing.T) {
 			s.Mounts = []docker.Mount{{Source: badEnv + "x", Target: "/x"}}
 		}, two, docker.ErrMount, "is not there"},
 		"disk":   {func(_ *docker.Spec, c *localConn) { c.free = 1 << 20 }, two, docker.ErrDisk, "0.00 GiB free on /"},
-		"commit": {nil, rollout.Release{Image: two.Image, Commit: "three"}, docker.ErrImage, "built from commit two"},
+		"commit": {nil, rollout.Release{Image: three.Image, Commit: "four"}, docker.ErrImage, "built from commit three"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec, conn := l.spec, *l.conn
