@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 )
@@ -38,13 +39,10 @@ func (c command) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.limit, fmt.Errorf("no end after %s", c.limit))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.name, c.args...)
-	cmd.Dir, cmd.Stdin, cmd.Stdout = c.dir, c.in, c.out
+	cmd.Dir, cmd.Stdin = c.dir, c.in
 	cmd.Env = append(os.Environ(), c.env...)
 	said := &tail{}
-	cmd.Stderr = said
-	if c.err != nil {
-		cmd.Stderr = io.MultiWriter(c.err, said)
-	}
+	cmd.Stdout, cmd.Stderr = c.streams(said)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = patience
 	err := cmd.Run()
@@ -60,6 +58,33 @@ func (c command) run(ctx context.Context) error {
 		return fmt.Errorf("%s: %s (%w)", c.name, line, err)
 	}
 	return fmt.Errorf("%s: %w", c.name, err)
+}
+
+// streams are where the command writes. The caller may have given one writer
+// twice, so only one of the two is written to at a time. A file needs no such
+// care, and is passed on as it is: on a terminal the command draws its progress.
+func (c command) streams(said *tail) (out, err io.Writer) {
+	if c.err == nil {
+		return c.out, said
+	}
+	turn := &sync.Mutex{}
+	err = inTurn{turn, io.MultiWriter(c.err, said)}
+	if _, file := c.out.(*os.File); file || c.out == nil {
+		return c.out, err
+	}
+	return inTurn{turn, c.out}, err
+}
+
+// inTurn is a writer that shares its turn with others.
+type inTurn struct {
+	turn *sync.Mutex
+	w    io.Writer
+}
+
+func (i inTurn) Write(p []byte) (int, error) {
+	i.turn.Lock()
+	defer i.turn.Unlock()
+	return i.w.Write(p)
 }
 
 // output runs the command and returns what it wrote, without white space around it.
