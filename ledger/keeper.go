@@ -89,7 +89,8 @@ func (k *keeper) lose(reason string, err error) *LostError {
 // save writes d, again and again while the store is not available, but neither
 // longer than its patience nor after the lease has ended.
 func (k *keeper) save(ctx context.Context, d document) error {
-	limit := time.Now().Add(k.ledger.options.Patience)
+	options := k.ledger.options
+	limit := time.Now().Add(options.Patience)
 	if expires := k.expires(); expires.Before(limit) {
 		limit = expires
 	}
@@ -99,7 +100,7 @@ func (k *keeper) save(ctx context.Context, d document) error {
 		clear(k.sent) // an earlier document that arrives late is not this one
 	}
 	k.closing = d.Lease == nil
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for pause := options.firstPause(); ; pause = min(2*pause, options.lastPause()) {
 		err := k.try(ctx, d)
 		if !errors.Is(err, ErrUnavailable) || sleep(ctx, pause) != nil {
 			return err

@@ -26,7 +26,7 @@ const longestAct = 55 * time.Second
 // what was recorded is never forgotten, and what was finished is in the history.
 func TestRunsThatRaceNeverActAtOnce(t *testing.T) {
 	var acts, kills, refusals int
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		w := &racing{random: rand.New(rand.NewPCG(seed, 5))}
 		ok := t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { synctest.Test(t, w.run) })
 		if !ok {

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-const (
-	firstPause = 100 * time.Millisecond
-	lastPause  = 5 * time.Second
-)
+// firstPause and lastPause are the shortest and the longest wait before another
+// attempt: 100 ms and 5 s for a lease of a minute.
+func (o Options) firstPause() time.Duration { return o.Lease / 600 }
+func (o Options) lastPause() time.Duration  { return o.Lease / 12 }
 
 // patiently makes attempts until one is answered, in one way or the other. Only
 // an unavailable store is asked again; its last error is the answer in the end.
 func (l *Ledger) patiently(ctx context.Context, attempt func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, l.options.Patience)
 	defer cancel()
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for pause := l.options.firstPause(); ; pause = min(2*pause, l.options.lastPause()) {
 		err := l.once(ctx, attempt)
 		if !errors.Is(err, ErrUnavailable) {
 			return err

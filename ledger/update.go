@@ -44,7 +44,7 @@ func (l *Ledger) update(ctx context.Context, change func(saved) (document, error
 	ctx, cancel := context.WithTimeout(ctx, l.options.Patience)
 	defer cancel()
 	sent := map[string]bool{}
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for pause := l.options.firstPause(); ; pause = min(2*pause, l.options.lastPause()) {
 		found, err := l.read(ctx)
 		if err != nil || sent[found.Write] {
 			return found, err
