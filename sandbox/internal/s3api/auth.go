@@ -16,13 +16,13 @@ func (s *Server) authorize(r *http.Request) *apiError {
 	signed, err := time.Parse("20060102T150405Z", signedAt(r))
 	switch {
 	case key == "":
-		return &apiError{"AccessDenied", "Access Denied", http.StatusForbidden}
+		return &apiError{code: "AccessDenied", message: "Access Denied", status: http.StatusForbidden}
 	case s.opts.AccessKeyID != "" && key != s.opts.AccessKeyID:
-		return &apiError{"InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", http.StatusForbidden}
+		return &apiError{code: "InvalidAccessKeyId", message: "The AWS Access Key Id you provided does not exist in our records.", status: http.StatusForbidden}
 	case s.opts.Region != "" && region != s.opts.Region:
-		return &apiError{"AuthorizationHeaderMalformed", "The authorization header is malformed; the region '" + region + "' is wrong; expecting '" + s.opts.Region + "'", http.StatusBadRequest}
+		return &apiError{code: "AuthorizationHeaderMalformed", message: "The authorization header is malformed; the region '" + region + "' is wrong; expecting '" + s.opts.Region + "'", status: http.StatusBadRequest, region: s.opts.Region}
 	case err == nil && s.now().Sub(signed).Abs() > maxSkew:
-		return &apiError{"RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", http.StatusForbidden}
+		return &apiError{code: "RequestTimeTooSkewed", message: "The difference between the request time and the current time is too large.", status: http.StatusForbidden}
 	}
 	return nil
 }

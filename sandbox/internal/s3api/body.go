@@ -95,7 +95,7 @@ func checkDigests(h http.Header, body []byte) *apiError {
 		"X-Amz-Checksum-Crc32":  binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body)),
 	} {
 		if want := h.Get(name); want != "" && want != base64.StdEncoding.EncodeToString(sum) {
-			return &apiError{"BadDigest", "The " + name + " you specified did not match what we received.", http.StatusBadRequest}
+			return &apiError{code: "BadDigest", message: "The " + name + " you specified did not match what we received.", status: http.StatusBadRequest}
 		}
 	}
 	return nil

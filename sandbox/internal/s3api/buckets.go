@@ -39,7 +39,7 @@ func (s *Server) createBucket(c *call) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, exists := s.buckets[c.bucket]; exists {
-		return failed(&apiError{"BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", http.StatusConflict})
+		return failed(&apiError{code: "BucketAlreadyOwnedByYou", message: "Your previous request to create the named bucket succeeded and you already own it.", status: http.StatusConflict})
 	}
 	s.buckets[c.bucket] = bucket{}
 	return func(w http.ResponseWriter, _ *call) { w.WriteHeader(http.StatusOK) }
@@ -133,7 +133,7 @@ func startAfter(c *call) (string, *apiError) {
 	query := c.request.URL.Query()
 	token, err := base64.RawURLEncoding.DecodeString(query.Get("continuation-token"))
 	if err != nil {
-		return "", &apiError{"InvalidArgument", "The continuation token provided is incorrect", http.StatusBadRequest}
+		return "", &apiError{code: "InvalidArgument", message: "The continuation token provided is incorrect", status: http.StatusBadRequest}
 	}
 	return max(string(token), query.Get("start-after"), query.Get("marker")), nil
 }

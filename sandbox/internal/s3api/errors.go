@@ -13,14 +13,16 @@ type apiError struct {
 	code    string
 	message string
 	status  int
+	// region is where the bucket is, for a client that asked elsewhere.
+	region string
 }
 
 func preconditionFailed(condition string) *apiError {
-	return &apiError{"PreconditionFailed", "At least one of the pre-conditions you specified did not hold: " + condition, http.StatusPreconditionFailed}
+	return &apiError{code: "PreconditionFailed", message: "At least one of the pre-conditions you specified did not hold: " + condition, status: http.StatusPreconditionFailed}
 }
 
 func noSuchBucket(name string) *apiError {
-	return &apiError{"NoSuchBucket", "The specified bucket does not exist: " + name, http.StatusNotFound}
+	return &apiError{code: "NoSuchBucket", message: "The specified bucket does not exist: " + name, status: http.StatusNotFound}
 }
 
 // errorDocument is the body of an error.
@@ -28,6 +30,7 @@ type errorDocument struct {
 	XMLName   xml.Name `xml:"Error"`
 	Code      string
 	Message   string
+	Region    string `xml:",omitempty"`
 	Resource  string
 	RequestID string `xml:"RequestId"`
 	HostID    string `xml:"HostId"`
@@ -40,7 +43,7 @@ func (e *apiError) write(w http.ResponseWriter, c *call) {
 		return
 	}
 	writeXML(w, e.status, errorDocument{
-		Code: e.code, Message: e.message, Resource: c.request.URL.Path,
+		Code: e.code, Message: e.message, Region: e.region, Resource: c.request.URL.Path,
 		RequestID: w.Header().Get("X-Amz-Request-Id"), HostID: "sandbox",
 	})
 }

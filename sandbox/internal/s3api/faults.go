@@ -51,16 +51,16 @@ func (s *Server) strike(action string) strike {
 	s.calls[action]++
 	f := s.faults
 	if f.ReadOnly && writes[action] {
-		return strike{err: &apiError{"AccessDenied", "Access Denied", http.StatusForbidden}}
+		return strike{err: &apiError{code: "AccessDenied", message: "Access Denied", status: http.StatusForbidden}}
 	}
 	if len(f.Actions) > 0 && !slices.Contains(f.Actions, action) {
 		return strike{}
 	}
 	switch {
 	case chance(f.Throttle):
-		return strike{err: &apiError{"SlowDown", "Please reduce your request rate.", http.StatusServiceUnavailable}}
+		return strike{err: &apiError{code: "SlowDown", message: "Please reduce your request rate.", status: http.StatusServiceUnavailable}}
 	case writes[action] && chance(f.Conflict):
-		return strike{err: &apiError{"ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.", http.StatusConflict}}
+		return strike{err: &apiError{code: "ConditionalRequestConflict", message: "The conditional request cannot succeed due to a conflicting operation against this resource.", status: http.StatusConflict}}
 	case writes[action] && f.Late > 0:
 		return strike{late: f.Late}
 	}

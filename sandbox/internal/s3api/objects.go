@@ -62,7 +62,7 @@ func (s *Server) find(c *call) (object, *apiError) {
 	}
 	o, exists := objects[c.key]
 	if !exists {
-		return object{}, &apiError{"NoSuchKey", "The specified key does not exist.", http.StatusNotFound}
+		return object{}, &apiError{code: "NoSuchKey", message: "The specified key does not exist.", status: http.StatusNotFound}
 	}
 	return o, nil
 }
@@ -94,7 +94,7 @@ func condition(h http.Header, before object, missing *apiError) *apiError {
 	none, match := h.Get("If-None-Match"), h.Get("If-Match")
 	switch {
 	case none != "" && none != "*":
-		return &apiError{"NotImplemented", "A header you provided implies functionality that is not implemented: If-None-Match", http.StatusNotImplemented}
+		return &apiError{code: "NotImplemented", message: "A header you provided implies functionality that is not implemented: If-None-Match", status: http.StatusNotImplemented}
 	case none == "*" && missing == nil:
 		return preconditionFailed("If-None-Match")
 	case match != "" && missing != nil:

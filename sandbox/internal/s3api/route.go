@@ -19,7 +19,7 @@ var actions = map[string]func(*Server, *call) reply{
 }
 
 func unknown(_ *Server, c *call) reply {
-	return failed(&apiError{"NotImplemented", "A header or query you provided requested a function that is not implemented: " + c.action, http.StatusNotImplemented})
+	return failed(&apiError{code: "NotImplemented", message: "A header or query you provided requested a function that is not implemented: " + c.action, status: http.StatusNotImplemented})
 }
 
 // writes are the calls that a read-only caller is denied.

@@ -151,7 +151,7 @@ func (c *call) readBody(r *http.Request) *apiError {
 	}
 	data, err := io.ReadAll(body)
 	if err != nil {
-		return &apiError{"IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header", http.StatusBadRequest}
+		return &apiError{code: "IncompleteBody", message: "You did not provide the number of bytes specified by the Content-Length HTTP header", status: http.StatusBadRequest}
 	}
 	c.body = data
 	return checkDigests(r.Header, data)
