@@ -77,7 +77,7 @@ func (p *Plan) rows() []*tfjson.ResourceChange {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(p.json.ResourceChanges), func(row *tfjson.ResourceChange) bool {
-		return row.Mode != tfjson.ManagedResourceMode || row.Change == nil || row.Change.Before == nil
+		return row == nil || row.Mode != tfjson.ManagedResourceMode || row.Change == nil || row.Change.Before == nil
 	})
 }
 

@@ -66,7 +66,9 @@ func (c Change) String() string {
 func changesOf(plan *tfjson.Plan) []Change {
 	drifted := map[string]*tfjson.ResourceChange{}
 	for _, row := range plan.ResourceDrift {
-		drifted[row.Address] = row
+		if row != nil {
+			drifted[row.Address] = row
+		}
 	}
 	var changes []Change
 	for _, row := range plan.ResourceChanges {
@@ -79,7 +81,7 @@ func changesOf(plan *tfjson.Plan) []Change {
 
 // actionOf names what a row does; ok is false for rows that change nothing.
 func actionOf(row *tfjson.ResourceChange) (action Action, ok bool) {
-	if row.Mode != tfjson.ManagedResourceMode || row.Change == nil {
+	if row == nil || row.Mode != tfjson.ManagedResourceMode || row.Change == nil {
 		return "", false
 	}
 	switch actions := row.Change.Actions; {
