@@ -57,7 +57,7 @@ type run struct {
 func newRun(c Config) (*run, error) {
 	r := &run{Config: c, started: time.Now(), floors: map[string]int{}}
 	if r.ID == "" {
-		r.ID = newID(r.started)
+		r.ID = NewID(r.started)
 	}
 	if r.Journal == nil {
 		r.Journal = &MemoryJournal{}
@@ -72,8 +72,8 @@ func newRun(c Config) (*run, error) {
 	return r, nil
 }
 
-// newID names a run so that names sort by time.
-func newID(now time.Time) string {
+// NewID names a run so that names sort by time.
+func NewID(now time.Time) string {
 	random := make([]byte, 2)
 	_, _ = rand.Read(random) // never fails: crypto/rand ends the program instead
 	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(random)

@@ -14,6 +14,7 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/awsapi"
 	"github.com/growl-dev/deploy/sandbox/internal/balancer"
 	"github.com/growl-dev/deploy/sandbox/internal/registry"
+	"github.com/growl-dev/deploy/sandbox/internal/s3api"
 )
 
 const (
@@ -131,7 +132,8 @@ func (e *Environment) openFarEnds(ctx context.Context) error {
 	}
 	region := regionOf(e.opts.Zones[0])
 	e.aws = awsapi.New(e.balancer, e.registry, awsapi.Options{AccessKeyID: e.accessKeyID, RegistryURL: "http://" + host})
-	address, err := e.serve(ctx, "AWS endpoint", e.aws)
+	s3 := s3api.New(s3api.Options{AccessKeyID: e.accessKeyID, Buckets: []string{StateBucket}})
+	address, err := e.serve(ctx, "AWS endpoint", byService(e.aws, s3))
 	if err != nil {
 		return err
 	}

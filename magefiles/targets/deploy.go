@@ -6,23 +6,19 @@ import (
 	"github.com/magefile/mage/mg"
 )
 
-// Deploy rolls a release across the instances of an environment.
+// Deploy rolls releases across the instances of an environment, and looks after what was rolled.
 type Deploy mg.Namespace
 
 // Dev rolls the image that -tag names across dev, one instance at a time, without a failed request.
 func (Deploy) Dev(ctx context.Context,
-	// JSON file with the fleet: instances, target groups, region, repository
-	fleet *string,
 	// image tag to roll out; default IMAGE_TAG, then latest
 	tag *string,
+	// the same, under the old script's name
+	imageTag *string,
 	// private SSH key; default SSH_KEY, then the SSH agent
 	sshKey *string,
-	// known_hosts files, separated like PATH; default SSH_KNOWN_HOSTS, then ~/.ssh/known_hosts
-	knownHosts *string,
-	// jump hosts as in ssh -J; default SSH_JUMP
-	jump *string,
-	// ssh ProxyCommand; default SSH_PROXY_COMMAND
-	proxyCommand *string,
+	// JSON file that describes the fleet; default FLEET
+	fleet *string,
 	// changes to the default policy, such as 'batch=2 drain.min=30s'
 	policy *string,
 	// URL to send requests to during the run, through the load balancer
@@ -32,9 +28,12 @@ func (Deploy) Dev(ctx context.Context,
 	// show what would be done and touch nothing
 	dryRun *bool,
 ) error {
+	if tag == nil {
+		tag = imageTag
+	}
 	return deploy(ctx, settings{
-		Environment: "dev", Tag: value(tag, "IMAGE_TAG", "latest"), Fleet: value(fleet, "", ""),
-		SSH:    sshSettings(sshKey, knownHosts, jump, proxyCommand),
+		Environment: "dev", Tag: value(tag, "IMAGE_TAG", "latest"), Fleet: value(fleet, "FLEET", ""),
+		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
 		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Report: value(report, "", ""),
 		DryRun: dryRun != nil && *dryRun,
 	})
@@ -43,16 +42,10 @@ func (Deploy) Dev(ctx context.Context,
 // Prod rolls an image that CI built and pushed, named by its full commit SHA, across prod.
 func (Deploy) Prod(ctx context.Context,
 	sha string,
-	// JSON file with the fleet: instances, target groups, region, repository
-	fleet *string,
 	// private SSH key; default SSH_KEY, then the SSH agent
 	sshKey *string,
-	// known_hosts files, separated like PATH; default SSH_KNOWN_HOSTS, then ~/.ssh/known_hosts
-	knownHosts *string,
-	// jump hosts as in ssh -J; default SSH_JUMP
-	jump *string,
-	// ssh ProxyCommand; default SSH_PROXY_COMMAND
-	proxyCommand *string,
+	// JSON file that describes the fleet; default FLEET
+	fleet *string,
 	// changes to the default policy, such as 'batch=2 drain.min=30s'
 	policy *string,
 	// URL to send requests to during the run, through the load balancer
@@ -61,14 +54,16 @@ func (Deploy) Prod(ctx context.Context,
 	report *string,
 	// show what would be done and touch nothing
 	dryRun *bool,
+	// do not ask before touching prod
+	yes *bool,
 ) error {
 	if !commitSHA.MatchString(sha) {
 		return usage("prod takes the full commit SHA of an image that CI pushed (40 hex digits), not %q", sha)
 	}
 	return deploy(ctx, settings{
-		Environment: "prod", Tag: sha, Fleet: value(fleet, "", ""),
-		SSH:    sshSettings(sshKey, knownHosts, jump, proxyCommand),
+		Environment: "prod", Tag: sha, Fleet: value(fleet, "FLEET", ""),
+		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
 		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Report: value(report, "", ""),
-		DryRun: dryRun != nil && *dryRun,
+		DryRun: dryRun != nil && *dryRun, Ask: yes == nil || !*yes,
 	})
 }

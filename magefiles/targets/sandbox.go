@@ -48,7 +48,7 @@ func (Sandbox) Run(ctx context.Context,
 	}
 	return deploy(ctx, settings{
 		Environment: env.Fleet.Environment, Tag: env.V2, Fleet: env.FleetFile,
-		SSH: sshSettings(nil, nil, nil, nil), Policy: env.Policy(), Probe: env.URL, Report: value(report, "", ""),
+		SSH: sshSettings(nil), Ledger: ledgerLocation(), Policy: env.Policy(), Probe: env.URL, Report: value(report, "", ""),
 	})
 }
 

@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
@@ -8,8 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/magefile/mage/mg"
+	"golang.org/x/term"
 
 	"github.com/growl-dev/deploy/rollout"
 )
@@ -22,6 +26,8 @@ type settings struct {
 	// Fleet is the file that describes the fleet.
 	Fleet string
 	SSH   ssh
+	// Ledger is where leases, journals and histories are: s3://BUCKET/PREFIX.
+	Ledger string
 	// Policy changes the default policy, in rollout.ParsePolicy's form.
 	Policy string
 	// Probe is the URL to send requests to during the run; empty: none are sent.
@@ -30,6 +36,8 @@ type settings struct {
 	Report string
 	// DryRun shows the plan and touches nothing.
 	DryRun bool
+	// Ask wants a yes at the terminal before anything is touched.
+	Ask bool
 }
 
 // ssh says how instances are reached.
@@ -37,12 +45,26 @@ type ssh struct{ Key, KnownHosts, Jump, ProxyCommand string }
 
 var commitSHA = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-func sshSettings(key, knownHosts, jump, proxyCommand *string) ssh {
+// sshSettings are the key and what the environment says of the way:
+// SSH_KNOWN_HOSTS (files, separated like PATH), SSH_JUMP (as in ssh -J) and
+// SSH_PROXY_COMMAND.
+func sshSettings(key *string) ssh {
 	return ssh{
 		Key:          value(key, "SSH_KEY", ""),
-		KnownHosts:   value(knownHosts, "SSH_KNOWN_HOSTS", defaultKnownHosts()),
-		Jump:         value(jump, "SSH_JUMP", ""),
-		ProxyCommand: value(proxyCommand, "SSH_PROXY_COMMAND", ""),
+		KnownHosts:   value(nil, "SSH_KNOWN_HOSTS", defaultKnownHosts()),
+		Jump:         os.Getenv("SSH_JUMP"),
+		ProxyCommand: os.Getenv("SSH_PROXY_COMMAND"),
+	}
+}
+
+// ledgerLocation is DEPLOY_LEDGER, or the bucket of Terraform's state.
+func ledgerLocation() string { return value(nil, "DEPLOY_LEDGER", defaultLedger) }
+
+// operatorSettings are those of the targets that look after an environment.
+func operatorSettings(environment string, sshKey, fleet, policy *string) settings {
+	return settings{
+		Environment: environment, Fleet: value(fleet, "FLEET", ""),
+		SSH: sshSettings(sshKey), Ledger: ledgerLocation(), Policy: value(policy, "", ""),
 	}
 }
 
@@ -67,7 +89,10 @@ func value(flag *string, variable, fallback string) string {
 
 // check finds what can be wrong before anything is asked of the world.
 func (s settings) check() (rollout.Policy, error) {
-	policy, err := rollout.ParsePolicy(rollout.DefaultPolicy(), s.Policy)
+	if !slices.Contains(environments(), s.Environment) {
+		return rollout.Policy{}, usage("unknown environment %q: want one of %s", s.Environment, strings.Join(environments(), ", "))
+	}
+	policy, err := rollout.ParsePolicy(defaultPolicy(s.Environment), s.Policy)
 	if err != nil {
 		return policy, usage("%v", err)
 	}
@@ -78,6 +103,29 @@ func (s settings) check() (rollout.Policy, error) {
 		return policy, usage("write the report to %s: its folder does not exist", s.Report)
 	}
 	return policy, nil
+}
+
+// confirm asks at a terminal. Where there is none, CI's approval was the answer.
+func (s settings) confirm(release rollout.Release) error {
+	if !s.Ask || !term.IsTerminal(int(os.Stdin.Fd())) {
+		return nil
+	}
+	fmt.Printf("Roll %s out to %s? Type %s to go on: ", release, s.Environment, s.Environment)
+	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if err != nil || strings.TrimSpace(answer) != s.Environment {
+		return fmt.Errorf("not confirmed: nothing was touched")
+	}
+	return nil
+}
+
+func environments() []string { return []string{"dev", "prod"} }
+
+// defaultPolicy is the documented process; prod goes back as a whole when a run
+// halts.
+func defaultPolicy(environment string) rollout.Policy {
+	policy := rollout.DefaultPolicy()
+	policy.Rollback = environment == "prod"
+	return policy
 }
 
 // usage is an error of the caller's: exit code 2.

@@ -8,9 +8,11 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/probe"
 	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
@@ -18,15 +20,7 @@ import (
 
 // deploy is what every deploying target does: read, resolve, roll out, tell.
 func deploy(ctx context.Context, s settings) error {
-	policy, err := s.check()
-	if err != nil {
-		return err
-	}
-	fleet, err := readFleet(s.Fleet, s.Environment)
-	if err != nil {
-		return err
-	}
-	world, err := wire(ctx, fleet, s.SSH)
+	world, policy, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -34,11 +28,50 @@ func deploy(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	return roll(ctx, s, world, policy, release)
+}
+
+// roll rolls a release out that was pinned already.
+func roll(ctx context.Context, s settings, world *world, policy rollout.Policy, release rollout.Release) error {
 	config := world.config(s.Environment, release, policy)
 	if s.DryRun {
 		return dryRun(ctx, config)
 	}
-	return ship(ctx, s, config)
+	if err := s.confirm(release); err != nil {
+		return err
+	}
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+	lease, err := world.lease(ctx, s, config)
+	if err != nil {
+		return err
+	}
+	config.Journal = lease
+	return ship(ctx, s, world, lease, config)
+}
+
+// open finds out what can be wrong with the request, and where it goes.
+func (s settings) open(ctx context.Context) (*world, rollout.Policy, error) {
+	policy, err := s.check()
+	if err != nil {
+		return nil, policy, err
+	}
+	fleet, err := readFleet(s.Fleet, s.Environment)
+	if err != nil {
+		return nil, policy, err
+	}
+	world, err := wire(ctx, fleet, s.SSH)
+	return world, policy, err
+}
+
+// lease takes the environment for this run.
+func (w *world) lease(ctx context.Context, s settings, config rollout.Config) (*ledger.Lease, error) {
+	books, err := w.books(s.Environment, s.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	lease, err := books.Acquire(ctx, holder(config.ID, config.Release))
+	return lease, err
 }
 
 // dryRun prints what a run would do.
@@ -51,27 +84,42 @@ func dryRun(ctx context.Context, config rollout.Config) error {
 	return nil
 }
 
-// ship runs the rollout under the probe's load, shows it, and reports it.
-func ship(ctx context.Context, s settings, config rollout.Config) error {
+// ship heals what a dead run left, then runs the rollout under the probe's
+// load, shows it, and reports it.
+func ship(ctx context.Context, s settings, world *world, lease *ledger.Lease, config rollout.Config) error {
 	load, err := startProbe(ctx, s.Probe)
 	if err != nil {
-		return err
+		return errors.Join(err, lease.Release(context.WithoutCancel(ctx)))
 	}
-	ctx, stop := untilSignal(ctx)
-	defer stop()
 	screen := report.New(os.Stdout, report.Options{
 		Environment: s.Environment, Release: config.Release, Instances: config.Instances, Footer: load.line,
 	})
 	config.Observe = screen.Observe
-	result, err := rollout.Run(ctx, config)
-	document := report.Document{Result: result, Traffic: load.stop()}
+	result, err := heal(ctx, lease, config)
+	if err == nil {
+		result, err = rollout.Run(ctx, config)
+	}
+	if result.Outcome == rollout.Deployed || result.Outcome == rollout.UnchangedRun {
+		err = errors.Join(err, world.mark(ctx, s.Environment, config.Release))
+	}
+	err = errors.Join(err, finish(ctx, lease, result))
+	return tell(s, screen, report.Document{Result: result, Traffic: load.stop()}, err)
+}
+
+// mark moves the tag that first boot pulls to what the environment runs now.
+func (w *world) mark(ctx context.Context, environment string, release rollout.Release) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	return w.images.Retag(ctx, release.Digest(), "deployed-"+environment)
+}
+
+// tell shows and writes the report, and gives the outcome's exit code to err.
+func tell(s settings, screen report.Reporter, document report.Document, err error) error {
 	screen.Finish(document)
 	if s.Report != "" {
-		if failed := document.WriteFile(s.Report); failed != nil {
-			err = errors.Join(err, failed)
-		}
+		err = errors.Join(err, document.WriteFile(s.Report))
 	}
-	return ended(result.Outcome, err)
+	return ended(document.Outcome, errors.Join(err, summarize(document)))
 }
 
 // ended gives the outcome's exit code to an error; mage looks for it on the
@@ -123,3 +171,6 @@ func (l load) stop() *report.Traffic {
 	traffic := report.Traffic(l.probe.Stop())
 	return &traffic
 }
+
+// newRunID names this process's run.
+func newRunID() string { return rollout.NewID(time.Now()) }

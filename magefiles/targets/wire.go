@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"golang.org/x/term"
 
@@ -22,6 +23,7 @@ import (
 // world is an environment with everything that reaches it.
 type world struct {
 	fleet  Fleet
+	aws    aws.Config
 	images *ecr.Repository
 	groups *nlb.Groups
 	dial   remote.Config
@@ -30,9 +32,9 @@ type world struct {
 
 // wire makes clients for the fleet. It asks nobody anything yet.
 func wire(ctx context.Context, fleet Fleet, s ssh) (*world, error) {
-	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(fleet.Region))
+	cfg, err := awsConfig(ctx, fleet)
 	if err != nil {
-		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+		return nil, err
 	}
 	images, err := ecr.NewFromConfig(cfg, fleet.Repository, ecr.Options{Region: cmp.Or(fleet.RegistryRegion, fleet.Region)})
 	if err != nil {
@@ -46,7 +48,15 @@ func wire(ctx context.Context, fleet Fleet, s ssh) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &world{fleet: fleet, images: images, groups: groups, dial: dial, spec: service()}, nil
+	return &world{fleet: fleet, aws: cfg, images: images, groups: groups, dial: dial, spec: service()}, nil
+}
+
+func awsConfig(ctx context.Context, fleet Fleet) (aws.Config, error) {
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(fleet.Region))
+	if err != nil {
+		return cfg, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	return cfg, nil
 }
 
 // config is what all instances' connections have in common.
@@ -101,7 +111,7 @@ func (w *world) withRecent(ctx context.Context, err error) error {
 
 func (w *world) config(environment string, release rollout.Release, policy rollout.Policy) rollout.Config {
 	return rollout.Config{
-		Environment: environment, Release: release, Policy: policy,
+		ID: newRunID(), Environment: environment, Release: release, Policy: policy,
 		Instances: w.fleet.Instances, Balancer: w.groups, Connect: w.connect,
 	}
 }

@@ -1,0 +1,153 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/growl-dev/deploy/ledger"
+	"github.com/growl-dev/deploy/report"
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// Heal puts back into service what a killed run left out, and does nothing where all is well.
+func (Deploy) Heal(ctx context.Context,
+	environment string,
+	// private SSH key; default SSH_KEY, then the SSH agent
+	sshKey *string,
+	// JSON file that describes the fleet; default FLEET
+	fleet *string,
+	// changes to the default policy, such as 'batch=2 drain.min=30s'
+	policy *string,
+	// file to write the JSON report to
+	report *string,
+) error {
+	s := operatorSettings(environment, sshKey, fleet, policy)
+	s.Report = value(report, "", "")
+	world, held, err := s.take(ctx)
+	if err != nil {
+		return err
+	}
+	if len(held.lease.Inherited()) == 0 {
+		defer held.stop()
+		fmt.Println("nothing to heal: no run was left unfinished in", environment)
+		return held.lease.Finish(context.WithoutCancel(held.ctx), rollout.Result{
+			Run: held.config.ID, Environment: environment, Outcome: rollout.UnchangedRun,
+		})
+	}
+	return healed(world, s, held)
+}
+
+// healed heals, and tells how it went.
+func healed(_ *world, s settings, held *held) error {
+	defer held.stop()
+	screen := report.New(os.Stdout, report.Options{Environment: s.Environment, Instances: held.config.Instances})
+	held.config.Observe = screen.Observe
+	result, err := heal(held.ctx, held.lease, held.config)
+	err = errors.Join(err, finish(held.ctx, held.lease, result))
+	return tell(s, screen, report.Document{Result: result}, err)
+}
+
+// Resume heals what a killed run left out and then goes on with its release.
+func (Deploy) Resume(ctx context.Context,
+	environment string,
+	// private SSH key; default SSH_KEY, then the SSH agent
+	sshKey *string,
+	// JSON file that describes the fleet; default FLEET
+	fleet *string,
+	// changes to the default policy, such as 'batch=2 drain.min=30s'
+	policy *string,
+	// file to write the JSON report to
+	report *string,
+) error {
+	s := operatorSettings(environment, sshKey, fleet, policy)
+	s.Report = value(report, "", "")
+	world, held, err := s.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer held.stop()
+	release := dead(held.lease.Inherited()).Release
+	if release.Image == "" {
+		return errors.Join(fmt.Errorf("nothing to resume: no run was left unfinished in %s", environment), held.lease.Release(context.WithoutCancel(held.ctx)))
+	}
+	held.config.Release = release
+	return ship(held.ctx, s, world, held.lease, held.config)
+}
+
+// Rollback rolls the last release that was healthy on the whole fleet out again, or the one of a run.
+func (Deploy) Rollback(ctx context.Context,
+	environment string,
+	// run whose release to go back to; default the last good one before the current
+	to *string,
+	// private SSH key; default SSH_KEY, then the SSH agent
+	sshKey *string,
+	// JSON file that describes the fleet; default FLEET
+	fleet *string,
+	// changes to the default policy, such as 'batch=2 drain.min=30s'
+	policy *string,
+	// file to write the JSON report to
+	report *string,
+	// show what would be done and touch nothing
+	dryRun *bool,
+) error {
+	s := operatorSettings(environment, sshKey, fleet, policy)
+	s.Report, s.DryRun = value(report, "", ""), dryRun != nil && *dryRun
+	world, parsed, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	books, err := world.books(environment, s.Ledger)
+	if err != nil {
+		return err
+	}
+	release, err := goodRelease(ctx, books, value(to, "", ""))
+	if err != nil {
+		return err
+	}
+	return roll(ctx, s, world, parsed, release)
+}
+
+// goodRelease is what to go back to: a named run's, or that of the last good
+// run before what runs now.
+func goodRelease(ctx context.Context, books *ledger.Ledger, run string) (rollout.Release, error) {
+	if run != "" {
+		record, err := books.Find(ctx, run)
+		if err == nil && !record.Good() {
+			err = fmt.Errorf("run %s ended %s: it is nothing to go back to", run, record.Result.Outcome)
+		}
+		return record.Result.Release, err
+	}
+	last, err := books.LastGood(ctx, "")
+	if err != nil {
+		return rollout.Release{}, err
+	}
+	before, err := books.LastGood(ctx, last.Result.Release.Digest())
+	return before.Result.Release, err
+}
+
+// held is an environment that this process holds.
+type held struct {
+	ctx    context.Context
+	stop   context.CancelFunc
+	lease  *ledger.Lease
+	config rollout.Config
+}
+
+// take opens an environment and takes its lease, with no release in mind.
+func (s settings) take(ctx context.Context) (*world, *held, error) {
+	world, policy, err := s.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	config := world.config(s.Environment, rollout.Release{}, policy)
+	ctx, stop := untilSignal(ctx)
+	lease, err := world.lease(ctx, s, config)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	config.Journal = lease
+	return world, &held{ctx, stop, lease, config}, nil
+}

@@ -1,0 +1,22 @@
+package sandbox
+
+import (
+	"net/http"
+	"strings"
+)
+
+// StateBucket is the bucket that Terraform's state and the ledger are in.
+const StateBucket = "growl-tf-state"
+
+// byService sends requests signed for S3 to s3, and all others to rest: AWS has
+// an endpoint for each service, the sandbox one for all.
+func byService(rest, s3 http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		signed := r.Header.Get("Authorization") + r.URL.Query().Get("X-Amz-Credential")
+		if strings.Contains(signed, "/s3/aws4_request") {
+			s3.ServeHTTP(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	})
+}
