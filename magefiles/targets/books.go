@@ -109,4 +109,3 @@ func finish(ctx context.Context, lease *ledger.Lease, result rollout.Result) err
 	}
 	return lease.Finish(ctx, result)
 }
-
