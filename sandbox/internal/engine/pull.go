@@ -83,11 +83,11 @@ func (e *Engine) resolve(ctx context.Context, ref reference.Named, auth authn.Au
 	got, err := remote.Get(remoteRef, remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(e.opts.Transport),
 		remote.WithPlatform(v1.Platform{OS: runtime.GOOS, Architecture: runtime.GOARCH}))
 	if err != nil {
-		return pullable{}, registryError(ref, err)
+		return pullable{}, registryError(ref, auth, err)
 	}
 	image, err := got.Image()
 	if err != nil {
-		return pullable{}, registryError(ref, err)
+		return pullable{}, registryError(ref, auth, err)
 	}
 	return pullable{ref: ref, digest: got.Digest, image: image}, nil
 }
@@ -100,8 +100,10 @@ func pinned(ref reference.Named) string {
 	return ref.String()
 }
 
-// registryError is the engine's translation (moby, distribution/errors.go).
-func registryError(ref reference.Named, err error) error {
+// registryError is the engine's translation (moby, distribution/errors.go): the
+// statuses are those Engine 20.10 was seen to answer, 500 for a login that is
+// missing or wrong included.
+func registryError(ref reference.Named, auth authn.Authenticator, err error) error {
 	familiar := reference.FamiliarString(ref)
 	var answer *transport.Error
 	if !errors.As(err, &answer) {
@@ -110,7 +112,10 @@ func registryError(ref reference.Named, err error) error {
 	message := answerMessage(answer)
 	switch answer.StatusCode {
 	case http.StatusUnauthorized:
-		return failure(http.StatusUnauthorized, "unauthorized: %s", message)
+		if auth == authn.Anonymous {
+			return internal("Head %q: no basic auth credentials", "http://"+reference.Domain(ref)+"/v2/"+reference.Path(ref)+"/manifests/"+tagOf(ref))
+		}
+		return internal("unauthorized: %s", message)
 	case http.StatusForbidden:
 		return notFound("pull access denied for %s, repository does not exist or may require 'docker login': denied: %s",
 			reference.FamiliarName(ref), message)

@@ -102,7 +102,11 @@ func TestRegistryRefusesBeforeTheStream(t *testing.T) {
 	ref := m.registry.Push(t, "growl-backend", "v1", enginetest.Image(t, "v1", nil))
 	m.registry.Intercept(basicAuth)
 	_, err = m.docker.ImagePull(t.Context(), ref, client.ImagePullOptions{})
-	require.True(t, errdefs.IsUnauthorized(err), err)
+	require.True(t, errdefs.IsInternal(err), err)
+	require.ErrorContains(t, err, "no basic auth credentials")
+	_, err = m.docker.ImagePull(t.Context(), ref, client.ImagePullOptions{RegistryAuth: credentials(t, "wrong")})
+	require.True(t, errdefs.IsInternal(err), err)
+	require.ErrorContains(t, err, "unauthorized: Not Authorized")
 	_, err = m.docker.ImagePull(t.Context(), ref, client.ImagePullOptions{RegistryAuth: credentials(t, "expired")})
 	require.True(t, errdefs.IsNotFound(err), err)
 	require.ErrorContains(t, err, "pull access denied")
@@ -113,11 +117,11 @@ func TestRegistryRefusesBeforeTheStream(t *testing.T) {
 	require.NoError(t, answer.Wait(t.Context()))
 }
 
-// basicAuth is ECR's behaviour: 401 without a login, 403 with an expired one.
+// basicAuth is ECR's behaviour: 401 without a good login, 403 with an expired one.
 func basicAuth(w http.ResponseWriter, r *http.Request) bool {
 	user, password, ok := r.BasicAuth()
 	switch {
-	case !ok:
+	case !ok || password == "wrong":
 		w.Header().Set("WWW-Authenticate", `Basic realm="sandbox"`)
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, `{"errors":[{"code":"UNAUTHORIZED","message":"Not Authorized"}]}`)
