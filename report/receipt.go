@@ -40,6 +40,8 @@ func headline(d Document) string {
 		return fmt.Sprintf("deployed %d/%d in %s%s", updated, all, elapsed(d), already(d))
 	case rollout.UnchangedRun:
 		return fmt.Sprintf("unchanged: %d/%d run %s already", updated, all, release)
+	case rollout.Healed:
+		return fmt.Sprintf("healed in %s: %s in service again", elapsed(d), named(d, isBack))
 	case rollout.Refused:
 		return fmt.Sprintf("refused: %s; no target was deregistered and no container changed", why(d))
 	case rollout.RolledBack:
@@ -86,6 +88,10 @@ func why(d Document) string {
 
 func runsRelease(i rollout.InstanceResult) bool {
 	return i.Outcome == rollout.Updated || i.Outcome == rollout.Unchanged
+}
+
+func isBack(i rollout.InstanceResult) bool {
+	return i.Outcome == rollout.Updated || i.Outcome == rollout.Restored
 }
 
 func isLost(i rollout.InstanceResult) bool { return i.Outcome == rollout.Lost }

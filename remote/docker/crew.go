@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/moby/moby/api/types/container"
@@ -25,7 +26,7 @@ func (h *Host) look(ctx context.Context) (crew, error) {
 	defer cancel()
 	list, err := h.engine.ContainerList(ctx, client.ContainerListOptions{All: true})
 	if err != nil {
-		return crew{}, h.failed("list containers", err)
+		return crew{}, fmt.Errorf("list containers: %w", err)
 	}
 	c := crew{all: list.Items}
 	c.previous = c.named(h.spec.previous())

@@ -28,7 +28,7 @@ func (h *Host) signal(ctx context.Context, label string) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	if _, err := h.engine.ContainerKill(ctx, found.ID, client.ContainerKillOptions{Signal: found.Labels[label]}); err != nil {
-		return h.failed(fmt.Sprintf("send %.20q to container %s", found.Labels[label], title(found)), err)
+		return fmt.Errorf("send %.20q to container %s: %w", found.Labels[label], title(found), err)
 	}
 	return nil
 }

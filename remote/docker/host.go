@@ -42,7 +42,8 @@ type Options struct {
 }
 
 // Host is the service's container on one instance. It is a [rollout.Host]: used
-// by one goroutine at a time.
+// by one goroutine at a time. Its errors name the container: which instance that
+// is on, and which step failed, its caller says.
 type Host struct {
 	conn     Conn
 	engine   *engine
@@ -82,7 +83,7 @@ func Open(ctx context.Context, conn Conn, o Options) (*Host, error) {
 	}
 	engine, err := openEngine(ctx, conn, cmp.Or(o.Socket, DefaultSocket))
 	if err != nil {
-		return nil, h.failed("open engine", err)
+		return nil, fmt.Errorf("open the engine of %s: %w", o.InstanceID, err)
 	}
 	h.engine = engine
 	return h, nil
@@ -117,14 +118,6 @@ func Identify(ctx context.Context, conn interface {
 		return fmt.Errorf("identify instance: %w: this is %.64q, not %s: the address was reused?", ErrOtherInstance, identity, instanceID)
 	}
 	return nil
-}
-
-// failed says what was being done and where.
-func (h *Host) failed(doing string, err error) error {
-	if h.options.InstanceID == "" {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return fmt.Errorf("%s on %s: %w", doing, h.options.InstanceID, err)
 }
 
 // Close ends the connection to the instance.

@@ -29,7 +29,7 @@ func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
 	state.Running = running(found) && !same(found, crew.previous)
 	release, remark, err := h.release(ctx, found)
 	if err != nil {
-		return rollout.State{}, h.failed("inspect container "+title(found), err)
+		return rollout.State{}, fmt.Errorf("inspect container %s: %w", title(found), err)
 	}
 	state.Release = release
 	state.Remarks = append(state.Remarks, remark...)

@@ -21,7 +21,7 @@ func (h *Host) Prepare(ctx context.Context, r rollout.Release, progress func(rol
 	}
 	info, err := h.info(ctx)
 	if err != nil {
-		return h.failed("ask engine", err)
+		return fmt.Errorf("ask the engine: %w", err)
 	}
 	for _, check := range []func() error{
 		func() error { return h.checkOld(ctx) },
@@ -30,7 +30,7 @@ func (h *Host) Prepare(ctx context.Context, r rollout.Release, progress func(rol
 		func() error { return h.ensureImage(ctx, r, info, progress) },
 	} {
 		if err := check(); err != nil {
-			return h.failed("prepare "+r.String(), err)
+			return err
 		}
 	}
 	return nil

@@ -32,11 +32,11 @@ func (h *Host) Prove(ctx context.Context, r rollout.Release) (time.Duration, err
 	}
 	found := crew.named(h.spec.Name)
 	if found == nil || found.Labels[LabelRelease] != r.Digest() {
-		return 0, h.failed("prove "+r.String(), fmt.Errorf("%w: %s is not this release", ErrNotRunning, h.spec.Name))
+		return 0, fmt.Errorf("%w: %s is not this release", ErrNotRunning, h.spec.Name)
 	}
 	p := &proof{host: h, id: found.ID, name: h.spec.Name, strict: true, commit: r.Commit}
 	if err := p.wait(ctx); err != nil {
-		return 0, h.failed("prove "+r.String(), err)
+		return 0, err
 	}
 	if h.stopSent.IsZero() {
 		return 0, nil

@@ -28,7 +28,7 @@ const (
 func (h *Host) Revert(ctx context.Context) error {
 	h.counter = nil
 	if err := h.revert(ctx); err != nil {
-		return h.failed("revert "+h.spec.Name, err)
+		return fmt.Errorf("put the old container back: %w", err)
 	}
 	h.swap = swap{}
 	return nil

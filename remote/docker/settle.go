@@ -16,10 +16,7 @@ import (
 // the newest Spec.Keep. It never removes an image that a container uses, nor the
 // one just replaced.
 func (h *Host) Settle(ctx context.Context) error {
-	if err := h.settle(ctx); err != nil {
-		return h.failed("settle "+h.spec.Name, err)
-	}
-	return nil
+	return h.settle(ctx)
 }
 
 func (h *Host) settle(ctx context.Context) error {

@@ -17,10 +17,7 @@ func (h *Host) Stop(ctx context.Context, r rollout.Release) error {
 		return err
 	}
 	h.swap, h.counter = swap{}, nil
-	if err := h.stop(ctx, r); err != nil {
-		return h.failed("stop "+h.spec.Name, err)
-	}
-	return nil
+	return h.stop(ctx, r)
 }
 
 func (h *Host) stop(ctx context.Context, r rollout.Release) error {
@@ -130,10 +127,7 @@ func (h *Host) retire(ctx context.Context, old container.InspectResponse) error 
 // Start starts the new container and gives it the service's name.
 func (h *Host) Start(ctx context.Context, r rollout.Release) error {
 	h.counter = nil
-	if err := h.start(ctx, r); err != nil {
-		return h.failed("start "+r.String(), err)
-	}
-	return nil
+	return h.start(ctx, r)
 }
 
 func (h *Host) start(ctx context.Context, r rollout.Release) error {

@@ -31,7 +31,7 @@ func (h *Host) Traffic(ctx context.Context) (rollout.Traffic, error) {
 		sample, err = h.sample(ctx)
 	}
 	if err != nil {
-		return rollout.Traffic{}, h.failed("count connections", err)
+		return rollout.Traffic{}, fmt.Errorf("count connections: %w", err)
 	}
 	return sample, nil
 }
