@@ -7,6 +7,8 @@ import (
 	"log"
 	"os"
 
+	"github.com/aws/aws-sdk-go-v2/config"
+
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/rollout"
 )
@@ -53,4 +55,27 @@ func Example() {
 	// Output:
 	// refused, it is held by run run-1 of ann
 	// run-1 deployed
+}
+
+func ExampleNewS3FromConfig() {
+	ctx := context.Background()
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion("us-west-1"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	store, err := ledger.NewS3FromConfig(cfg, ledger.S3Options{Bucket: "growl-terraform-state", Prefix: "deploy"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	book, err := ledger.Open(store, "dev", ledger.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	status, err := book.Current(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if status.Running() {
+		fmt.Println("held by", status.Lease.Holder, "until", status.Lease.Ends)
+	}
 }

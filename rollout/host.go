@@ -65,6 +65,9 @@ type State struct {
 	Container string
 	// Running is set when it runs.
 	Running bool
+	// Since is when it was last started, by the instance's clock; zero where that
+	// is not known.
+	Since time.Time
 	// Remarks are oddities worth a line in the report, such as a service that
 	// cannot be counted.
 	Remarks []string

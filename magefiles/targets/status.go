@@ -64,7 +64,7 @@ func (w *world) printInstances(ctx context.Context, health rollout.Health) error
 	}
 	wg.Wait()
 	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "INSTANCE\tNAME\tZONE\tRUNS\tCOMMIT\tTARGET HEALTH")
+	fmt.Fprintln(table, "INSTANCE\tNAME\tZONE\tRUNS\tCOMMIT\tSINCE\tTARGET HEALTH")
 	for _, row := range rows {
 		fmt.Fprintln(table, row)
 	}
@@ -72,27 +72,27 @@ func (w *world) printInstances(ctx context.Context, health rollout.Health) error
 }
 
 func (w *world) row(ctx context.Context, i rollout.Instance, health rollout.Health) string {
-	runs, commit := w.runs(ctx, i)
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", i.ID, i.Name, i.Zone, runs, commit, health.Of(i.ID))
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", i.ID, i.Name, i.Zone, w.runs(ctx, i), health.Of(i.ID))
 }
 
-// runs is what an instance says it runs; what keeps it from saying so otherwise.
-func (w *world) runs(ctx context.Context, i rollout.Instance) (release, commit string) {
+// runs is what an instance says it runs, its commit and since when; what keeps it
+// from saying so otherwise.
+func (w *world) runs(ctx context.Context, i rollout.Instance) string {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	host, err := w.connect(ctx, i)
 	if err != nil {
-		return err.Error(), ""
+		return err.Error() + "\t\t"
 	}
 	defer host.Close()
 	state, err := host.Inspect(ctx)
 	switch {
 	case err != nil:
-		return err.Error(), ""
+		return err.Error() + "\t\t"
 	case !state.Running:
-		return "nothing", ""
+		return "nothing\t\t"
 	}
-	return state.Release.String(), state.Release.Commit
+	return fmt.Sprintf("%s\t%.12s\t%s", state.Release, state.Release.Commit, state.Since.UTC().Format("2006-01-02 15:04 UTC"))
 }
 
 // History lists the last runs of an environment and how they ended.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/moby/moby/api/types/container"
@@ -27,11 +28,15 @@ func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
 	}
 	state.Container = found.ID
 	state.Running = running(found) && !same(found, crew.previous)
-	release, remark, err := h.release(ctx, found)
+	details, err := h.engine.inspect(ctx, found.ID)
 	if err != nil {
 		return rollout.State{}, fmt.Errorf("inspect container %s: %w", title(found), err)
 	}
-	state.Release = release
+	release, remark, err := h.release(ctx, details)
+	if err != nil {
+		return rollout.State{}, fmt.Errorf("inspect container %s: %w", title(found), err)
+	}
+	state.Release, state.Since = release, started(details)
 	state.Remarks = append(state.Remarks, remark...)
 	return state, nil
 }
@@ -58,11 +63,7 @@ func (h *Host) leftovers(c crew) []string {
 
 // release is what a container runs: its image by digest where the engine knows
 // the registry's, and the commit the image was built from.
-func (h *Host) release(ctx context.Context, s *container.Summary) (rollout.Release, []string, error) {
-	found, err := h.engine.inspect(ctx, s.ID)
-	if err != nil {
-		return rollout.Release{}, nil, err
-	}
+func (h *Host) release(ctx context.Context, found container.InspectResponse) (rollout.Release, []string, error) {
 	image, err := h.image(ctx, found.Image)
 	if err != nil {
 		return rollout.Release{}, nil, fmt.Errorf("inspect image %s: %w", found.Image, err)
@@ -73,6 +74,19 @@ func (h *Host) release(ctx context.Context, s *container.Summary) (rollout.Relea
 		return release, []string{fmt.Sprintf("image %s has no registry's digest: it was built on the instance", found.Config.Image)}, nil
 	}
 	return release, nil, nil
+}
+
+// started is when the container was last started; zero where the engine does
+// not say.
+func started(found container.InspectResponse) time.Time {
+	if found.State == nil {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339Nano, found.State.StartedAt)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 // title is a container's name, or its short ID.

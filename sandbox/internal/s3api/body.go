@@ -2,7 +2,7 @@ package s3api
 
 import (
 	"bufio"
-	"crypto/md5" //nolint:gosec // what Content-MD5 is
+	"crypto/md5" // what Content-MD5 is
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -62,7 +62,7 @@ func (c *chunks) next() error {
 	for {
 		trailer, err := c.line()
 		if trailer == "" {
-			return nil //nolint:nilerr // trailers may end with the body
+			return nil // trailers may end with the body
 		}
 		if name, value, ok := strings.Cut(trailer, ":"); ok {
 			c.header.Set(name, strings.TrimSpace(value))
