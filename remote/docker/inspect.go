@@ -28,15 +28,11 @@ func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
 	}
 	state.Container = found.ID
 	state.Running = running(found) && !same(found, crew.previous)
-	details, err := h.engine.inspect(ctx, found.ID)
+	release, since, remark, err := h.runs(ctx, found)
 	if err != nil {
-		return rollout.State{}, fmt.Errorf("inspect container %s: %w", title(found), err)
+		return rollout.State{}, err
 	}
-	release, remark, err := h.release(ctx, details)
-	if err != nil {
-		return rollout.State{}, fmt.Errorf("inspect container %s: %w", title(found), err)
-	}
-	state.Release, state.Since = release, started(details)
+	state.Release, state.Since = release, since
 	state.Remarks = append(state.Remarks, remark...)
 	return state, nil
 }
@@ -59,6 +55,19 @@ func (h *Host) leftovers(c crew) []string {
 		remarks = append(remarks, "connections cannot be counted: host networking, and no count of the service's own")
 	}
 	return remarks
+}
+
+// runs is what a container runs, since when, and what is odd about it.
+func (h *Host) runs(ctx context.Context, s *container.Summary) (rollout.Release, time.Time, []string, error) {
+	found, err := h.engine.inspect(ctx, s.ID)
+	if err != nil {
+		return rollout.Release{}, time.Time{}, nil, fmt.Errorf("inspect container %s: %w", title(s), err)
+	}
+	release, remarks, err := h.release(ctx, found)
+	if err != nil {
+		return rollout.Release{}, time.Time{}, nil, fmt.Errorf("inspect container %s: %w", title(s), err)
+	}
+	return release, started(found), remarks, nil
 }
 
 // release is what a container runs: its image by digest where the engine knows

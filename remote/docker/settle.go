@@ -37,9 +37,9 @@ func (h *Host) settle(ctx context.Context) error {
 		}
 	}
 	h.swap = swap{}
-	release, _, err := h.release(ctx, crew.current)
+	release, _, _, err := h.runs(ctx, crew.current)
 	if err != nil {
-		return fmt.Errorf("inspect container %s: %w", title(crew.current), err)
+		return err
 	}
 	return h.prune(ctx, repository(release.Image), used)
 }
