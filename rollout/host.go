@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 )
@@ -15,6 +16,10 @@ type Host interface {
 	Swapper
 	io.Closer
 }
+
+// ErrRefuse is wrapped by an error of Prepare that concerns the whole fleet: the
+// run is refused, whatever failures its policy tolerates.
+var ErrRefuse = errors.New("not to be rolled out")
 
 // Preparer looks at an instance and readies it, while it keeps serving.
 type Preparer interface {

@@ -127,6 +127,9 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return r.brokenOff(ctx, err)
 	}
+	if err := r.failure(); errors.Is(err, ErrRefuse) {
+		return err
+	}
 	if r.failed() > 0 && len(r.pending()) == 0 {
 		return fmt.Errorf("no instance can be updated: %w", r.failure())
 	}

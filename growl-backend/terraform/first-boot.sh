@@ -88,6 +88,8 @@ docker run --detach \
   --publish '8080:8080' \
   --mount 'type=bind,source=/tmp/deployment-test,target=/tmp/deployment-test' \
   --env-file '/etc/growl-backend/env' \
+  --label 'dev.growl.drain=SIGUSR1' \
+  --label 'dev.growl.undrain=SIGUSR2' \
   --label "dev.growl.release=$digest" \
   "$image" >/dev/null || { docker rm --force "$container" >/dev/null 2>&1; exit 1; }
 say "$container runs $image"

@@ -13,6 +13,7 @@ import (
 
 	"github.com/growl-dev/deploy/ecr"
 	"github.com/growl-dev/deploy/image"
+	"github.com/growl-dev/deploy/infra"
 )
 
 // serviceDir is where the service's module and Dockerfile are.
@@ -96,13 +97,9 @@ func repositoryOf(fleetFile, repository, region *string) (uri, where string, err
 		}
 		return uri, where, nil
 	}
-	content, err := os.ReadFile(*fleetFile)
+	fleet, err := infra.ReadOutputs(*fleetFile, "")
 	if err != nil {
-		return "", "", unreadable("fleet", *fleetFile, err)
-	}
-	fleet, err := parseFleet(content)
-	if err != nil {
-		return "", "", fmt.Errorf("read the fleet from %s: %w", *fleetFile, err)
+		return "", "", err
 	}
 	if where == "" {
 		where = cmp.Or(fleet.RegistryRegion, fleet.Region)

@@ -17,7 +17,7 @@ func (Deploy) Dev(ctx context.Context,
 	imageTag *string,
 	// private SSH key; default SSH_KEY, then the SSH agent
 	sshKey *string,
-	// JSON file that describes the fleet; default FLEET
+	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
 	fleet *string,
 	// changes to the default policy, such as 'batch=2 drain.min=30s'
 	policy *string,
@@ -25,6 +25,10 @@ func (Deploy) Dev(ctx context.Context,
 	probe *string,
 	// file to write the JSON report to
 	report *string,
+	// do not ask Terraform whether AWS is as the code says
+	skipDrift *bool,
+	// let instances run with an env file that is not the sealed one
+	allowEnvDrift *bool,
 	// show what would be done and touch nothing
 	dryRun *bool,
 ) error {
@@ -35,7 +39,7 @@ func (Deploy) Dev(ctx context.Context,
 		Environment: "dev", Tag: value(tag, "IMAGE_TAG", "latest"), Fleet: value(fleet, "FLEET", ""),
 		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
 		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Report: value(report, "", ""),
-		DryRun: dryRun != nil && *dryRun,
+		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift), DryRun: set(dryRun),
 	})
 }
 
@@ -44,7 +48,7 @@ func (Deploy) Prod(ctx context.Context,
 	sha string,
 	// private SSH key; default SSH_KEY, then the SSH agent
 	sshKey *string,
-	// JSON file that describes the fleet; default FLEET
+	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
 	fleet *string,
 	// changes to the default policy, such as 'batch=2 drain.min=30s'
 	policy *string,
@@ -52,6 +56,10 @@ func (Deploy) Prod(ctx context.Context,
 	probe *string,
 	// file to write the JSON report to
 	report *string,
+	// do not ask Terraform whether AWS is as the code says
+	skipDrift *bool,
+	// let instances run with an env file that is not the sealed one
+	allowEnvDrift *bool,
 	// show what would be done and touch nothing
 	dryRun *bool,
 	// do not ask before touching prod
@@ -64,6 +72,9 @@ func (Deploy) Prod(ctx context.Context,
 		Environment: "prod", Tag: sha, Fleet: value(fleet, "FLEET", ""),
 		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
 		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Report: value(report, "", ""),
-		DryRun: dryRun != nil && *dryRun, Ask: yes == nil || !*yes,
+		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift), DryRun: set(dryRun), Ask: !set(yes),
 	})
 }
+
+// set reports whether a flag without a value was given.
+func set(flag *bool) bool { return flag != nil && *flag }

@@ -2,79 +2,41 @@ package targets
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
+	"context"
 	"os"
 
-	"github.com/growl-dev/deploy/rollout"
+	"github.com/growl-dev/deploy/infra"
+	"github.com/growl-dev/deploy/remote/docker"
 )
 
-// Fleet is what an environment is made of, in the shape of its Terraform outputs.
-type Fleet struct {
-	// Environment is dev or prod: it keeps one environment's file from being
-	// used for the other.
-	Environment string `json:"environment"`
-	// Region is where instances and load balancer are.
-	Region string `json:"region"`
-	// RegistryRegion is where images are; empty: Region.
-	RegistryRegion string `json:"registry_region"`
-	// Repository is the image repository, HOST/NAME.
-	Repository string `json:"repository"`
-	// LoadBalancer is the address that clients use.
-	LoadBalancer string `json:"load_balancer"`
-	// TargetGroups are ARNs.
-	TargetGroups []string           `json:"target_groups"`
-	Instances    []rollout.Instance `json:"instances"`
-	// User is who logs in on the instances; empty: ec2-user.
-	User string `json:"user,omitempty"`
-}
+// terraformDir is where the infrastructure's code is, from the repository's root.
+const terraformDir = "growl-backend/terraform"
 
-// readFleet reads and checks the fleet of an environment.
-func readFleet(path, environment string) (Fleet, error) {
-	if path == "" {
-		return Fleet{}, usage("say which fleet: -fleet=FILE (JSON: instances, target_groups, region, repository)")
+// fleet is what the environment is made of: Terraform's outputs, together with
+// the environment they are from; or a file's, for a fleet that Terraform did
+// not make.
+func (s settings) fleet(ctx context.Context) (infra.Outputs, *infra.Environment, error) {
+	if s.Fleet != "" {
+		outputs, err := infra.ReadOutputs(s.Fleet, s.Environment)
+		return outputs, nil, err
 	}
-	content, err := os.ReadFile(path)
+	environment, err := openInfra(s.Environment)
 	if err != nil {
-		return Fleet{}, unreadable("fleet", path, err)
+		return infra.Outputs{}, nil, err
 	}
-	fleet, err := parseFleet(content)
-	if err == nil && fleet.Environment != environment {
-		err = fmt.Errorf("it describes %q, not %q", fleet.Environment, environment)
-	}
-	if err != nil {
-		return Fleet{}, fmt.Errorf("read the fleet from %s: %w", path, err)
-	}
-	return fleet, nil
+	outputs, err := environment.Outputs(ctx)
+	return outputs, environment, err
 }
 
-func parseFleet(content []byte) (Fleet, error) {
-	var fleet Fleet
-	decoder := json.NewDecoder(bytes.NewReader(content))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&fleet); err != nil {
-		return Fleet{}, err
-	}
-	return fleet, fleet.validate()
+// openInfra opens an environment's Terraform configuration.
+func openInfra(name string) (*infra.Environment, error) {
+	return infra.Open(infra.Options{
+		Environment: name, Dir: terraformDir, EnvFile: infra.EnvFile("", name), Show: os.Stdout,
+	})
 }
 
-func (f Fleet) validate() error {
-	var faults []error
-	missing := func(is bool, field string) {
-		if is {
-			faults = append(faults, fmt.Errorf("%s is missing", field))
-		}
-	}
-	missing(f.Environment == "", "environment")
-	missing(f.Region == "", "region")
-	missing(f.Repository == "", "repository")
-	missing(len(f.TargetGroups) == 0, "target_groups")
-	missing(len(f.Instances) == 0, "instances")
-	for n, i := range f.Instances {
-		missing(i.ID == "", fmt.Sprintf("instances[%d].id", n))
-		missing(i.Zone == "", fmt.Sprintf("instances[%d].zone", n))
-		missing(i.Address == "", fmt.Sprintf("instances[%d].address", n))
-	}
-	return errors.Join(faults...)
+// checkEnvFile reports whether bytes are an env file; its error holds no value.
+func checkEnvFile(content []byte) error {
+	_, err := docker.ParseEnvFile(bytes.NewReader(content))
+	return err
 }

@@ -16,7 +16,7 @@ func (Deploy) Heal(ctx context.Context,
 	environment string,
 	// private SSH key; default SSH_KEY, then the SSH agent
 	sshKey *string,
-	// JSON file that describes the fleet; default FLEET
+	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
 	fleet *string,
 	// changes to the default policy, such as 'batch=2 drain.min=30s'
 	policy *string,
@@ -54,7 +54,7 @@ func (Deploy) Resume(ctx context.Context,
 	environment string,
 	// private SSH key; default SSH_KEY, then the SSH agent
 	sshKey *string,
-	// JSON file that describes the fleet; default FLEET
+	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
 	fleet *string,
 	// changes to the default policy, such as 'batch=2 drain.min=30s'
 	policy *string,
@@ -83,7 +83,7 @@ func (Deploy) Rollback(ctx context.Context,
 	to *string,
 	// private SSH key; default SSH_KEY, then the SSH agent
 	sshKey *string,
-	// JSON file that describes the fleet; default FLEET
+	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
 	fleet *string,
 	// changes to the default policy, such as 'batch=2 drain.min=30s'
 	policy *string,
@@ -93,7 +93,7 @@ func (Deploy) Rollback(ctx context.Context,
 	dryRun *bool,
 ) error {
 	s := operatorSettings(environment, sshKey, fleet, policy)
-	s.Report, s.DryRun = value(report, "", ""), dryRun != nil && *dryRun
+	s.Report, s.DryRun = value(report, "", ""), set(dryRun)
 	world, parsed, err := s.open(ctx)
 	if err != nil {
 		return err

@@ -36,6 +36,9 @@ type settings struct {
 	Report string
 	// DryRun shows the plan and touches nothing.
 	DryRun bool
+	// SkipDrift does not compare AWS with the code, AllowEnvDrift not the env files
+	// on the instances with their seal.
+	SkipDrift, AllowEnvDrift bool
 	// Ask wants a yes at the terminal before anything is touched.
 	Ask bool
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/probe"
 	"github.com/growl-dev/deploy/report"
@@ -34,6 +35,7 @@ func deploy(ctx context.Context, s settings) error {
 // roll rolls a release out that was pinned already.
 func roll(ctx context.Context, s settings, world *world, policy rollout.Policy, release rollout.Release) error {
 	config := world.config(s.Environment, release, policy)
+	config.Gates = world.gates
 	if s.DryRun {
 		return dryRun(ctx, config)
 	}
@@ -56,12 +58,39 @@ func (s settings) open(ctx context.Context) (*world, rollout.Policy, error) {
 	if err != nil {
 		return nil, policy, err
 	}
-	fleet, err := readFleet(s.Fleet, s.Environment)
+	fleet, made, err := s.fleet(ctx)
 	if err != nil {
 		return nil, policy, err
 	}
 	world, err := wire(ctx, fleet, s.SSH)
-	return world, policy, err
+	if err != nil {
+		return nil, policy, err
+	}
+	return world, policy, world.guard(s, made)
+}
+
+// guard sets the drift gate and the env seal of an environment that Terraform
+// made. What is skipped is said loudly.
+func (w *world) guard(s settings, made *infra.Environment) error {
+	if made == nil {
+		return nil
+	}
+	gate := &infra.Gate{Environment: made, Skip: s.SkipDrift}
+	w.gates = []rollout.Gate{gate}
+	seal, err := infra.ReadSeal(terraformDir, s.Environment)
+	if err != nil {
+		return err
+	}
+	if s.SkipDrift {
+		w.skipped = append(w.skipped, "-skipDrift: nobody looked whether AWS is as the code says")
+	}
+	if s.AllowEnvDrift {
+		gate.EnvSeal = seal
+		w.skipped = append(w.skipped, "-allowEnvDrift: instances may run with an env file that is not the sealed one")
+		return nil
+	}
+	w.seal = seal
+	return nil
 }
 
 // lease takes the environment for this run.
@@ -95,6 +124,9 @@ func ship(ctx context.Context, s settings, world *world, lease *ledger.Lease, co
 		Environment: s.Environment, Release: config.Release, Instances: config.Instances, Footer: load.line,
 	})
 	config.Observe = screen.Observe
+	for _, text := range world.skipped {
+		screen.Observe(rollout.Event{Time: time.Now(), Kind: rollout.Remarked, Detail: "WARNING " + text})
+	}
 	result, err := heal(ctx, lease, config)
 	if err == nil {
 		result, err = rollout.Run(ctx, config)
@@ -102,6 +134,7 @@ func ship(ctx context.Context, s settings, world *world, lease *ledger.Lease, co
 	if result.Outcome == rollout.Deployed || result.Outcome == rollout.UnchangedRun {
 		err = errors.Join(err, world.mark(ctx, s.Environment, config.Release))
 	}
+	result.Remarks = append(world.skipped, result.Remarks...)
 	err = errors.Join(err, finish(ctx, lease, result))
 	return tell(s, screen, report.Document{Result: result, Traffic: load.stop()}, err)
 }

@@ -17,7 +17,7 @@ func (Deploy) Status(ctx context.Context,
 	environment string,
 	// private SSH key; default SSH_KEY, then the SSH agent
 	sshKey *string,
-	// JSON file that describes the fleet; default FLEET
+	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
 	fleet *string,
 ) error {
 	s := operatorSettings(environment, sshKey, fleet, nil)
@@ -100,7 +100,7 @@ func (Deploy) History(ctx context.Context,
 	environment string,
 	// how many runs; default 10
 	runs *int,
-	// JSON file that describes the fleet; default FLEET
+	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
 	fleet *string,
 ) error {
 	books, err := openBooks(ctx, environment, fleet)
@@ -129,7 +129,7 @@ func (Deploy) Unlock(ctx context.Context,
 	environment string,
 	// ID of the run that holds the environment; default: only a lease that has ended
 	run *string,
-	// JSON file that describes the fleet; default FLEET
+	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
 	fleet *string,
 ) error {
 	books, err := openBooks(ctx, environment, fleet)
@@ -140,7 +140,11 @@ func (Deploy) Unlock(ctx context.Context,
 }
 
 func openBooks(ctx context.Context, environment string, fleet *string) (*ledger.Ledger, error) {
-	parsed, err := readFleet(value(fleet, "FLEET", ""), environment)
+	s := operatorSettings(environment, nil, fleet, nil)
+	if _, err := s.check(); err != nil {
+		return nil, err
+	}
+	parsed, _, err := s.fleet(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/growl-dev/deploy/ecr"
+	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/nlb"
 	"github.com/growl-dev/deploy/remote"
 	"github.com/growl-dev/deploy/remote/docker"
@@ -22,16 +23,21 @@ import (
 
 // world is an environment with everything that reaches it.
 type world struct {
-	fleet  Fleet
+	fleet  infra.Outputs
 	aws    aws.Config
 	images *ecr.Repository
 	groups *nlb.Groups
 	dial   remote.Config
 	spec   docker.Spec
+	// seal is what the env file on every instance must be; empty: not compared.
+	seal infra.Seal
+	// gates are asked before a run touches anything; skipped says which were not.
+	gates   []rollout.Gate
+	skipped []string
 }
 
 // wire makes clients for the fleet. It asks nobody anything yet.
-func wire(ctx context.Context, fleet Fleet, s ssh) (*world, error) {
+func wire(ctx context.Context, fleet infra.Outputs, s ssh) (*world, error) {
 	cfg, err := awsConfig(ctx, fleet)
 	if err != nil {
 		return nil, err
@@ -51,7 +57,7 @@ func wire(ctx context.Context, fleet Fleet, s ssh) (*world, error) {
 	return &world{fleet: fleet, aws: cfg, images: images, groups: groups, dial: dial, spec: service()}, nil
 }
 
-func awsConfig(ctx context.Context, fleet Fleet) (aws.Config, error) {
+func awsConfig(ctx context.Context, fleet infra.Outputs) (aws.Config, error) {
 	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(fleet.Region))
 	if err != nil {
 		return cfg, fmt.Errorf("load the AWS configuration: %w", err)
@@ -60,7 +66,7 @@ func awsConfig(ctx context.Context, fleet Fleet) (aws.Config, error) {
 }
 
 // config is what all instances' connections have in common.
-func (s ssh) config(fleet Fleet) (remote.Config, error) {
+func (s ssh) config(fleet infra.Outputs) (remote.Config, error) {
 	jump, err := remote.ParseJump(s.Jump)
 	if err != nil {
 		return remote.Config{}, usage("%v", err)
@@ -126,7 +132,9 @@ func (w *world) connect(ctx context.Context, i rollout.Instance) (rollout.Host, 
 	if err != nil {
 		return nil, err
 	}
-	host, err := docker.Open(ctx, link, docker.Options{Spec: w.spec, InstanceID: i.ID, Auth: w.login})
+	host, err := docker.Open(ctx, link, docker.Options{
+		Spec: w.spec, InstanceID: i.ID, Auth: w.login, EnvSeal: string(w.seal),
+	})
 	if err != nil {
 		return nil, errors.Join(err, link.Close())
 	}

@@ -35,6 +35,9 @@ type Options struct {
 	// Auth returns the registry's user and password when an image is pulled; they
 	// travel in a header of the engine's API. Nil: the registry wants none.
 	Auth func(ctx context.Context) (user, password string, err error)
+	// EnvSeal is the SHA-256, in hex, that the env file on the instance must have:
+	// a rollout does not carry env changes. Empty: it is not compared.
+	EnvSeal string
 	// Run names the run, for a label on the containers it creates. Empty: none.
 	Run string
 	// Socket is the engine's unix socket on the instance. Empty: /var/run/docker.sock.

@@ -3,6 +3,8 @@ package docker
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -103,11 +105,24 @@ func (h *Host) readEnv(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEnvFile, err)
 	}
+	if err := h.checkSeal(data); err != nil {
+		return nil, err
+	}
 	variables, err := ParseEnvFile(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("%w: parse %s: %w", ErrEnvFile, h.spec.EnvFile, err)
 	}
 	return variables, nil
+}
+
+// checkSeal compares the env file with its seal. A difference refuses the run:
+// the other instances' files are no better.
+func (h *Host) checkSeal(envFile []byte) error {
+	sum := sha256.Sum256(envFile)
+	if h.options.EnvSeal == "" || h.options.EnvSeal == hex.EncodeToString(sum[:]) {
+		return nil
+	}
+	return fmt.Errorf("%w: %w: %s is not the env file that was sealed", rollout.ErrRefuse, ErrEnvFile, h.spec.EnvFile)
 }
 
 // checkMounts looks for each bind source: a missing one would keep the new
