@@ -10,33 +10,43 @@ import (
 // is killed leaves one more.
 const maxUnfinished = 16
 
-// compact bounds a journal. Of an instance whose way through the run is over,
-// the first entry (what it ran and where it was registered before) and the last
-// (how it ended) are kept. Of others, the first and the latest of each step.
+// compact bounds a journal, and loses nothing that recovery asks it for: which
+// instances are taken out, since when, and whether they were on their way back.
+//
+// Of each instance the first entry stays: what it ran and where it was registered
+// before. Of one in flight also the latest of each step and mark. Of one whose way
+// through the run is over, only what says so: that it joined, and the last entry.
 func compact(entries []rollout.Entry) []rollout.Entry {
-	type row struct {
-		instance string
-		step     rollout.StepName
-	}
 	first, last := map[string]int{}, map[string]int{}
-	latest := map[row]int{}
+	latest := map[moment]int{}
 	for i, e := range entries {
 		if _, seen := first[e.Instance]; !seen {
 			first[e.Instance] = i
 		}
 		last[e.Instance] = i
-		latest[row{e.Instance, e.Step}] = i
+		latest[momentOf(e)] = i
 	}
 	kept := make([]rollout.Entry, 0, len(entries))
 	for i, e := range entries {
 		over := isOver(entries[last[e.Instance]])
-		ends := i == first[e.Instance] || i == last[e.Instance]
-		if ends || !over && i == latest[row{e.Instance, e.Step}] {
+		joined := e.Step == rollout.StepJoin && e.Mark == rollout.Done
+		switch {
+		case i == first[e.Instance], i == last[e.Instance],
+			i == latest[momentOf(e)] && (!over || joined):
 			kept = append(kept, e)
 		}
 	}
 	return kept
 }
+
+// moment is what happened to an instance, whenever it did.
+type moment struct {
+	instance string
+	step     rollout.StepName
+	mark     rollout.Mark
+}
+
+func momentOf(e rollout.Entry) moment { return moment{e.Instance, e.Step, e.Mark} }
 
 // isOver reports whether an instance's way through the run ends with this
 // entry: settled, or everything undone up to its registration.
