@@ -12,7 +12,7 @@ import (
 func (e *Environment) failed(doing string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s %s: broken off: %w", doing, e.name, brief{e.interrupted(err), err})
+		return fmt.Errorf("%s %s: broken off: %w", doing, e.name, brief{"terraform was interrupted and has ended", err})
 	default:
 		return fmt.Errorf("%s %s: %w", doing, e.name, brief{e.explain(err.Error()), err})
 	}
@@ -26,11 +26,6 @@ type brief struct {
 
 func (t brief) Error() string { return t.text }
 func (t brief) Unwrap() error { return t.err }
-
-// interrupted adds what a terraform that was interrupted said.
-func (e *Environment) interrupted(err error) string {
-	return "terraform was interrupted and ended: " + e.explain(err.Error())
-}
 
 // explain finds the errors in what terraform printed.
 func (e *Environment) explain(text string) string {

@@ -24,7 +24,6 @@ type cloud struct {
 	instances []*machine
 	tags      map[string]string // of the repository; nil: there is none
 	made      int
-	calls     []string
 }
 
 type machine struct {
@@ -63,13 +62,11 @@ func (c *cloud) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, action, ok := strings.Cut(r.Header.Get("X-Amz-Target"), "."); ok {
-		c.calls = append(c.calls, action)
 		c.json(w, r, action)
 		return
 	}
 	_ = r.ParseForm()
 	action := r.Form.Get("Action")
-	c.calls = append(c.calls, action)
 	body := c.query(action, r.Form)
 	if body == "" {
 		w.WriteHeader(http.StatusBadRequest)
@@ -234,17 +231,4 @@ func (c *cloud) attribute(id, name string) string {
 		value = "<instanceInitiatedShutdownBehavior><value>stop</value></instanceInitiatedShutdownBehavior>"
 	}
 	return "<instanceId>" + id + "</instanceId>" + value
-}
-
-// requests counts the calls of one kind.
-func (c *cloud) requests(action string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := 0
-	for _, call := range c.calls {
-		if call == action {
-			n++
-		}
-	}
-	return n
 }
