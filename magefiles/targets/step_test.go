@@ -1,0 +1,120 @@
+package targets
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// step is a program under way, such as a job's step, with what it said so far.
+type step struct {
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	mu     sync.Mutex
+	output bytes.Buffer
+}
+
+// startJob starts a job's step at a place as a runner does: bash that runs a
+// script from a file.
+func (p place) startJob(t *testing.T, script string) *step {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "step.sh")
+	require.NoError(t, os.WriteFile(file, []byte(script+"\n"), 0o600))
+	return startProgram(t, p.environ(), "bash", "-e", file)
+}
+
+// start starts a target at a place; more are variables that it alone gets.
+func (p place) start(t *testing.T, more []string, args ...string) *step {
+	t.Helper()
+	return startProgram(t, p.environ(more...), p.program, args...)
+}
+
+// run runs a target to its end.
+func (p place) run(t *testing.T, args ...string) (code int, said string) {
+	t.Helper()
+	s := p.start(t, nil, args...)
+	return s.end(t), s.said()
+}
+
+func startProgram(t *testing.T, env []string, name string, args ...string) *step {
+	t.Helper()
+	s := &step{cmd: exec.Command(name, args...), ended: make(chan struct{})}
+	s.cmd.Dir, s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = "../..", env, s, s
+	s.cmd.WaitDelay = 10 * time.Second
+	require.NoError(t, s.cmd.Start())
+	go func() {
+		defer close(s.ended)
+		_ = s.cmd.Wait()
+	}()
+	t.Cleanup(s.kill)
+	return s
+}
+
+// kill ends the program with SIGKILL; it is gone when kill returns.
+func (s *step) kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.ended
+}
+
+// end waits for the program's own end and returns its exit code; -1 when a
+// signal ended it.
+func (s *step) end(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-s.ended:
+	case <-time.After(2 * time.Minute):
+		require.Fail(t, "it did not end", "%s", s.said())
+	}
+	return s.cmd.ProcessState.ExitCode()
+}
+
+// Write takes the program's output.
+func (s *step) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.output.Write(p)
+}
+
+func (s *step) said() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.output.String()
+}
+
+// await waits until the program has said something that matches.
+func (s *step) await(t *testing.T, pattern string) {
+	t.Helper()
+	matcher := regexp.MustCompile(pattern)
+	require.Eventually(t, func() bool { return matcher.MatchString(s.said()) },
+		time.Minute, 5*time.Millisecond, "never said %q", pattern)
+}
+
+func (s *step) signal(t *testing.T, signal os.Signal) {
+	t.Helper()
+	require.NoError(t, s.cmd.Process.Signal(signal))
+}
+
+// cancel sends the signals of a cancelled job to the entry process alone, each
+// one only if the last was not enough, and returns the exit code.
+func (s *step) cancel() int {
+	for _, next := range []struct {
+		signal os.Signal
+		leaves time.Duration
+	}{{os.Interrupt, 7500 * time.Millisecond}, {syscall.SIGTERM, 2500 * time.Millisecond}, {os.Kill, time.Minute}} {
+		_ = s.cmd.Process.Signal(next.signal)
+		select {
+		case <-s.ended:
+			return s.cmd.ProcessState.ExitCode()
+		case <-time.After(next.leaves):
+		}
+	}
+	return s.cmd.ProcessState.ExitCode()
+}
