@@ -59,12 +59,6 @@ func TestRenderFirstBoot(t *testing.T) {
 	}
 }
 
-func TestTheCheckedInFirstBootIsCurrent(t *testing.T) {
-	checkedIn, err := os.ReadFile("../growl-backend/terraform/first-boot.sh")
-	require.NoError(t, err)
-	assert.Equal(t, string(render(t, plain())), string(checkedIn), "first-boot.sh is stale: render it anew")
-}
-
 func TestScriptsAreShell(t *testing.T) {
 	for _, script := range []string{"testdata/first-boot-plain.sh", "testdata/first-boot-awkward.sh", "../growl-backend/terraform/host-key.sh", "../growl-backend/terraform/first-boot.sh"} {
 		out, err := exec.Command("sh", "-n", script).CombinedOutput()
