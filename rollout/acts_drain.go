@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -50,8 +51,11 @@ func (p *passage) drain(ctx context.Context) (string, error) {
 	switch {
 	case len(p.registered) == 0:
 		return "was in no target group: no traffic to wait for", nil
-	case !p.before.Running:
+	case p.host != nil && !p.before.Running:
 		return "no container runs: no traffic to wait for", nil
+	}
+	if p.host == nil {
+		return p.awaitQuiet(ctx, StepDrain)
 	}
 	if err := act(ctx, p.host.Drain); err != nil {
 		p.remark(StepDrain, "telling the service to drain failed: %s", oneLine(err))
@@ -62,6 +66,9 @@ func (p *passage) drain(ctx context.Context) (string, error) {
 // undrain tells the running service that its clients may stay. It fails
 // nothing: a service that goes on sending clients away still serves them.
 func (p *passage) undrain(ctx context.Context) (string, error) {
+	if p.host == nil {
+		return "", nil
+	}
 	if err := act(ctx, p.host.Undrain); err != nil {
 		p.remark(StepDrain, "telling the service that it is back failed: %s", oneLine(err))
 	}
@@ -102,10 +109,15 @@ func (p *passage) left(name StepName, e *evidence, seen string) string {
 
 // traffic is one sample, bounded: an instance that does not answer is no evidence.
 func (p *passage) traffic(ctx context.Context) (Traffic, error) {
+	if p.host == nil {
+		return Traffic{}, errUnreachable
+	}
 	ctx, cancel := context.WithTimeout(ctx, max(time.Second, p.run.Policy.Drain.Quiet))
 	defer cancel()
 	return p.host.Traffic(ctx)
 }
+
+var errUnreachable = errors.New("the instance cannot be reached")
 
 // gauge measures the rate since the baseline sample.
 func (p *passage) gauge(ctx context.Context) bool {

@@ -31,7 +31,7 @@ type Config struct {
 // validate reports everything that would make a run impossible before the
 // world is asked anything.
 func (c Config) validate() error {
-	faults := []error{c.Release.Validate(), c.Policy.Validate()}
+	faults := []error{c.Policy.Validate()}
 	if len(c.Instances) == 0 {
 		faults = append(faults, errors.New("the fleet has no instances"))
 	}

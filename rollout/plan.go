@@ -61,7 +61,7 @@ func (p Planned) says() string {
 // gate is asked.
 func MakePlan(ctx context.Context, c Config) (Plan, error) {
 	r, err := newRun(c)
-	if err != nil {
+	if err := errors.Join(c.Release.Validate(), err); err != nil {
 		return Plan{}, err
 	}
 	defer r.close()
@@ -95,7 +95,7 @@ func (r *run) survey(ctx context.Context) error {
 	for _, p := range r.passages {
 		p.enroll(health, timing)
 	}
-	r.each(r.passages, func(p *passage) { p.inspect(ctx) })
+	r.each(r.pending(), func(p *passage) { p.inspect(ctx) })
 	return errors.Join(context.Cause(ctx), r.possible(health))
 }
 

@@ -19,7 +19,7 @@ import (
 // new begins, and the instances in flight are put back into service.
 func Run(ctx context.Context, c Config) (Result, error) {
 	r, err := newRun(c)
-	if err != nil {
+	if err := errors.Join(c.Release.Validate(), err); err != nil {
 		return r.result(err), err
 	}
 	defer r.close()

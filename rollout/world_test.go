@@ -48,6 +48,7 @@ const (
 type membership struct {
 	since    time.Time
 	draining time.Time // zero: registered
+	seen     bool      // it was up since it was registered, so it may be routed to
 }
 
 // machine is an instance and the containers on it.
@@ -165,6 +166,10 @@ func (w *world) connect() {
 func (w *world) routed() []string {
 	ids := map[string]bool{}
 	for target, m := range w.targets {
+		m.seen = m.seen || w.machines[target.Instance].running != ""
+		if !m.seen {
+			continue
+		}
 		if m.draining.IsZero() && time.Since(m.since) >= registrationLag || !m.draining.IsZero() && time.Since(m.draining) < routingLag {
 			ids[target.Instance] = true
 		}

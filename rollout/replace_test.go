@@ -1,0 +1,84 @@
+package rollout
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// terraform replaces a machine: the old one is gone, its registrations too, and
+// the new one is registered and boots for a while.
+func (w *world) terraform(old, successor string, boot time.Duration) func(context.Context) (Instance, error) {
+	return func(context.Context) (Instance, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		m := &machine{id: successor, zone: w.machines[old].zone, source: ServiceCount, healthOK: true}
+		w.machines[successor] = m
+		for _, target := range []Target{{groupA, old, 8080}, {groupB, old, 9090}} {
+			delete(w.targets, target)
+			target.Instance = successor
+			w.targets[target] = &membership{since: time.Now()}
+		}
+		time.AfterFunc(boot, func() { w.mu.Lock(); m.running = oldDigest; w.mu.Unlock() })
+		return Instance{ID: successor, Zone: m.zone, Address: successor}, nil
+	}
+}
+
+func TestReplaceDrainsAndJoins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		result, err := w.do(func() (Result, error) {
+			return Replace(t.Context(), w.config(), "i-2", w.terraform("i-2", "i-4", 4*time.Minute))
+		})
+		require.NoError(t, err)
+		assert.Equal(t, Deployed, result.Outcome)
+		assert.Equal(t, "i-4", result.Instances[1].ID)
+		assert.Zero(t, w.failed)
+		w.requireServing("i-4", oldDigest)
+	})
+}
+
+func TestReplaceOfAnInstanceThatCannotBeReached(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.fail("connect/i-2")
+		_, err := w.do(func() (Result, error) {
+			return Replace(t.Context(), w.config(), "i-2", w.terraform("i-2", "i-4", time.Minute))
+		})
+		require.NoError(t, err)
+		assert.Zero(t, w.failed)
+	})
+}
+
+func TestReplaceUndoesWhatFailsBeforeTheApply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.faults["deregister/i-2"] = fault{err: errFault, acts: true, times: 1}
+		result, err := w.do(func() (Result, error) {
+			return Replace(t.Context(), w.config(), "i-2", func(context.Context) (Instance, error) {
+				t.Error("applied")
+				return Instance{}, nil
+			})
+		})
+		require.ErrorIs(t, err, errFault)
+		assert.Equal(t, RolledBack, result.Outcome)
+		w.requireServing("i-2", oldDigest)
+	})
+}
+
+func TestReplaceSaysWhenTheApplyFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		result, err := w.do(func() (Result, error) {
+			return Replace(t.Context(), w.config(), "i-2", func(context.Context) (Instance, error) { return Instance{}, errFault })
+		})
+		require.ErrorIs(t, err, errFault)
+		assert.Equal(t, Orphaned, result.Outcome)
+		_, err = Replace(t.Context(), w.config(), "i-9", nil)
+		assert.ErrorContains(t, err, "not in the fleet")
+	})
+}
