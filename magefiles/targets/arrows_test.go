@@ -23,6 +23,8 @@ var arrows = map[string]struct{ may, because string }{
 	"probe":             {"", "a client of the load balancer knows nobody"},
 	"report":            {"rollout", "an adapter knows the engine's plain types and no other adapter"},
 	"infra":             {"rollout", "an adapter knows the engine's plain types and no other adapter"},
+	"ledger":            {"rollout", "an adapter knows the engine's plain types and no other adapter"},
+	"ledger/ledgertest": {"ledger", "the contract that every store meets"},
 	"sandbox":           {"rollout sandbox/", "the far ends are spoken to over sockets only"},
 	"magefiles/targets": {"*", "the only wiring"},
 }

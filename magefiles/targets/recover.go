@@ -68,12 +68,34 @@ func (Deploy) Resume(ctx context.Context,
 		return err
 	}
 	defer held.stop()
-	release := dead(held.lease.Inherited()).Release
-	if release.Image == "" {
-		return errors.Join(fmt.Errorf("nothing to resume: no run was left unfinished in %s", environment), held.lease.Release(context.WithoutCancel(held.ctx)))
+	release, err := held.unfinished(ctx)
+	if err != nil {
+		return errors.Join(err, held.lease.Release(context.WithoutCancel(held.ctx)))
 	}
 	held.config.Release = release
 	return ship(held.ctx, s, world, held.lease, held.config)
+}
+
+// unfinished is the release of the run that did not finish: one that died, or the
+// last one in the history, where it was broken off or healed already.
+func (h *held) unfinished(ctx context.Context) (rollout.Release, error) {
+	if release := dead(h.lease.Inherited()).Release; release.Image != "" {
+		return release, nil
+	}
+	records, err := h.books.History(ctx, 10)
+	if err != nil {
+		return rollout.Release{}, err
+	}
+	for _, r := range records {
+		switch r.Result.Outcome {
+		case rollout.Healed, "":
+			continue
+		case rollout.Interrupted, rollout.Mixed:
+			return r.Result.Release, nil
+		}
+		break
+	}
+	return rollout.Release{}, fmt.Errorf("nothing to resume: the last run in %s finished", h.config.Environment)
 }
 
 // Rollback rolls the last release that was healthy on the whole fleet out again, or the one of a run.
@@ -131,6 +153,7 @@ func goodRelease(ctx context.Context, books *ledger.Ledger, run string) (rollout
 type held struct {
 	ctx    context.Context
 	stop   context.CancelFunc
+	books  *ledger.Ledger
 	lease  *ledger.Lease
 	config rollout.Config
 }
@@ -142,12 +165,16 @@ func (s settings) take(ctx context.Context) (*world, *held, error) {
 		return nil, nil, err
 	}
 	config := world.config(s.Environment, rollout.Release{}, policy)
+	books, err := world.books(s.Environment, s.Ledger)
+	if err != nil {
+		return nil, nil, err
+	}
 	ctx, stop := untilSignal(ctx)
-	lease, err := world.lease(ctx, s, config)
+	lease, err := books.Acquire(ctx, holder(config.ID, config.Release))
 	if err != nil {
 		stop()
 		return nil, nil, err
 	}
 	config.Journal = lease
-	return world, &held{ctx, stop, lease, config}, nil
+	return world, &held{ctx, stop, books, lease, config}, nil
 }

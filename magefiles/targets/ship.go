@@ -15,6 +15,7 @@ import (
 	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/probe"
+	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
 )
@@ -136,7 +137,15 @@ func ship(ctx context.Context, s settings, world *world, lease *ledger.Lease, co
 	}
 	result.Remarks = append(world.skipped, result.Remarks...)
 	err = errors.Join(err, finish(ctx, lease, result))
-	return tell(s, screen, report.Document{Result: result, Traffic: load.stop()}, err)
+	return tell(s, screen, report.Document{Result: result, Traffic: load.stop()}, remedied(s.Environment, err))
+}
+
+// remedied says what to do about env files that are not the sealed one.
+func remedied(environment string, err error) error {
+	if !errors.Is(err, docker.ErrEnvFile) || !errors.Is(err, rollout.ErrRefuse) {
+		return err
+	}
+	return fmt.Errorf("%w: a deploy does not carry env changes: `mage infra:apply %s -oneByOne` does, -allowEnvDrift goes on without", err, environment)
 }
 
 // mark moves the tag that first boot pulls to what the environment runs now.
