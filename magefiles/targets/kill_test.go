@@ -75,9 +75,7 @@ func tellStory(s *story) {
 	}
 	s.complete()
 	s.assertAllCrossed()
-	receipt := s.load.Stop()
-	s.t.Log(receipt)
-	assert.Zero(s.t, receipt.Failed, "%s", receipt)
+	s.end()
 }
 
 // round rolls a release out that the boundary's instance does not run, kills the
@@ -174,10 +172,7 @@ func (s *story) complete() {
 		release := s.other(t, s.place.fleet.Instances[0].ID)
 		run := s.place.start(t, []string{s.guard.variable()}, s.place.deploy(release)...)
 		require.Zero(t, run.end(t), "%s", run.said())
-		for id, r := range s.assertInService(t) {
-			assert.Equal(t, release, r.commit, id)
-			assert.Equal(t, []string{"/growl-backend"}, r.containers, id)
-		}
+		s.assertRuns(t, release)
 	})
 }
 
