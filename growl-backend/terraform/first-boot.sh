@@ -85,6 +85,7 @@ docker run --detach \
   --log-opt 'max-size=10m' \
   --log-opt 'max-file=3' \
   --stop-timeout '30' \
+  --stop-signal 'SIGTERM' \
   --publish '8080:8080' \
   --mount 'type=bind,source=/tmp/deployment-test,target=/tmp/deployment-test' \
   --env-file '/etc/growl-backend/env' \

@@ -12,6 +12,9 @@ func service() docker.Spec {
 		Mounts:  []docker.Mount{{Source: "/tmp/deployment-test", Target: "/tmp/deployment-test"}},
 		EnvFile: "/etc/growl-backend/env",
 		Restart: "always",
+		// Named although it is the default: the engine takes any other signal to a
+		// container that names none, the drain's too, as an end to its restart policy.
+		StopSignal: "SIGTERM",
 		// The service finishes requests in flight for at most 30 s.
 		StopGraceSeconds: 30,
 		HealthPath:       "/healthz",
