@@ -71,12 +71,15 @@ func operatorSettings(environment string, sshKey, fleet, policy *string) setting
 	}
 }
 
+// defaultKnownHosts are the repository's file, which trusts each environment's
+// CA, and the user's own; those of them that are there.
 func defaultKnownHosts() string {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
+	files := []string{filepath.Join(terraformDir, "known_hosts")}
+	if home, err := os.UserHomeDir(); err == nil {
+		files = append(files, filepath.Join(home, ".ssh", "known_hosts"))
 	}
-	return filepath.Join(home, ".ssh", "known_hosts")
+	absent := func(path string) bool { _, err := os.Stat(path); return err != nil }
+	return strings.Join(slices.DeleteFunc(files, absent), string(os.PathListSeparator))
 }
 
 // value is a flag's value, or else the environment variable's, or else fallback.
