@@ -25,30 +25,16 @@ func (Sandbox) Run(ctx context.Context,
 	factor *float64,
 	// file to write the JSON report to
 	report *string,
-) (err error) {
-	o := sandboxOptions(instances, factor)
-	if err := checkFault(fault); err != nil {
-		return err
-	}
-	ctx, stop := untilSignal(ctx)
-	defer stop()
-	env, err := sandbox.Start(context.WithoutCancel(ctx), o)
-	if err != nil {
-		return err
-	}
-	defer func() { err = closed(env, err) }()
-	if err := inject(env, fault); err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err := adopt(env); err != nil {
-		return err
-	}
-	return deploy(ctx, settings{
-		Environment: env.Fleet.Environment, Tag: env.V2, Fleet: env.FleetFile,
-		SSH: sshSettings(nil), Ledger: ledgerLocation(), Policy: env.Policy(), Probe: env.URL, Report: value(report, "", ""),
+) error {
+	return inSandbox(ctx, instances, fault, factor, func(ctx context.Context, env *sandbox.Environment) error {
+		if err := adopt(env); err != nil {
+			return err
+		}
+		return deploy(ctx, settings{
+			Environment: env.Fleet.Environment, Tag: env.V2, Fleet: env.FleetFile,
+			SSH: sshSettings(nil), Ledger: ledgerLocation(),
+			Policy: env.Policy(), Probe: env.URL, Report: value(report, "", ""),
+		})
 	})
 }
 
@@ -60,14 +46,22 @@ func (Sandbox) Up(ctx context.Context,
 	fault *string,
 	// how many times faster than real the load balancer's time goes by; default 20
 	factor *float64,
-) (err error) {
-	o := sandboxOptions(instances, factor)
+) error {
+	return inSandbox(ctx, instances, fault, factor, func(ctx context.Context, env *sandbox.Environment) error {
+		fmt.Print(exports(env))
+		fmt.Fprint(os.Stderr, handbook)
+		<-ctx.Done()
+		return nil
+	})
+}
+
+// inSandbox does something in an environment of its own, which ends with it. While
+// it is brought up, mage's handling of Ctrl-C serves; then a signal ends the doing.
+func inSandbox(ctx context.Context, instances *int, fault *string, factor *float64, do func(context.Context, *sandbox.Environment) error) (err error) {
 	if err := checkFault(fault); err != nil {
 		return err
 	}
-	ctx, stop := untilSignal(ctx)
-	defer stop()
-	env, err := sandbox.Start(context.WithoutCancel(ctx), o)
+	env, err := sandbox.Start(ctx, sandboxOptions(instances, factor))
 	if err != nil {
 		return err
 	}
@@ -75,10 +69,9 @@ func (Sandbox) Up(ctx context.Context,
 	if err := inject(env, fault); err != nil {
 		return err
 	}
-	fmt.Print(exports(env))
-	fmt.Fprint(os.Stderr, handbook)
-	<-ctx.Done()
-	return nil
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+	return do(ctx, env)
 }
 
 func sandboxOptions(instances *int, factor *float64) sandbox.Options {

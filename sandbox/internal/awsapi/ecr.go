@@ -20,6 +20,7 @@ func (s ecrService) calls() map[string]call {
 	return map[string]call{
 		"GetAuthorizationToken": decoded(s.authorizationToken),
 		"DescribeRepositories":  decoded(s.describeRepositories),
+		"ListTagsForResource":   decoded(s.listTags),
 		"DescribeImages":        decoded(s.describeImages),
 		"ListImages":            decoded(s.listImages),
 		"BatchGetImage":         decoded(s.batchGetImage),
@@ -84,6 +85,18 @@ func (s ecrService) describeRepositories(in describeRepositoriesInput) (any, err
 		Repositories []repositoryJSON `json:"repositories"`
 		NextToken    string           `json:"nextToken,omitempty"`
 	}{part, next}, nil
+}
+
+// listTags answers that a repository has no tag.
+func (s ecrService) listTags(in struct {
+	ResourceArn string `json:"resourceArn"`
+}) (any, error) {
+	for _, r := range s.registry.Repositories() {
+		if s.describeRepository(r).RepositoryArn == in.ResourceArn {
+			return map[string][]struct{}{"tags": {}}, nil
+		}
+	}
+	return nil, badRequest("RepositoryNotFoundException", "The repository with ARN '%s' does not exist", in.ResourceArn)
 }
 
 func (s ecrService) describeRepository(r registry.Repository) repositoryJSON {

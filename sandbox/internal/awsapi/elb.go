@@ -11,6 +11,7 @@ import (
 // describe groups and the load balancer are in elb_describe.go.
 type elbService struct {
 	balancer Balancer
+	tags     *tags
 }
 
 func (s elbService) calls() map[string]call {
@@ -19,6 +20,8 @@ func (s elbService) calls() map[string]call {
 		"DescribeLoadBalancerAttributes": s.describeLoadBalancerAttributes,
 		"DescribeListeners":              s.describeListeners,
 		"DescribeTags":                   s.describeTags,
+		"AddTags":                        s.addTags,
+		"RemoveTags":                     s.removeTags,
 		"DescribeTargetGroups":           s.describeTargetGroups,
 		"DescribeTargetGroupAttributes":  s.describeTargetGroupAttributes,
 		"ModifyTargetGroupAttributes":    s.modifyTargetGroupAttributes,

@@ -182,19 +182,3 @@ func (s elbService) describeListeners(r request) (any, error) {
 	}
 	return result, nil
 }
-
-type tagsXML struct {
-	ResourceArn string
-	Tags        members[empty]
-}
-
-// describeTags answers that nothing has a tag.
-func (s elbService) describeTags(r request) (any, error) {
-	var result struct {
-		TagDescriptions members[tagsXML]
-	}
-	for _, arn := range r.form.list("ResourceArns") {
-		result.TagDescriptions.Member = append(result.TagDescriptions.Member, tagsXML{ResourceArn: arn})
-	}
-	return result, nil
-}

@@ -97,7 +97,7 @@ func New(b Balancer, r Registry, o Options) *Server {
 	if o.RegistryRegion == "" {
 		o.RegistryRegion = lb.Region
 	}
-	elb := elbService{balancer: b}
+	elb := elbService{balancer: b, tags: &tags{of: map[string]map[string]string{}}}
 	ecr := ecrService{registry: r, url: o.RegistryURL, region: o.RegistryRegion}
 	return &Server{
 		opts: o,
