@@ -74,6 +74,7 @@ func (r *run) reserve(ctx context.Context, batch []*passage) error {
 			lack = err
 			continue
 		}
+		r.newcomers(health)
 		r.tend(ctx, health)
 		if lack = r.lack(health, batch); lack == nil {
 			return nil

@@ -24,6 +24,9 @@ type Config struct {
 	Journal Journal
 	// Gates are asked while images are pulled; any of them refuses the run.
 	Gates []Gate
+	// Guards are asked after each batch, when it has baked. Any of them halts the
+	// run: what they see may be the release's doing.
+	Guards []Gate
 	// Observe is told every event, one at a time; nil: nobody.
 	Observe func(Event)
 }

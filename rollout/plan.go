@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Plan is what a run would do, found out without changing anything.
@@ -14,6 +15,8 @@ type Plan struct {
 	Release     Release
 	Policy      Policy
 	Instances   []Planned
+	// ETA is how long the run takes where nothing goes wrong.
+	ETA time.Duration
 	// Batches are the IDs of the instances that leave together, in order.
 	Batches [][]string
 }
@@ -42,6 +45,7 @@ func (p Plan) String() string {
 		fmt.Fprintf(&b, "  batch %d: %s\n", n+1, strings.Join(batch, " "))
 	}
 	fmt.Fprintf(&b, "  steps: %s\n", joinSteps(Steps()))
+	fmt.Fprintf(&b, "  takes about %s\n", p.ETA.Round(time.Second))
 	fmt.Fprintf(&b, "  policy: %s\n", p.Policy)
 	return b.String()
 }
@@ -75,6 +79,7 @@ func MakePlan(ctx context.Context, c Config) (Plan, error) {
 			Update: p.outcome == Pending && p.err == nil, Err: p.err,
 		})
 	}
+	plan.ETA = c.Policy.eta(len(r.pending()), len(c.Instances), r.timing)
 	for _, batch := range r.batches() {
 		plan.Batches = append(plan.Batches, ids(batch))
 	}
@@ -92,6 +97,10 @@ func (r *run) survey(ctx context.Context) error {
 		return fmt.Errorf("read the target groups' health: %w", err)
 	}
 	r.timing = timing
+	if err := r.Policy.workable(timing); err != nil {
+		return err
+	}
+	r.newcomers(health)
 	for _, p := range r.passages {
 		p.enroll(health, timing)
 	}

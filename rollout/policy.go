@@ -24,6 +24,12 @@ type Policy struct {
 	// arrive as they did before it drained. Its end is a remark, not a failure.
 	// Zero: not watched.
 	Traffic time.Duration
+	// Canary is how many instances are updated first, as a batch of their own.
+	// Zero: none.
+	Canary int
+	// Bake is how long the canaries serve before the rest follows, and every later
+	// batch before the next one leaves. The run's guards are asked at its end.
+	Bake time.Duration
 	// Pause is the time between a batch in service and the next one leaving.
 	Pause time.Duration
 	// Failures is how many failed instances are tolerated; one more halts the run.
@@ -101,6 +107,8 @@ func (p Policy) Validate() error {
 	fault(p.Prove <= 0, "prove=%s must be positive", p.Prove)
 	fault(p.Health <= 0, "health=%s must be positive", p.Health)
 	fault(p.Traffic < 0, "traffic=%s is negative", p.Traffic)
+	fault(p.Canary < 0, "canary=%d is negative", p.Canary)
+	fault(p.Bake < 0, "bake=%s is negative", p.Bake)
 	fault(p.Pause < 0, "pause=%s is negative", p.Pause)
 	fault(p.Failures < 0, "failures=%d is negative", p.Failures)
 	fault(p.Parallel < 1, "parallel=%d must be at least 1", p.Parallel)

@@ -114,6 +114,8 @@ func (p *Policy) flags() *flag.FlagSet {
 	f.DurationVar(&p.Prove, "prove", p.Prove, "")
 	f.DurationVar(&p.Health, "health", p.Health, "")
 	f.DurationVar(&p.Traffic, "traffic", p.Traffic, "")
+	f.IntVar(&p.Canary, "canary", p.Canary, "")
+	f.DurationVar(&p.Bake, "bake", p.Bake, "")
 	f.DurationVar(&p.Pause, "pause", p.Pause, "")
 	f.IntVar(&p.Failures, "failures", p.Failures, "")
 	f.BoolVar(&p.Rollback, "rollback", p.Rollback, "")

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -96,13 +95,32 @@ func (r *run) rollOut(ctx context.Context) error {
 		if err := r.verdict(ctx); err != nil {
 			return err
 		}
-		if i < len(batches)-1 {
-			if err := sleep(ctx, r.Policy.Pause); err != nil {
-				return r.brokenOff(ctx, err)
-			}
+		if err := r.bake(ctx, i == len(batches)-1); err != nil {
+			return r.brokenOff(ctx, err)
 		}
 	}
 	return nil
+}
+
+// bake lets a batch serve for a while and then asks the guards. After the last
+// one there is nothing left to halt: what they say is a remark, unless the fleet
+// would go back.
+func (r *run) bake(ctx context.Context, last bool) error {
+	if !last || r.Policy.Bake > 0 {
+		if err := sleep(ctx, max(r.Policy.Pause, r.Policy.Bake)); err != nil {
+			return err
+		}
+	}
+	err := ask(ctx, r.Guards, "guard")
+	switch {
+	case err == nil:
+		return nil
+	case last && !r.Policy.Rollback:
+		r.remark(oneLine(err))
+		return nil
+	}
+	r.halted = ctx.Err() == nil
+	return fmt.Errorf("halted: %w", err)
 }
 
 // take walks one prepared instance through the rest of the table.
@@ -115,7 +133,7 @@ func (r *run) take(ctx context.Context, p *passage) {
 // here was not touched.
 func (r *run) prepare(ctx context.Context) error {
 	gated := make(chan error, 1)
-	go func() { gated <- r.gates(ctx) }()
+	go func() { gated <- ask(ctx, r.Gates, "gate") }()
 	r.each(r.pending(), func(p *passage) {
 		if err := p.step(ctx, table[0]); err != nil && ctx.Err() == nil {
 			p.err = fmt.Errorf("%s: %w", StepPrepare, err)
@@ -136,14 +154,14 @@ func (r *run) prepare(ctx context.Context) error {
 	return r.verdict(ctx)
 }
 
-// gates asks every gate at once and answers all that refuse.
-func (r *run) gates(ctx context.Context) error {
-	errs := make([]error, len(r.Gates))
+// ask asks every gate at once and answers all that refuse.
+func ask(ctx context.Context, gates []Gate, kind string) error {
+	errs := make([]error, len(gates))
 	var wg sync.WaitGroup
-	for i, gate := range r.Gates {
+	for i, gate := range gates {
 		wg.Go(func() {
 			if err := gate.Check(ctx); err != nil {
-				errs[i] = fmt.Errorf("gate %s: %w", gate.Name(), err)
+				errs[i] = fmt.Errorf("%s %s: %w", kind, gate.Name(), err)
 			}
 		})
 	}
@@ -190,23 +208,6 @@ func (r *run) pending() []*passage {
 		}
 	}
 	return pending
-}
-
-// batches groups the pending instances in the fleet's order; those that serve
-// nobody come first, because they cost no capacity and may bring some.
-func (r *run) batches() [][]*passage {
-	pending := r.pending()
-	slices.SortStableFunc(pending, func(a, b *passage) int {
-		return cmp.Compare(btoi(a.served()), btoi(b.served()))
-	})
-	return slices.Collect(slices.Chunk(pending, r.Policy.Batch.Of(len(r.Instances))))
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // each runs act for several passages at once, at most Policy.Parallel of those

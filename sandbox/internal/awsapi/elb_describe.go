@@ -36,8 +36,8 @@ type targetGroupXML struct {
 
 func (s elbService) describeTargetGroups(r request) (any, error) {
 	arns, names := r.form.list("TargetGroupArns"), r.form.list("Names")
-	lb := s.balancer.Describe().ARN
-	if asked := r.form.get("LoadBalancerArn"); asked != "" && asked != lb {
+	lb := s.balancer.Describe()
+	if asked := r.form.get("LoadBalancerArn"); asked != "" && asked != lb.ARN {
 		return nil, badRequest("LoadBalancerNotFound", "Load balancer '%s' not found", asked)
 	}
 	var result struct {
@@ -55,8 +55,11 @@ func (s elbService) describeTargetGroups(r request) (any, error) {
 	return result, nil
 }
 
-func describeGroup(g balancer.Group, lb string) targetGroupXML {
+// describeGroup shows times as they pass here, in whole seconds as AWS does: 0
+// where they are shorter.
+func describeGroup(g balancer.Group, lb balancer.LoadBalancer) targetGroupXML {
 	check := g.HealthCheck
+	here := func(d time.Duration) int { return int(d.Seconds() / max(lb.Factor, 1)) }
 	return targetGroupXML{
 		TargetGroupArn:             g.ARN,
 		TargetGroupName:            g.Name,
@@ -67,12 +70,12 @@ func describeGroup(g balancer.Group, lb string) targetGroupXML {
 		HealthCheckProtocol:        "HTTP",
 		HealthCheckPort:            "traffic-port",
 		HealthCheckPath:            check.Path,
-		HealthCheckIntervalSeconds: int(check.Interval / time.Second),
-		HealthCheckTimeoutSeconds:  int(check.Timeout / time.Second),
+		HealthCheckIntervalSeconds: here(check.Interval),
+		HealthCheckTimeoutSeconds:  here(check.Timeout),
 		HealthyThresholdCount:      check.HealthyThreshold,
 		UnhealthyThresholdCount:    check.UnhealthyThreshold,
 		Matcher:                    "200-399",
-		LoadBalancerArns:           members[string]{[]string{lb}},
+		LoadBalancerArns:           members[string]{[]string{lb.ARN}},
 		TargetType:                 "instance",
 		IPAddressType:              "ipv4",
 	}

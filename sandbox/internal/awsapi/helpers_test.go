@@ -37,7 +37,7 @@ type cloud struct {
 }
 
 func newCloud(t *testing.T, repositories ...registry.Repository) *cloud {
-	lb, err := balancer.New(balancer.Options{Account: "123456789012"})
+	lb, err := balancer.New(balancer.Options{Account: "123456789012", Factor: 2})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, lb.Close()) })
 	group, err := lb.AddGroup(balancer.GroupOptions{Name: "web", Port: 8080})

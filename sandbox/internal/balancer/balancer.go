@@ -129,11 +129,14 @@ type LoadBalancer struct {
 	Zones              []string
 	Created            time.Time
 	Attributes         map[string]string
+	// Factor is how many times faster than in AWS its time goes by.
+	Factor float64
 }
 
 // Describe says what the load balancer is.
 func (b *Balancer) Describe() LoadBalancer {
 	return LoadBalancer{
+		Factor:  b.opts.Factor,
 		ARN:     b.arn("loadbalancer/net/" + b.opts.Name + "/" + fingerprint("loadbalancer", b.opts.Name)),
 		Name:    b.opts.Name,
 		DNSName: b.opts.Host,

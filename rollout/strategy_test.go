@@ -1,0 +1,110 @@
+package rollout
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// guard refuses from its n-th question on.
+type guard struct{ left int }
+
+func (g *guard) Name() string { return "test" }
+func (g *guard) Check(context.Context) error {
+	if g.left--; g.left < 0 {
+		return errFault
+	}
+	return nil
+}
+
+func TestCanariesBakeBeforeTheRestFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5)
+		c := w.config()
+		c.Policy.Canary, c.Policy.Bake, c.Policy.Batch = 1, 10*time.Minute, Size{Count: 2}
+		var left []time.Time
+		c.Observe = func(e Event) {
+			if e.Step == StepDeregister && e.Kind == StepBegun {
+				left = append(left, e.Time)
+			}
+		}
+		plan, err := MakePlan(t.Context(), c)
+		require.NoError(t, err)
+		assert.Equal(t, [][]string{{"i-1"}, {"i-2", "i-3"}, {"i-4", "i-5"}}, plan.Batches)
+		assert.InDelta(t, 32, plan.ETA.Minutes(), 1)
+
+		_, err = w.run(t.Context(), c)
+		require.NoError(t, err)
+		assert.Greater(t, left[1].Sub(left[0]), 10*time.Minute, "the canary bakes")
+		assert.Less(t, left[2].Sub(left[1]), time.Minute, "a batch leaves together")
+	})
+}
+
+func TestAGuardHaltsTheRun(t *testing.T) {
+	for name, c := range map[string]struct {
+		rollback bool
+		asked    int
+		outcomes []InstanceOutcome
+		outcome  Outcome
+	}{
+		"and the rest stays":                   {false, 1, []InstanceOutcome{Updated, Updated, Pending}, Mixed},
+		"and the fleet goes back":              {true, 1, []InstanceOutcome{Restored, Restored, Pending}, RolledBack},
+		"after the last, a remark":             {false, 2, []InstanceOutcome{Updated, Updated, Updated}, Deployed},
+		"after the last, and it all goes back": {true, 2, []InstanceOutcome{Restored, Restored, Restored}, RolledBack},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 3)
+				config := w.config()
+				config.Policy.Rollback, config.Guards = c.rollback, []Gate{&guard{c.asked}}
+				result, _ := w.run(t.Context(), config)
+				assert.Equal(t, c.outcomes, outcomes(result))
+				assert.Equal(t, c.outcome, result.Outcome)
+				assert.Zero(t, w.failed)
+			})
+		})
+	}
+}
+
+func TestZonesAlternate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4)
+		for id, zone := range map[string]string{"i-1": "a", "i-2": "a", "i-3": "b", "i-4": "b"} {
+			w.machines[id].zone = zone
+		}
+		plan, err := MakePlan(t.Context(), w.config())
+		require.NoError(t, err)
+		assert.Equal(t, [][]string{{"i-1"}, {"i-3"}, {"i-2"}, {"i-4"}}, plan.Batches)
+	})
+}
+
+func TestAPolicyThatTheTargetGroupsMakeImpossibleIsRefused(t *testing.T) {
+	for says, breakIt := range map[string]func(*Timing){
+		"5 checks at 1m0s 5m0s, 7m0s together": func(t *Timing) { t.Interval, t.HealthyThreshold = time.Minute, 5 },
+		"its deregistration delay of 2m0s":     func(t *Timing) { t.Terminates, t.Delay = true, 2*time.Minute },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 3)
+			breakIt(&w.timing[1])
+			result, err := w.run(t.Context(), w.config())
+			require.ErrorContains(t, err, says)
+			assert.Equal(t, Refused, result.Outcome)
+			w.requireServing("i-1", oldDigest)
+		})
+	}
+}
+
+func TestNewcomersAreNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		c := w.config()
+		c.Instances = c.Instances[:2]
+		result, err := w.run(t.Context(), c)
+		require.NoError(t, err)
+		assert.Contains(t, result.Remarks[0], "i-3 is registered in")
+	})
+}
