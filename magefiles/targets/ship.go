@@ -14,7 +14,6 @@ import (
 
 	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/ledger"
-	"github.com/growl-dev/deploy/probe"
 	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
@@ -124,7 +123,7 @@ func ship(ctx context.Context, s settings, world *world, lease *ledger.Lease, co
 	screen := report.New(os.Stdout, report.Options{
 		Environment: s.Environment, Release: config.Release, Instances: config.Instances, Footer: load.line,
 	})
-	config.Observe = screen.Observe
+	config.Observe, config.Guards = screen.Observe, load.guards()
 	for _, text := range world.skipped {
 		screen.Observe(rollout.Event{Time: time.Now(), Kind: rollout.Remarked, Detail: "WARNING " + text})
 	}
@@ -181,37 +180,6 @@ func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
 	signal.Ignore(syscall.SIGPIPE)
 	signal.Reset(os.Interrupt)
 	return signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-}
-
-// load is the probe of a run; nil where none was asked for.
-type load struct{ probe *probe.Probe }
-
-func startProbe(ctx context.Context, url string) (load, error) {
-	if url == "" {
-		return load{}, nil
-	}
-	p, err := probe.Start(context.WithoutCancel(ctx), probe.Options{URL: url})
-	if err != nil {
-		return load{}, usage("%v", err)
-	}
-	return load{p}, nil
-}
-
-// line is the running receipt; empty without a probe.
-func (l load) line() string {
-	if l.probe == nil {
-		return ""
-	}
-	return l.probe.Snapshot().String()
-}
-
-// stop ends the probe and returns its receipt for the report.
-func (l load) stop() *report.Traffic {
-	if l.probe == nil {
-		return nil
-	}
-	traffic := report.Traffic(l.probe.Stop())
-	return &traffic
 }
 
 // newRunID names this process's run.
