@@ -8,7 +8,8 @@ import (
 // Env is what points clients at the environment, as in os.Environ: the AWS
 // variables of the SDK and the aws command, SSH_KEY and SSH_KNOWN_HOSTS, and for
 // a person's own hands FLEET, NLB, TARGET_GROUP, REPOSITORY, V1, V2, POLICY and
-// DOCKER_HOST, the first instance's engine.
+// DOCKER_HOST, the first instance's engine. What an environment [Around] machines
+// does not have is left out.
 func (e *Environment) Env() []string {
 	env := []string{
 		"AWS_ENDPOINT_URL=" + e.awsURL,
@@ -16,16 +17,15 @@ func (e *Environment) Env() []string {
 		"AWS_SECRET_ACCESS_KEY=" + e.secretAccessKey,
 		"AWS_REGION=" + e.Fleet.Region,
 		"AWS_DEFAULT_REGION=" + e.Fleet.Region,
-		"SSH_KEY=" + e.path(keyFile),
-		"SSH_KNOWN_HOSTS=" + e.path(knownHostsFile),
 		"FLEET=" + e.FleetFile,
 		"NLB=" + e.Fleet.LoadBalancer,
 		"TARGET_GROUP=" + e.Fleet.TargetGroups[0],
 		"REPOSITORY=" + e.Fleet.Repository,
-		"V1=" + e.V1,
-		"V2=" + e.V2,
-		"POLICY=" + e.Policy(),
 	}
+	if len(e.machines) == 0 {
+		return append(env, "POLICY="+e.Policy())
+	}
+	env = append(env, "SSH_KEY="+e.path(keyFile), "SSH_KNOWN_HOSTS="+e.path(knownHostsFile), "V1="+e.V1, "V2="+e.V2, "POLICY="+e.Policy())
 	if socket := e.machines[0].socket; socket != "" {
 		env = append(env, "DOCKER_HOST=unix://"+socket)
 	}

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -58,20 +57,11 @@ type Environment struct {
 // Start brings an environment up. Everything in it ends with Close, or with ctx
 // if that ends first. The error of a bring-up that failed leaves nothing behind.
 func Start(ctx context.Context, o Options) (*Environment, error) {
-	o, err := o.withDefaults()
+	e, err := newEnvironment(ctx, o)
 	if err != nil {
-		return nil, fmt.Errorf("start sandbox: %w", oneLine(err))
+		return nil, err
 	}
-	e := &Environment{
-		opts:            o,
-		V1:              commitOf("v1"),
-		V2:              commitOf("v2"),
-		cleanup:         newCleanup(),
-		accessKeyID:     "AKIA" + rand.Text()[:16],
-		secretAccessKey: rand.Text() + rand.Text()[:14],
-	}
-	e.ctx, e.stop = context.WithCancel(context.WithoutCancel(ctx))
-	e.cleanup.add(func() error { e.stop(); return nil })
+	e.V1, e.V2 = commitOf("v1"), commitOf("v2")
 	if err := e.up(ctx); err != nil {
 		_ = e.Close()
 		return nil, fmt.Errorf("start sandbox: %w", err)
@@ -149,7 +139,7 @@ func (e *Environment) openFarEnds(ctx context.Context) error {
 // openBalancer opens the load balancer with its one target group.
 func (e *Environment) openBalancer() (balancer.Group, error) {
 	b, err := balancer.New(balancer.Options{
-		Factor: e.opts.Factor, Zones: e.opts.Zones, Region: regionOf(e.opts.Zones[0]), Name: "growl-" + e.opts.Environment,
+		Factor: e.opts.Factor, Host: e.opts.Host, Zones: e.opts.Zones, Region: regionOf(e.opts.Zones[0]), Name: "growl-" + e.opts.Environment,
 	})
 	if err != nil {
 		return balancer.Group{}, err

@@ -19,23 +19,25 @@ type Fault struct {
 type fault struct {
 	Fault
 	inject func(*Environment, context.Context) error
+	// far marks what strikes no instance or release of the sandbox's own.
+	far bool
 }
 
 // faults is the table. Those of one instance strike the second one, so that a
 // run meets them in its middle, or the only one.
 func faults() []fault {
 	return []fault{
-		{Fault{"aws-throttle", "AWS answers a quarter of all calls with Throttling."}, (*Environment).throttle},
-		{Fault{"aws-errors", "AWS answers a quarter of all calls with an internal error."}, (*Environment).failCalls},
-		{Fault{"ssh-refused", "The second instance accepts no SSH connection."}, (*Environment).refuseSSH},
-		{Fault{"ssh-cut", "The second instance's SSH connections are cut when its old container has stopped."}, (*Environment).cutSSH},
-		{Fault{"pull-fails", "The registry breaks every download off halfway."}, (*Environment).failPulls},
-		{Fault{"disk-full", "The second instance's disk is full."}, (*Environment).fillDisk},
-		{Fault{"bad-image", "Release v2's program exits at start."}, (*Environment).badImage},
-		{Fault{"never-healthy", "Release v2 answers 500 to every health check."}, (*Environment).neverHealthy},
-		{Fault{"lb-unhealthy", "Release v2 is well, but the load balancer's checks of it fail."}, (*Environment).blockChecks},
-		{Fault{"slow-start", "Release v2 needs a third of the time it is given until it listens."}, (*Environment).slowStart},
-		{Fault{"engine-gone", "The second instance's Docker Engine is gone; its containers run on."}, (*Environment).loseEngine},
+		{Fault{"aws-throttle", "AWS answers a quarter of all calls with Throttling."}, (*Environment).throttle, true},
+		{Fault{"aws-errors", "AWS answers a quarter of all calls with an internal error."}, (*Environment).failCalls, true},
+		{Fault{"ssh-refused", "The second instance accepts no SSH connection."}, (*Environment).refuseSSH, false},
+		{Fault{"ssh-cut", "The second instance's SSH connections are cut when its old container has stopped."}, (*Environment).cutSSH, false},
+		{Fault{"pull-fails", "The registry breaks every download off halfway."}, (*Environment).failPulls, true},
+		{Fault{"disk-full", "The second instance's disk is full."}, (*Environment).fillDisk, false},
+		{Fault{"bad-image", "Release v2's program exits at start."}, (*Environment).badImage, false},
+		{Fault{"never-healthy", "Release v2 answers 500 to every health check."}, (*Environment).neverHealthy, false},
+		{Fault{"lb-unhealthy", "Release v2 is well, but the load balancer's checks of it fail."}, (*Environment).blockChecks, false},
+		{Fault{"slow-start", "Release v2 needs a third of the time it is given until it listens."}, (*Environment).slowStart, false},
+		{Fault{"engine-gone", "The second instance's Docker Engine is gone; its containers run on."}, (*Environment).loseEngine, false},
 	}
 }
 
@@ -59,6 +61,9 @@ func (e *Environment) Fault(name string) error {
 	}
 	all := faults()
 	i := slices.IndexFunc(all, func(row fault) bool { return row.Name == name })
+	if len(e.machines) == 0 && !all[i].far {
+		return fmt.Errorf("inject fault %s: it strikes the sandbox's own instances and releases, and there are none", name)
+	}
 	if err := all[i].inject(e, e.ctx); err != nil {
 		return fmt.Errorf("inject fault %s: %w", name, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 )
@@ -32,6 +33,10 @@ type Options struct {
 	Dir string
 	// Zones are the availability zones, all of one region. Empty: us-west-1a and us-west-1c.
 	Zones []string
+	// Host is the address of this machine that the AWS endpoint, the registry and
+	// the load balancer listen on. Empty: 127.0.0.1. Whoever reaches another one
+	// reaches them too.
+	Host string
 	// ServiceDir is the source of growl-backend. Empty: the folder of that name
 	// in the working directory or the nearest one above it.
 	ServiceDir string
@@ -46,6 +51,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Environment = cmp.Or(o.Environment, DefaultEnvironment)
 	o.Instances = cmp.Or(o.Instances, DefaultInstances)
 	o.Factor = cmp.Or(o.Factor, DefaultFactor)
+	o.Host = cmp.Or(o.Host, "127.0.0.1")
 	if o.Zones = slices.Clone(o.Zones); len(o.Zones) == 0 {
 		o.Zones = []string{"us-west-1a", "us-west-1c"}
 	}
@@ -58,6 +64,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if !(o.Factor >= 1 && o.Factor <= 1000) { // NaN too
 		faults = append(faults, fmt.Errorf("factor=%v is not between 1 and 1000", o.Factor))
+	}
+	if _, err := netip.ParseAddr(o.Host); err != nil {
+		faults = append(faults, fmt.Errorf("host %q is not an IP address", o.Host))
 	}
 	for _, zone := range o.Zones {
 		if region := regionOf(zone); region == "" || region != regionOf(o.Zones[0]) {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// serve serves a handler on a loopback port until the environment is closed,
+// serve serves a handler on a port of the host until the environment is closed,
 // and returns host:port.
 func (e *Environment) serve(ctx context.Context, what string, h http.Handler) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(e.opts.Host, "0"))
 	if err != nil {
 		return "", fmt.Errorf("serve the %s: %w", what, err)
 	}
