@@ -17,6 +17,7 @@ import (
 // all the while.
 func TestKilledAtEveryBoundary(t *testing.T) {
 	needTime(t)
+	t.Parallel()
 	for _, kept := range []bool{false, true} {
 		name := "before the entry is written"
 		if kept {

@@ -82,13 +82,19 @@ func (p place) aws(t *testing.T) aws.Config {
 	return cfg
 }
 
-// ledger is the place's ledger, read with no target of ours in between.
-func (p place) ledger(t *testing.T) *ledger.Ledger {
+// store is the place's bucket, as the ledger sees it.
+func (p place) store(t *testing.T) *ledger.S3 {
 	t.Helper()
 	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(defaultLedger, "s3://"), "/")
 	store, err := ledger.NewS3FromConfig(p.aws(t), ledger.S3Options{Bucket: bucket, Prefix: prefix, Region: ledgerRegion})
 	require.NoError(t, err)
-	books, err := ledger.Open(store, "dev", ledger.Options{})
+	return store
+}
+
+// ledger is the place's ledger, read with no target of ours in between.
+func (p place) ledger(t *testing.T) *ledger.Ledger {
+	t.Helper()
+	books, err := ledger.Open(p.store(t), "dev", ledger.Options{})
 	require.NoError(t, err)
 	return books
 }

@@ -19,6 +19,7 @@ func TestACancelledJobLeavesTheFleetInService(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("bash, which runs the steps of a workflow, is not in PATH")
 	}
+	t.Parallel()
 	p := keepSandbox(t)
 	for _, moment := range []rollout.StepName{rollout.StepDrain, rollout.StepStop} {
 		t.Run("in "+string(moment), func(t *testing.T) {
