@@ -130,19 +130,24 @@ func (r *run) take(ctx context.Context, p *passage) {
 }
 
 // prepare readies all instances at once while the gates are asked. What fails
-// here was not touched.
+// here was not touched. A gate that refuses ends the pulls.
 func (r *run) prepare(ctx context.Context) error {
+	pulling, stop := context.WithCancel(ctx)
+	defer stop()
 	gated := make(chan error, 1)
-	go func() { gated <- ask(ctx, r.Gates, "gate") }()
+	go func() {
+		err := ask(ctx, r.Gates, "gate")
+		if err != nil {
+			stop()
+		}
+		gated <- err
+	}()
 	r.each(r.pending(), func(p *passage) {
-		if err := p.step(ctx, table[0]); err != nil && ctx.Err() == nil {
+		if err := p.step(pulling, table[0]); err != nil && pulling.Err() == nil {
 			p.err = fmt.Errorf("%s: %w", StepPrepare, err)
 		}
 	})
-	if err := <-gated; err != nil {
-		return r.brokenOff(ctx, err)
-	}
-	if err := context.Cause(ctx); err != nil {
+	if err := errors.Join(<-gated, context.Cause(ctx)); err != nil {
 		return r.brokenOff(ctx, err)
 	}
 	if err := r.failure(); errors.Is(err, ErrRefuse) {

@@ -328,6 +328,21 @@ func TestRunRefusesBeforeTouchingAnything(t *testing.T) {
 	}
 }
 
+// A gate that refuses does not wait for pulls that nobody needs any more.
+func TestAGateThatRefusesEndsThePulls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.faults["prepare/i-2"] = fault{hangs: true}
+		c := w.config()
+		c.Gates = []Gate{gate{errFault}}
+		began := time.Now()
+		result, err := w.run(t.Context(), c)
+		require.ErrorIs(t, err, errFault)
+		assert.Equal(t, Refused, result.Outcome)
+		assert.Less(t, time.Since(began), time.Minute)
+	})
+}
+
 func TestRunRefusesAFleetOfOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
