@@ -25,22 +25,37 @@ func (Deploy) Heal(ctx context.Context,
 ) error {
 	s := operatorSettings(environment, sshKey, fleet, policy)
 	s.Report = value(report, "", "")
-	world, held, err := s.take(ctx)
+	calm, err := s.calm(ctx)
 	if err != nil {
 		return err
 	}
-	if len(held.lease.Inherited()) == 0 {
-		defer held.stop()
+	if calm {
 		fmt.Println("nothing to heal: no run was left unfinished in", environment)
-		return held.lease.Finish(context.WithoutCancel(held.ctx), rollout.Result{
-			Run: held.config.ID, Environment: environment, Outcome: rollout.UnchangedRun,
-		})
+		return nil
 	}
-	return healed(world, s, held)
+	_, held, err := s.take(ctx)
+	if err != nil {
+		return err
+	}
+	return healed(s, held)
+}
+
+// calm reports whether nobody deploys and nothing was left unfinished.
+func (s settings) calm(ctx context.Context) (bool, error) {
+	world, _, err := s.open(ctx)
+	if err != nil {
+		return false, err
+	}
+	books, err := world.books(s.Environment, s.Ledger)
+	if err != nil {
+		return false, err
+	}
+	status, err := books.Current(ctx)
+	return err == nil && status.Lease == nil && len(status.Unfinished) == 0, err
 }
 
 // healed heals, and tells how it went.
-func healed(_ *world, s settings, held *held) error {
+func healed(s settings, held *held) error {
 	defer held.stop()
 	screen := report.New(os.Stdout, report.Options{Environment: s.Environment, Instances: held.config.Instances})
 	held.config.Observe = screen.Observe
