@@ -89,7 +89,7 @@ func (p *plain) head(e rollout.Event) {
 		p.started = e.Time
 	}
 	if p.o.Environment != "" {
-		_, _ = fmt.Fprintf(p.w, "deploy %s to %s\n", clean(p.o.Release.String()), clean(p.o.Environment))
+		_, _ = fmt.Fprintln(p.w, p.title())
 	}
 }
 
@@ -162,4 +162,12 @@ func says(e rollout.Event) string {
 		return clean(string(e.Kind))
 	}
 	return clean(string(e.Kind)) + ": " + detail
+}
+
+// title heads the lines: what goes where, or only where.
+func (p *plain) title() string {
+	if p.o.Release.Image == "" {
+		return clean(p.o.Environment)
+	}
+	return fmt.Sprintf("deploy %s to %s", clean(p.o.Release.String()), clean(p.o.Environment))
 }

@@ -11,8 +11,9 @@ import (
 )
 
 // leastTimeout keeps a check on a busy machine from failing only because its
-// timeout was divided by the factor.
-const leastTimeout = 250 * time.Millisecond
+// timeout was divided by the factor: two in a row would cut the target's flows.
+// A target that refuses fails its checks at once all the same.
+const leastTimeout = 3 * time.Second
 
 // checker checks one target from one place.
 type checker struct {
