@@ -101,12 +101,15 @@ func (e *evidence) disturbed() time.Duration {
 }
 
 // lately is how long silence must last once the routing lag is over: long
-// enough for proof connections at the rate before, and no longer than Quiet.
+// enough for proof connections at the rate before and for a client to send a lost
+// SYN again (after 1 s and 2 s more, RFC 6298; a fifth of the default Quiet), and
+// no longer than Quiet.
 func (e *evidence) lately() time.Duration {
 	if e.before.perSecond <= 0 {
 		return e.policy.Quiet
 	}
-	return min(e.policy.Quiet, max(tick(e.policy.Quiet), time.Duration(proof/e.before.perSecond*float64(time.Second))))
+	proven := time.Duration(proof / e.before.perSecond * float64(time.Second))
+	return min(e.policy.Quiet, max(e.policy.Quiet/5, proven))
 }
 
 func (e *evidence) seen() string {
