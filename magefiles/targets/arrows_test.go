@@ -26,6 +26,7 @@ var arrows = map[string]struct{ may, because string }{
 	"ledger":            {"rollout", "an adapter knows the engine's plain types and no other adapter"},
 	"ledger/ledgertest": {"ledger", "the contract that every store meets"},
 	"sandbox":           {"rollout sandbox/", "the far ends are spoken to over sockets only"},
+	"e2e":               {"", "it holds no code but tests"},
 	"magefiles/targets": {"*", "the only wiring"},
 }
 

@@ -1,0 +1,136 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/rollout"
+	"github.com/growl-dev/deploy/sandbox"
+)
+
+// factor divides the load balancer's lags, and the policy's times.
+const factor = 10
+
+// fleet is an environment: three hosts in service behind the sandbox's far ends,
+// and a fourth that images are built on.
+type fleet struct {
+	env     *sandbox.Environment
+	hosts   []*host
+	builder *host
+	vars    []string
+	source  *source
+}
+
+// newFleet brings a fleet up in which every host runs a release called v1, put
+// there as the old Makefile did. Number is its network's.
+func newFleet(t *testing.T, number int) *fleet {
+	t.Helper()
+	needLab(t)
+	began := time.Now()
+	f := &fleet{}
+	key, private := loginKey(t)
+	f.boot(t, number, key)
+	machines := make([]sandbox.Machine, len(f.hosts))
+	for i, h := range f.hosts {
+		machines[i] = h.machine()
+	}
+	var err error
+	f.env, err = sandbox.Around(t.Context(), "root", machines, sandbox.Options{Host: gateway, Factor: factor, Logf: t.Logf})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, f.env.Close()) })
+	f.vars = append(f.env.Env(), "SSH_KEY="+private, "SSH_KNOWN_HOSTS="+f.knownHosts(t), "DOCKER_HOST="+f.builder.socket(), "NO_COLOR=1")
+	f.source = newSource(t)
+	f.publish(t, "v1")
+	f.each(func(h *host) { f.runByHand(t, h, "v1") })
+	for _, h := range f.hosts {
+		require.NoError(t, f.env.PutInService(h.ID))
+	}
+	t.Logf("three hosts serve v1 after %s", time.Since(began).Round(time.Millisecond))
+	return f
+}
+
+// boot starts all hosts at once.
+func (f *fleet) boot(t *testing.T, number int, key string) {
+	t.Helper()
+	f.hosts = make([]*host, 3)
+	zones := []string{"us-west-1a", "us-west-1c", "us-west-1a"}
+	for n := range f.hosts {
+		f.hosts[n] = startHost(t, rollout.Instance{
+			ID: fmt.Sprintf("i-0e2e%012d", number*10+n+1), Name: fmt.Sprintf("growl-backend-%d", n+1),
+			Zone: zones[n], Address: fmt.Sprintf("10.77.%d.%d", number, 11+n),
+		}, key)
+	}
+	f.builder = startHost(t, rollout.Instance{ID: "i-0b", Name: "builder", Address: fmt.Sprintf("10.77.%d.10", number)}, key)
+	for _, h := range append(f.hosts, f.builder) {
+		h.awaitUp(t)
+	}
+}
+
+// each does something on all hosts at once.
+func (f *fleet) each(do func(*host)) {
+	var all sync.WaitGroup
+	for _, h := range f.hosts {
+		all.Go(func() { do(h) })
+	}
+	all.Wait()
+}
+
+// loginKey makes the deployer's key.
+func loginKey(t *testing.T) (public, private string) {
+	t.Helper()
+	private = filepath.Join(t.TempDir(), "id_ed25519")
+	made, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-C", "deployer", "-N", "", "-f", private).CombinedOutput()
+	require.NoError(t, err, "%s", made)
+	text, err := os.ReadFile(private + ".pub")
+	require.NoError(t, err)
+	return strings.TrimSpace(string(text)), private
+}
+
+// knownHosts is what ssh-keygen made on each host, beside its address.
+func (f *fleet) knownHosts(t *testing.T) string {
+	t.Helper()
+	var lines strings.Builder
+	for _, h := range f.hosts {
+		text, err := os.ReadFile(h.path("/etc/ssh/ssh_host_ed25519_key.pub"))
+		require.NoError(t, err)
+		fmt.Fprintln(&lines, h.address, strings.TrimSpace(string(text)))
+	}
+	file := filepath.Join(t.TempDir(), "known_hosts")
+	require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o600))
+	return file
+}
+
+// runByHand starts a release as the old Makefile did, under no name or label of ours.
+func (f *fleet) runByHand(t *testing.T, h *host, release string) {
+	ref := f.env.Fleet.Repository + ":" + f.source.commits[release]
+	config := t.TempDir()
+	token := exec.CommandContext(t.Context(), "docker", "pull", "-q", ref)
+	login := exec.CommandContext(t.Context(), "docker", "login", "-u", "AWS", "--password-stdin", strings.Split(ref, "/")[0])
+	login.Stdin = strings.NewReader(f.registryToken(t))
+	run := exec.CommandContext(t.Context(), "docker", "run", "-d", "--name", "backend", "--restart", "always",
+		"-p", "8080:8080", "-v", "/tmp/deployment-test:/tmp/deployment-test", ref)
+	for _, c := range []*exec.Cmd{login, token, run} {
+		c.Env = append(os.Environ(), "DOCKER_HOST="+h.socket(), "DOCKER_CONFIG="+config)
+		out, err := c.CombinedOutput()
+		if !assert.NoError(t, err, "%v: %s", c.Args, out) {
+			return
+		}
+	}
+	assert.Eventually(t, func() bool {
+		answer, err := http.Get("http://" + h.address + ":8080/healthz")
+		if err == nil {
+			_ = answer.Body.Close()
+		}
+		return err == nil && answer.StatusCode == http.StatusOK
+	}, 20*time.Second, 20*time.Millisecond, "%s does not serve", h.Name)
+}

@@ -1,0 +1,156 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// labVariable names the folder of the lab to the process inside of it.
+const labVariable = "E2E_LAB"
+
+// TestMain runs the tests in a lab: the same program once more, in namespaces of
+// its own. Where there can be none, every test skips.
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv(labVariable) != "":
+		if err := openLab(os.Getenv(labVariable)); err != nil {
+			fmt.Fprintln(os.Stderr, "open the lab:", err)
+			os.Exit(1)
+		}
+		os.Exit(m.Run())
+	case missing() != "":
+		os.Exit(m.Run())
+	default:
+		os.Exit(enterLab())
+	}
+}
+
+// needLab skips outside of a lab.
+func needLab(t *testing.T) {
+	t.Helper()
+	if os.Getenv(labVariable) == "" {
+		t.Skip(missing())
+	}
+}
+
+// missing says what a lab needs and is not here; empty when all is.
+func missing() string {
+	switch {
+	case os.Getenv("E2E") != "1":
+		return "takes minutes, and the machine's root: set E2E=1, or run mage test:e2e"
+	case runtime.GOOS != "linux":
+		return "needs Linux's namespaces: this is " + runtime.GOOS
+	case os.Getuid() != 0:
+		return "needs root, for namespaces, networks and Docker engines of its own"
+	}
+	var absent []string
+	for _, need := range [][2]string{
+		{"/usr/sbin/sshd", "openssh-server"}, {"ssh-keygen", "openssh-client"},
+		{"/usr/sbin/dockerd", "docker.io"}, {"docker", "docker.io (or docker-cli)"}, {"iptables", "iptables"},
+		{"ip", "iproute2"}, {"unshare", "util-linux"}, {"git", "git"}, {"bash", "bash"},
+	} {
+		if _, err := exec.LookPath(need[0]); err != nil {
+			absent = append(absent, fmt.Sprintf("%s (package %s)", need[0], need[1]))
+		}
+	}
+	if len(absent) > 0 {
+		return "needs " + strings.Join(absent, ", ")
+	}
+	return ""
+}
+
+// enterLab runs this program in a lab and returns its exit code. The lab ends
+// when its first process does, which ends when this one is gone.
+func enterLab() int {
+	sweep()
+	dir, err := os.MkdirTemp("", "growl-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "make the lab's folder:", err)
+		return 1
+	}
+	defer os.Remove(dir)
+	defer sweep()
+	self, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "find the test's program:", err)
+		return 1
+	}
+	lab := exec.Command("unshare", append([]string{
+		"--fork", "--kill-child", "--pid", "--mount-proc", "--net", "--uts", "--", self}, os.Args[1:]...)...)
+	lab.Env = append(os.Environ(), labVariable+"="+dir)
+	lab.Stdout, lab.Stderr = os.Stdout, os.Stderr
+	leash, err := lab.StdinPipe()
+	if err == nil {
+		defer leash.Close()
+		err = lab.Run()
+	}
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		fmt.Fprintln(os.Stderr, "enter the lab:", err)
+		return 1
+	}
+	return lab.ProcessState.ExitCode()
+}
+
+// openLab makes the lab's folder a file system in memory, for all temporary
+// files too, and its bridge. The lab is over when the program outside of it is.
+func openLab(dir string) error {
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(1)
+	}()
+	if err := os.Setenv("TMPDIR", dir); err != nil {
+		return err
+	}
+	for _, line := range []string{
+		"mount -t tmpfs -o mode=755 tmpfs " + dir,
+		"ip link set lo up",
+		"ip link add " + bridge + " type bridge",
+		"ip address add " + gateway + prefix + " dev " + bridge,
+		"ip link set " + bridge + " up",
+	} {
+		if err := command(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// command runs a command line without quotes.
+func command(line string) error {
+	words := strings.Fields(line)
+	if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", line, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// cgroupParent is where the engines put their containers' cgroups: the one thing
+// that the kernel does not take away with the lab.
+const cgroupParent = "/growl-e2e"
+
+// sweep removes what labs that were killed have left: cgroups without processes
+// and empty folders. Those in use stay by themselves.
+func sweep() {
+	for _, depth := range []string{"/*/*", "/*", ""} {
+		for _, hierarchy := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
+			left, _ := filepath.Glob(hierarchy + cgroupParent + depth)
+			for _, group := range left {
+				if info, err := os.Lstat(group); err == nil && info.IsDir() {
+					_ = os.Remove(group)
+				}
+			}
+		}
+	}
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), "growl-e2e-*"))
+	for _, dir := range left {
+		_ = os.Remove(dir)
+	}
+}

@@ -1,0 +1,149 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/report"
+)
+
+// program is the targets' program, compiled once as the workflows do.
+var program = sync.OnceValues(func() (string, error) {
+	file := filepath.Join(os.Getenv(labVariable), "deploy-targets")
+	compile := exec.Command("go", "tool", "mage", "-compile", file)
+	compile.Dir = ".."
+	if out, err := compile.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("compile the targets: %w: %s", err, out)
+	}
+	return file, nil
+})
+
+// run is a target under way.
+type run struct {
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	report string
+
+	mu     sync.Mutex
+	output bytes.Buffer
+}
+
+// start starts a target on the fleet; more are variables that it alone gets.
+func (f *fleet) start(t *testing.T, more []string, args ...string) *run {
+	t.Helper()
+	return f.startIn(t, "..", more, args...)
+}
+
+func (f *fleet) startIn(t *testing.T, dir string, more []string, args ...string) *run {
+	t.Helper()
+	file, err := program()
+	require.NoError(t, err)
+	r := &run{cmd: exec.Command(file, args...), ended: make(chan struct{})}
+	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = dir, r, r
+	r.cmd.Env = append(append(clean(os.Environ()), f.vars...), more...)
+	r.cmd.WaitDelay = 10 * time.Second
+	require.NoError(t, r.cmd.Start())
+	go func() {
+		defer close(r.ended)
+		_ = r.cmd.Wait()
+	}()
+	t.Cleanup(r.kill)
+	return r
+}
+
+// clean drops what this process has of AWS, of SSH and of a CI job.
+func clean(env []string) []string {
+	return append(slices.DeleteFunc(env, func(line string) bool {
+		return slices.ContainsFunc([]string{"AWS_", "GITHUB_", "SSH_", "DEPLOY_", "FLEET=", "IMAGE_TAG=", "DOCKER_"}, func(prefix string) bool {
+			return strings.HasPrefix(line, prefix)
+		})
+	}), "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+}
+
+// deploy starts a deploy of a release.
+func (f *fleet) deploy(t *testing.T, release string, more ...string) *run {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "report.json")
+	r := f.start(t, more, "deploy:dev", "-tag="+f.source.commits[release], "-policy="+f.env.Policy(), "-report="+file)
+	r.report = file
+	return r
+}
+
+// tend runs a target that looks after the fleet, to its end.
+func (f *fleet) tend(t *testing.T, target string, more ...string) *run {
+	t.Helper()
+	r := f.start(t, nil, append([]string{"deploy:" + target, "dev"}, more...)...)
+	r.end(t)
+	return r
+}
+
+// kill ends the target with SIGKILL; it is gone when kill returns.
+func (r *run) kill() {
+	_ = r.cmd.Process.Kill()
+	<-r.ended
+}
+
+// end waits for the target's own end and returns its exit code; -1 when a signal
+// ended it.
+func (r *run) end(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-r.ended:
+	case <-time.After(8 * time.Minute):
+		require.Fail(t, "it did not end", "%s", r.said())
+	}
+	return r.cmd.ProcessState.ExitCode()
+}
+
+// Write takes the target's output.
+func (r *run) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.output.Write(p)
+}
+
+func (r *run) said() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.output.String()
+}
+
+// document is the JSON report that the deploy wrote.
+func (r *run) document(t *testing.T) report.Document {
+	t.Helper()
+	text, err := os.ReadFile(r.report)
+	require.NoError(t, err, "%s", r.said())
+	var document report.Document
+	require.NoError(t, json.Unmarshal(text, &document))
+	return document
+}
+
+// outcomes are the instances' outcomes by name of the host.
+func (f *fleet) outcomes(t *testing.T, r *run) (all []string) {
+	t.Helper()
+	for _, i := range r.document(t).Instances {
+		all = append(all, string(i.Outcome))
+	}
+	return all
+}
+
+// variable is one of the fleet's variables.
+func (f *fleet) variable(name string) string {
+	for _, line := range f.vars {
+		if value, ok := strings.CutPrefix(line, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
