@@ -59,7 +59,7 @@ type story struct {
 
 func newStory(t *testing.T, kept bool) *story {
 	p := keepSandbox(t)
-	load, err := probe.Start(t.Context(), probe.Options{URL: "http://" + p.vars["NLB"] + "/", Rate: 100, KeepAlive: 10})
+	load, err := probe.Start(t.Context(), probe.Options{URL: "http://" + p.vars["NLB"] + "/", Rate: 60, KeepAlive: 6})
 	require.NoError(t, err)
 	t.Cleanup(func() { load.Stop() })
 	return &story{t: t, place: p, guard: guard(t, p), kept: kept, load: load}
@@ -95,7 +95,11 @@ func (s *story) round(b boundary) {
 
 // part is a part of the story; what follows one that went wrong would tell nothing.
 func (s *story) part(name string, tell func(*testing.T)) {
-	require.True(s.t, s.t.Run(name, tell), "the story ends here")
+	require.True(s.t, s.t.Run(name, func(t *testing.T) {
+		tell(t)
+		receipt := s.load.Snapshot()
+		assert.Zero(t, receipt.Failed, "%s", receipt)
+	}), "the story ends here")
 }
 
 func (s *story) name(b boundary) string {

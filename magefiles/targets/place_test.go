@@ -2,13 +2,13 @@ package targets
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/growl-dev/deploy/ledger"
+	"github.com/growl-dev/deploy/rollout"
 	"github.com/growl-dev/deploy/sandbox"
 )
 
@@ -35,14 +36,14 @@ func keepSandbox(t *testing.T, flags ...string) place {
 	up := exec.Command(p.program, append([]string{"sandbox:up", "-factor=60"}, flags...)...)
 	up.Dir = "../.."
 	up.Env = p.environ()
-	var notes bytes.Buffer
-	up.Stderr = &notes
+	notes := &transcript{}
+	up.Stderr = notes
 	exports, err := up.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, up.Start())
 	t.Cleanup(func() {
 		_ = up.Process.Signal(os.Interrupt)
-		assert.NoError(t, up.Wait(), "the sandbox did not end well: %s", notes.String())
+		assert.NoError(t, up.Wait(), "the sandbox did not end well: %s", notes.said())
 	})
 	lines := bufio.NewScanner(exports)
 	for p.vars["POLICY"] == "" && lines.Scan() {
@@ -50,8 +51,9 @@ func keepSandbox(t *testing.T, flags ...string) place {
 		p.vars[name] = strings.Trim(value, "'")
 	}
 	described, err := os.ReadFile(p.vars["FLEET"])
-	require.NoError(t, err, "the sandbox did not come up: %s", notes.String())
+	require.NoError(t, err, "the sandbox did not come up: %s", notes.said())
 	require.NoError(t, json.Unmarshal(described, &p.fleet))
+	p.vars["POLICY"] = unhurried(t, p.vars["POLICY"])
 	return p
 }
 
@@ -99,12 +101,25 @@ func (p place) ledger(t *testing.T) *ledger.Ledger {
 	return books
 }
 
+// unhurried gives a policy at 1/60 of AWS's times back what a busy machine needs.
+// Where all goes well only the lag costs time.
+func unhurried(t *testing.T, text string) string {
+	t.Helper()
+	policy, err := rollout.ParsePolicy(rollout.DefaultPolicy(), text)
+	require.NoError(t, err)
+	policy.Drain.Lag, policy.Drain.Quiet, policy.Drain.Max = 2300*time.Millisecond, 400*time.Millisecond, 10*time.Second
+	policy.Prove, policy.Health = 20*time.Second, 30*time.Second
+	return policy.String()
+}
+
+func (p place) policy() string { return "-policy=" + p.vars["POLICY"] }
+
 // deploy is the command line that rolls a release out here.
 func (p place) deploy(tag string) []string {
-	return []string{"deploy:dev", "-tag=" + tag, "-policy=" + p.vars["POLICY"]}
+	return []string{"deploy:dev", "-tag=" + tag, p.policy()}
 }
 
 // tend is the command line of a target that looks after the place.
 func (p place) tend(target string) []string {
-	return []string{"deploy:" + target, "dev", "-policy=" + p.vars["POLICY"]}
+	return []string{"deploy:" + target, "dev", p.policy()}
 }

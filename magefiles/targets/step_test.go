@@ -16,10 +16,28 @@ import (
 
 // step is a program under way, such as a job's step, with what it said so far.
 type step struct {
-	cmd    *exec.Cmd
-	ended  chan struct{}
-	mu     sync.Mutex
-	output bytes.Buffer
+	transcript
+	cmd   *exec.Cmd
+	ended chan struct{}
+}
+
+// transcript is what a program said so far.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write takes the program's output.
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.Write(p)
+}
+
+func (t *transcript) said() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
 }
 
 // startJob starts a job's step at a place as a runner does: bash that runs a
@@ -47,7 +65,7 @@ func (p place) run(t *testing.T, args ...string) (code int, said string) {
 func startProgram(t *testing.T, env []string, name string, args ...string) *step {
 	t.Helper()
 	s := &step{cmd: exec.Command(name, args...), ended: make(chan struct{})}
-	s.cmd.Dir, s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = "../..", env, s, s
+	s.cmd.Dir, s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = "../..", env, &s.transcript, &s.transcript
 	s.cmd.WaitDelay = 10 * time.Second
 	require.NoError(t, s.cmd.Start())
 	go func() {
@@ -74,19 +92,6 @@ func (s *step) end(t *testing.T) int {
 		require.Fail(t, "it did not end", "%s", s.said())
 	}
 	return s.cmd.ProcessState.ExitCode()
-}
-
-// Write takes the program's output.
-func (s *step) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.output.Write(p)
-}
-
-func (s *step) said() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.output.String()
 }
 
 // await waits until the program has said something that matches.
