@@ -7,11 +7,12 @@ import (
 	"io/fs"
 	"net"
 	"sync"
+	"time"
 )
 
 // Link is a way to one instance that outlives its connections: the first call
-// after a connection was lost dials a new one, by the same rules. What was under
-// way when it was lost fails, so a caller reads back what an act has done.
+// after a connection was lost dials a new one, by the same rules, again and again
+// for ten seconds while nothing answers. What was under way when it was lost fails, so a caller reads back what an act has done.
 type Link struct {
 	config Config
 	check  func(context.Context, *Client) error
@@ -41,7 +42,7 @@ func (l *Link) live(ctx context.Context) (*Client, error) {
 	if l.client != nil && l.client.life.Err() == nil {
 		return l.client, nil
 	}
-	client, err := Dial(ctx, l.config)
+	client, err := l.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +53,31 @@ func (l *Link) live(ctx context.Context) (*Client, error) {
 	}
 	l.client = client
 	return client, nil
+}
+
+// A server that was there may be back in a moment: it is restarted, or a network
+// flaps. That is how long dialing goes on, and what lies between two tries.
+const (
+	reconnectLimit = 10 * time.Second
+	reconnectPause = 250 * time.Millisecond
+)
+
+// dial dials, and goes on dialing where there was a connection before.
+func (l *Link) dial(ctx context.Context) (*Client, error) {
+	if l.client == nil {
+		return Dial(ctx, l.config)
+	}
+	for last := time.Now().Add(reconnectLimit); ; {
+		client, err := Dial(ctx, l.config)
+		if err == nil || !errors.Is(err, ErrUnreachable) || time.Now().After(last) {
+			return client, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(reconnectPause):
+		}
+	}
 }
 
 // over makes a call that changes nothing over the live connection, and once more

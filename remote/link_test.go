@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,4 +54,31 @@ func TestLinkChecksEveryNewConnection(t *testing.T) {
 
 	_, err = remote.NewLink(t.Context(), c, func(context.Context, *remote.Client) error { return other })
 	require.ErrorIs(t, err, other)
+}
+
+// A server that was there and is restarted is waited for; one that never was is not.
+func TestLinkWaitsForAServerThatIsRestarted(t *testing.T) {
+	server, c := start(t, sshtest.Options{})
+	relay := sshtest.StartRelay(t, server.Addr)
+	c.Address = relay.Addr
+	c.KnownHosts = []string{sshtest.Lines(t, lineFor(relay.Addr, server))}
+	relay.Refuse(1)
+	_, err := remote.NewLink(t.Context(), c, nil)
+	require.ErrorIs(t, err, remote.ErrUnreachable)
+
+	link, err := remote.NewLink(t.Context(), c, nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = link.Close() })
+	relay.Refuse(3)
+	server.Cut()
+	_, err = link.Stat(t.Context(), "/")
+	require.NoError(t, err)
+	require.True(t, relay.Refused())
+
+	relay.Refuse(1000)
+	server.Cut()
+	ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
+	defer cancel()
+	_, err = link.Stat(ctx, "/")
+	require.ErrorIs(t, err, remote.ErrUnreachable, "the caller's own bound holds")
 }

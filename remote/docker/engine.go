@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -33,7 +34,11 @@ func openEngine(ctx context.Context, conn Conn, socket string) (*engine, error) 
 	api, err := client.New(
 		client.WithHost("unix://"+DefaultSocket),
 		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return conn.DialUnix(ctx, socket)
+			opened, err := conn.DialUnix(ctx, socket)
+			if err != nil {
+				return nil, &dialError{err}
+			}
+			return opened, nil
 		}),
 	)
 	if err != nil {
@@ -55,6 +60,17 @@ func openEngine(ctx context.Context, conn Conn, socket string) (*engine, error) 
 	}
 	return &engine{api}, nil
 }
+
+// dialError is why there is no connection to the engine. The client says that the
+// daemon is not running, and nothing else, where it reads "connection refused":
+// that may as well have been the SSH server's port.
+type dialError struct{ error }
+
+func (e *dialError) Error() string {
+	return strings.ReplaceAll(e.error.Error(), "connection refused", "refused")
+}
+
+func (e *dialError) Unwrap() error { return e.error }
 
 func (e *engine) inspect(ctx context.Context, id string) (container.InspectResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)

@@ -1,9 +1,13 @@
 package docker_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
+	"net"
 	"net/http"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -222,4 +226,31 @@ func TestSettleKeepsWithoutService(t *testing.T) {
 	f.containers[0].Name, f.containers[0].State = "svc-previous", "exited"
 	require.ErrorIs(t, f.host().Settle(t.Context()), docker.ErrNotRunning)
 	require.Equal(t, "svc-previous=old:exited:always", f.summary())
+}
+
+// Where the instance itself does not answer, that is what the error says.
+func TestUnreachableInstanceIsNotTakenForItsEngine(t *testing.T) {
+	f := newFakeEngine(t)
+	conn := &goneConn{Conn: f}
+	h, err := docker.Open(t.Context(), conn, docker.Options{Spec: f.spec})
+	require.NoError(t, err)
+	conn.gone = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	f.server.CloseClientConnections()
+	err = h.Stop(t.Context(), release(fakeNew))
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	require.ErrorContains(t, err, "dial tcp: connect: refused")
+	require.NotContains(t, err.Error(), "daemon running")
+}
+
+// goneConn is a connection to an instance that ends.
+type goneConn struct {
+	docker.Conn
+	gone error
+}
+
+func (c *goneConn) DialUnix(ctx context.Context, path string) (net.Conn, error) {
+	if c.gone != nil {
+		return nil, c.gone
+	}
+	return c.Conn.DialUnix(ctx, path)
 }

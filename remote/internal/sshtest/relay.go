@@ -16,6 +16,7 @@ type Relay struct {
 	Addr   string
 	mu     sync.Mutex
 	frozen bool
+	refuse int
 	thaw   *sync.Cond
 }
 
@@ -34,6 +35,11 @@ func StartRelay(t testing.TB, to string) *Relay {
 				return
 			}
 			far, err := net.Dial("tcp", to)
+			if err == nil && r.refuses() {
+				_ = far.Close()
+				_ = near.Close()
+				continue
+			}
 			if err != nil {
 				_ = near.Close()
 				continue
@@ -47,6 +53,31 @@ func StartRelay(t testing.TB, to string) *Relay {
 
 // Freeze stops forwarding and keeps every connection open.
 func (r *Relay) Freeze() { r.setFrozen(true) }
+
+// Refuse closes the next n connections without a word: a server that is being
+// restarted.
+func (r *Relay) Refuse(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuse = n
+}
+
+// Refused reports whether no more connections are to be closed.
+func (r *Relay) Refused() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refuse == 0
+}
+
+func (r *Relay) refuses() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refuse == 0 {
+		return false
+	}
+	r.refuse--
+	return true
+}
 
 func (r *Relay) setFrozen(frozen bool) {
 	r.mu.Lock()
