@@ -126,6 +126,11 @@ func (f *fleet) runByHand(t *testing.T, h *host, release string) {
 			return
 		}
 	}
+	h.awaitService(t)
+}
+
+func (h *host) awaitService(t *testing.T) {
+	t.Helper()
 	assert.Eventually(t, func() bool {
 		answer, err := http.Get("http://" + h.address + ":8080/healthz")
 		if err == nil {

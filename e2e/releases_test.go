@@ -22,6 +22,8 @@ func TestReleases(t *testing.T) {
 		assert.Equal(t, []string{"updated", "updated", "updated"}, f.outcomes(t, r))
 		f.assertServes(t, "v2")
 	})
+	part(t, "a first boot makes the container that a rollout makes", f.firstBoot)
+	part(t, "the disk is full", f.diskFull)
 	for _, bad := range []struct{ release, says string }{
 		{"exits", "cannot log in to the database"},
 		{"unhealthy", "GET /healthz answers 500"},
