@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -35,6 +36,13 @@ const (
 	mostKeepAlive = 10_000
 	mostInFlight  = 4096
 )
+
+// Validate reports every fault of o in one line, as [Start] would.
+func (o Options) Validate() error {
+	_, err := parseURL(o.URL)
+	_, also := o.filled()
+	return oneLine(slices.DeleteFunc([]error{err, also}, func(err error) bool { return err == nil }))
+}
 
 // filled returns o with its zero values replaced, or an error that names every
 // fault of o.

@@ -58,8 +58,8 @@ func (Sandbox) Up(ctx context.Context,
 // inSandbox does something in an environment of its own, which ends with it. While
 // it is brought up, mage's handling of Ctrl-C serves; then a signal ends the doing.
 func inSandbox(ctx context.Context, instances *int, fault *string, factor *float64, do func(context.Context, *sandbox.Environment) error) (err error) {
-	if err := checkFault(fault); err != nil {
-		return err
+	if err := errors.Join(checkFault(fault), atLeastOne("instances", instances), atLeastOne("factor", factor)); err != nil {
+		return usage("%v", err)
 	}
 	env, err := sandbox.Start(ctx, sandboxOptions(instances, factor))
 	if err != nil {
@@ -72,6 +72,14 @@ func inSandbox(ctx context.Context, instances *int, fault *string, factor *float
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 	return do(ctx, env)
+}
+
+// atLeastOne refuses a flag that was given and makes no sense.
+func atLeastOne[T int | float64](name string, flag *T) error {
+	if flag != nil && *flag < 1 {
+		return fmt.Errorf("-%s=%v: want at least 1", name, *flag)
+	}
+	return nil
 }
 
 func sandboxOptions(instances *int, factor *float64) sandbox.Options {
@@ -90,10 +98,7 @@ func checkFault(name *string) error {
 	if name == nil {
 		return nil
 	}
-	if err := sandbox.CheckFault(*name); err != nil {
-		return usage("%v", err)
-	}
-	return nil
+	return sandbox.CheckFault(*name)
 }
 
 func inject(env *sandbox.Environment, fault *string) error {

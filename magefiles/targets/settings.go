@@ -15,6 +15,7 @@ import (
 	"github.com/magefile/mage/mg"
 	"golang.org/x/term"
 
+	"github.com/growl-dev/deploy/probe"
 	"github.com/growl-dev/deploy/rollout"
 )
 
@@ -101,6 +102,11 @@ func (s settings) check() (rollout.Policy, error) {
 	policy, err := rollout.ParsePolicy(defaultPolicy(s.Environment), s.Policy)
 	if err != nil {
 		return policy, usage("%v", err)
+	}
+	if s.Probe != "" {
+		if err := (probe.Options{URL: s.Probe}).Validate(); err != nil {
+			return policy, usage("%v", err)
+		}
 	}
 	if s.Report == "" {
 		return policy, nil

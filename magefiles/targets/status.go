@@ -111,6 +111,9 @@ func (Deploy) History(ctx context.Context,
 	if runs != nil {
 		n = *runs
 	}
+	if n < 1 {
+		return usage("-runs=%d: want at least 1", n)
+	}
 	records, err := books.History(ctx, n)
 	if err != nil {
 		return err
@@ -136,7 +139,11 @@ func (Deploy) Unlock(ctx context.Context,
 	if err != nil {
 		return err
 	}
-	return books.Unlock(ctx, value(run, "", ""))
+	if err := books.Unlock(ctx, value(run, "", "")); err != nil {
+		return err
+	}
+	fmt.Printf("%s is free; `mage deploy:heal %s` puts back what was left in flight\n", environment, environment)
+	return nil
 }
 
 func openBooks(ctx context.Context, environment string, fleet *string) (*ledger.Ledger, error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -42,7 +43,9 @@ func wire(ctx context.Context, fleet infra.Outputs, s ssh) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	images, err := ecr.NewFromConfig(cfg, fleet.Repository, ecr.Options{Region: cmp.Or(fleet.RegistryRegion, fleet.Region)})
+	images, err := ecr.NewFromConfig(cfg, fleet.Repository, ecr.Options{
+		Region: cmp.Or(fleet.RegistryRegion, fleet.Region), MaxBackoff: 5 * time.Second,
+	})
 	if err != nil {
 		return nil, err
 	}
