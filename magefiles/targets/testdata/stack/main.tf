@@ -1,0 +1,84 @@
+# A fleet that is there already, as far as the sandbox's AWS endpoint serves it:
+# the target group is imported, its targets are registered anew, which changes
+# nothing.
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "5.100.0"
+    }
+  }
+
+  backend "s3" {
+    bucket         = "growl-tf-state"
+    key            = "growl-backend/terraform.tfstate"
+    region         = "us-west-1"
+    encrypt        = true
+    use_lockfile   = true
+    use_path_style = true
+  }
+}
+
+provider "aws" {
+  region = var.region
+}
+
+variable "environment" { type = string }
+variable "region" { type = string }
+variable "registry_region" { type = string }
+variable "load_balancer" { type = string }
+variable "target_group" { type = string }
+variable "user" { type = string }
+variable "deregistration_delay" { type = number }
+variable "instances" {
+  type = list(object({ id = string, name = string, zone = string, address = string }))
+}
+
+locals {
+  env_file = "${path.module}/.env.${var.environment}"
+}
+
+import {
+  to = aws_lb_target_group.service
+  id = var.target_group
+}
+
+resource "aws_lb_target_group" "service" {
+  name                 = "growl-backend-${var.environment}"
+  port                 = 8080
+  protocol             = "TCP"
+  vpc_id               = "vpc-00000000000000000"
+  deregistration_delay = var.deregistration_delay
+  tags                 = { Service = "growl-backend" }
+
+  # The sandbox describes its health check in its own, faster time.
+  lifecycle {
+    ignore_changes = [health_check]
+  }
+}
+
+resource "aws_lb_target_group_attachment" "service" {
+  for_each = { for i in var.instances : i.name => i.id }
+
+  target_group_arn = aws_lb_target_group.service.arn
+  target_id        = each.value
+  port             = 8080
+}
+
+data "aws_ecr_repository" "service" {
+  name = "growl-backend"
+}
+
+# In place of the instances, whose user data would hold the env file.
+resource "terraform_data" "env" {
+  input = filesha256(local.env_file)
+}
+
+output "environment" { value = var.environment }
+output "region" { value = var.region }
+output "registry_region" { value = var.registry_region }
+output "repository" { value = data.aws_ecr_repository.service.repository_url }
+output "load_balancer" { value = var.load_balancer }
+output "target_groups" { value = [aws_lb_target_group.service.arn] }
+output "instances" { value = var.instances }
+output "user" { value = var.user }
