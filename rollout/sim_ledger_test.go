@@ -1,0 +1,83 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+)
+
+// ledger is the lease and the journal of an environment as one object: a write
+// succeeds for the holder only.
+type ledger struct {
+	holder  *process
+	release int     // of the last run
+	entries []Entry // of runs that did not finish
+}
+
+var errFenced = errors.New("the lease is lost")
+
+// Record is the process's journal. The process dies here where its story says so.
+func (p *process) Record(ctx context.Context, e Entry) error {
+	p.stagger("meet", e.Instance)
+	killed := p.meets(e)
+	port := "record"
+	if e.Step == StepSettle && known(settleGoesBack) {
+		port = "record settle"
+	}
+	err := p.call(ctx, port, e.Instance, func(lateness) { p.write(e) })
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.alive()
+	if killed {
+		p.die("after entry " + string(e.Step) + " " + string(e.Mark))
+	}
+	if err == nil && !p.holds() {
+		return errFenced
+	}
+	return err
+}
+
+// meets counts the entry; it reports whether the process dies of it once it is
+// written, or dies before.
+func (p *process) meets(e Entry) bool {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.alive()
+	p.written++
+	if p.command.ends != atEntry || p.written != p.command.entry {
+		return false
+	}
+	if p.w.roll("kill/"+p.name, 0).chance(0.5) {
+		return true
+	}
+	p.die("before entry " + string(e.Step) + " " + string(e.Mark))
+	return false
+}
+
+func (p *process) holds() bool { return p.w.ledger.holder == p && !p.lost }
+
+// write appends an entry, if the lease is still held.
+func (p *process) write(e Entry) {
+	if !p.holds() {
+		return
+	}
+	p.w.note("entry "+string(e.Step)+" "+string(e.Mark), e.Instance)
+	p.w.ledger.entries = append(p.w.ledger.entries, e)
+	switch e.Mark {
+	case Begun, Undoing:
+		p.intent[e.Instance] = intent{e.Step, e.Mark}
+	default:
+		p.intent[e.Instance] = intent{}
+	}
+	if e.Step == StepDeregister && e.Mark == Begun || e.Step == StepRegister {
+		p.touched[e.Instance] = true
+	}
+}
+
+// settle forgets what the runs before this one, and this one so far, recorded.
+func (p *process) settle() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if p.holds() && !p.dead {
+		p.w.ledger.entries = nil
+	}
+}

@@ -1,0 +1,201 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+)
+
+// process is one command at work. From the moment it is killed none of its
+// calls reaches the world: the goroutines that make them end.
+type process struct {
+	w       *sim
+	name    string
+	command command
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	killed  chan struct{}
+	gone    chan struct{} // its lease is lost
+	done    chan struct{}
+
+	dead, lost    bool
+	healing       bool
+	written, acts int
+	changed       bool // it began to change something
+	intent        map[string]intent
+	touched       map[string]bool
+	troubles      map[string]bool // instances it had faults at; "" for all
+	// snapshot is what was healthy when it last looked.
+	looked time.Time
+}
+
+type intent struct {
+	step StepName
+	mark Mark
+}
+
+func (w *sim) process(name string, c command) *process {
+	p := &process{
+		w: w, name: name, command: c, killed: make(chan struct{}), gone: make(chan struct{}), done: make(chan struct{}),
+		intent: map[string]intent{}, touched: map[string]bool{}, troubles: map[string]bool{},
+	}
+	p.ctx, p.cancel = context.WithCancelCause(context.Background())
+	return p
+}
+
+// alive ends the calling goroutine of a dead process. The caller holds the
+// world's lock and defers giving it back.
+func (p *process) alive() {
+	if p.dead {
+		runtime.Goexit()
+	}
+}
+
+// die kills the process, its calling goroutine first. The lock is as for alive.
+func (p *process) die(how string) {
+	p.w.note(p.name+" killed "+how, "")
+	p.w.tally["kill: "+string(p.command.ends)]++
+	p.w.broken = true
+	p.dead = true
+	close(p.killed)
+	p.cancel(errKilled)
+	runtime.Goexit()
+}
+
+// lose takes the lease away: nothing is written any more.
+func (p *process) lose() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if p.w.ledger.holder != p || p.lost || p.dead {
+		return
+	}
+	p.w.note(p.name+" loses its lease", "")
+	p.w.tally["lease lost"]++
+	p.w.broken, p.lost = true, true
+	close(p.gone)
+}
+
+func (p *process) breakOff() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if p.dead {
+		return
+	}
+	p.w.note(p.name+" is cancelled", "")
+	p.w.tally["cancelled"]++
+	p.w.broken = true
+	p.cancel(errors.New("interrupted"))
+}
+
+// config is what the engine gets to work with.
+func (p *process) config(id string) Config {
+	c := Config{
+		Environment: "sim", ID: p.name + id, Policy: p.w.policy, Release: releaseOf(p.command.release),
+		Journal: p, Balancer: book{p}, Connect: p.connect,
+		Gates: []Gate{mood{p, "gate"}}, Guards: []Gate{mood{p, "guard"}},
+	}
+	for _, m := range p.w.fleet {
+		c.Instances = append(c.Instances, m.Instance)
+	}
+	if p.w.mutant != nil {
+		p.w.mutant.wrap(&c, p)
+	}
+	return c
+}
+
+// mood is a gate or a guard that seldom says no.
+type mood struct {
+	p    *process
+	name string
+}
+
+func (m mood) Name() string { return m.name }
+
+func (m mood) Check(context.Context) error {
+	m.p.w.mu.Lock()
+	defer m.p.w.mu.Unlock()
+	key := m.name + "/" + m.p.name
+	if m.p.w.roll(key, m.p.w.next(key)).chance(0.03) {
+		m.p.w.tally[m.name+" refuses"]++
+		return errFault
+	}
+	return nil
+}
+
+// main heals what the ledger holds, then deploys.
+func (p *process) main(deploys bool) {
+	defer close(p.done)
+	defer p.cancel(nil)
+	p.w.mu.Lock()
+	dead := Dead{Run: "before", Release: releaseOf(p.w.ledger.release), Entries: append([]Entry(nil), p.w.ledger.entries...)}
+	p.w.mu.Unlock()
+	if p.w.mutant != nil && p.w.mutant.reads != nil {
+		dead = p.w.mutant.reads(dead)
+	}
+	if len(dead.Entries) > 0 {
+		p.heals()
+		result, err := Heal(p.ctx, p.config("/heal"), dead)
+		p.claims(result, err)
+		p.healing = false
+		if err != nil {
+			return
+		}
+	}
+	p.settle()
+	if !deploys {
+		return
+	}
+	p.survey()
+	result, err := Run(p.ctx, p.config("/run"))
+	p.claims(result, err)
+	if result.Outcome != Orphaned {
+		p.settle()
+	}
+}
+
+func (p *process) heals() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.healing = true
+	p.w.tally["heals"]++
+}
+
+// compete is a run that begins without the lease, and must not touch anything.
+func (p *process) compete() {
+	defer close(p.done)
+	defer p.cancel(nil)
+	select {
+	case <-time.After(p.command.at):
+	case <-p.w.over:
+		return
+	}
+	result, err := Run(p.ctx, p.config("/run"))
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.w.tally["rivals"]++
+	p.w.check("without the lease nothing is touched", !p.changed, "%s: %s, %v", p.name, result.Outcome, err)
+}
+
+// survey notes the floors that the run which begins now has to keep, and what it rolls out.
+func (p *process) survey() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.alive()
+	p.w.note(p.name+" runs", "")
+	p.w.tally["runs"]++
+	p.changed = false
+	if !p.holds() {
+		return
+	}
+	p.w.ledger.release = p.command.release
+	for _, t := range p.w.timing {
+		registered := map[string]bool{}
+		p.w.eachRegistered(t.Group, func(e *entry) { registered[e.Instance] = true })
+		floor := max(1, len(registered)-p.w.policy.Batch.Of(len(p.w.fleet)))
+		if p.w.policy.Downtime {
+			floor = 0
+		}
+		p.w.floors[t.Group] = floor
+	}
+}
