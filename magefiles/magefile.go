@@ -11,4 +11,5 @@ import (
 // Aliases are the short names that the README uses.
 var Aliases = map[string]any{
 	"sandbox": targets.Sandbox.Run,
+	"test":    targets.Test.All,
 }

@@ -11,16 +11,6 @@ import (
 	"github.com/magefile/mage/sh"
 )
 
-// Test runs all tests of both modules, with the race detector where it can be had.
-func Test() error {
-	for _, module := range []string{".", "growl-backend"} {
-		if err := inModule(module, "go", append([]string{"test"}, append(race(), "-timeout=20m", "./...")...)...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // race asks for the race detector. Linux needs a C compiler for it, which a
 // machine with only Go installed does not have.
 func race() []string {
