@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -32,13 +31,15 @@ func newClone(t *testing.T) clone {
 			t.Skipf("%s is not on PATH", program)
 		}
 	}
+	goProgram, err := exec.LookPath("go")
+	require.NoError(t, err)
 	dir := t.TempDir()
 	c := clone{t: t, dir: dir, top: dir}
 	c.write("bin/go", fmt.Sprintf(`#!/bin/sh
 echo "$*" >>%q
 case "$1 $2" in "tool mage") shift 2; exec %q "$@" ;; esac
 exec %q "$@"
-`, c.calls(), compileTargets(t), filepath.Join(runtime.GOROOT(), "bin", "go")))
+`, c.calls(), compileTargets(t), goProgram))
 	require.NoError(t, os.Chmod(filepath.Join(dir, "bin", "go"), 0o755))
 	c.write(".gitignore", ".env.*\n/bin/\n/go-calls\n")
 	c.write("growl-backend/terraform/terraform-dev.tfvars", "environment = \"dev\"\n")
