@@ -29,7 +29,7 @@ func (p *passage) rejoin(ctx context.Context) (string, error) {
 	}
 	// A lost answer or a late deregistration is mended while waiting.
 	detail, waited := p.awaitHealthy(ctx, StepDeregister)
-	if waited != nil && ctx.Err() != nil {
+	if waited != nil && ctx.Err() != nil && err == nil {
 		return "registered again; the wait for health was broken off", nil
 	}
 	return detail, waited

@@ -63,7 +63,9 @@ func (p *passage) awaitHealthy(ctx context.Context, name StepName) (string, erro
 			return fmt.Sprintf("healthy after %s", round(time.Since(began))), nil
 		}
 		p.moved(name, state)
-		trouble = p.registerAgain(ctx, missing)
+		if trouble = p.registerAgain(ctx, name, missing); errors.Is(trouble, errNoIntent) {
+			return state, trouble
+		}
 	}
 }
 
@@ -82,9 +84,18 @@ func (p *passage) standing(health Health) (missing []Target, unhealthy Health) {
 	return missing, unhealthy
 }
 
-func (p *passage) registerAgain(ctx context.Context, missing []Target) error {
+// registerAgain registers what is missing, with an intent of its own: a run that
+// lost its lease stops here too.
+func (p *passage) registerAgain(ctx context.Context, name StepName, missing []Target) error {
 	if len(missing) == 0 {
 		return nil
+	}
+	mark := Undoing
+	if name == StepJoin {
+		name, mark = StepRegister, Begun
+	}
+	if err := p.journal(ctx, name, mark, nil); err != nil {
+		return fmt.Errorf("%w: %w", errNoIntent, err)
 	}
 	if err := p.enter(ctx, missing); err != nil {
 		return fmt.Errorf("register again: %w", err)

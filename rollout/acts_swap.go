@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -82,6 +83,12 @@ func (p *passage) revert(ctx context.Context) (string, error) {
 		}
 		p.moved(StepStop, "trying again: "+oneLine(err))
 		if sleep(ctx, retryPause) != nil {
+			return "", err
+		}
+		if unfenced := p.journal(ctx, StepStop, Undoing, nil); unfenced != nil {
+			return "", errors.Join(err, fmt.Errorf("%w: %w", errNoIntent, unfenced))
+		}
+		if ctx.Err() != nil {
 			return "", err
 		}
 	}

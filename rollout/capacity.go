@@ -76,8 +76,11 @@ func (r *run) reserve(ctx context.Context, batch []*passage) error {
 		}
 		r.newcomers(health)
 		r.tend(ctx, health)
-		if lack = r.lack(health, batch); lack == nil {
+		if lack = r.lack(health, batch); lack == nil && !r.inDoubt() {
 			return nil
+		}
+		if lack == nil {
+			lack = errors.New("a call to the load balancer failed and may still be applied")
 		}
 		r.emit(Event{Kind: StepMoved, Detail: "waiting for capacity: " + lack.Error()})
 	}

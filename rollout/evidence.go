@@ -41,6 +41,7 @@ type evidence struct {
 	sampled  bool
 	openedAt time.Duration // when a connection was last seen to be new
 	busyAt   time.Duration // when a connection was last seen open
+	seenFrom time.Duration // since when it is counted
 	blindAt  time.Duration // when the count was last unreadable
 	blind    string        // why it was
 }
@@ -57,7 +58,10 @@ func (e *evidence) observe(at time.Duration, t Traffic, err error) {
 	if t.Open > 0 {
 		e.busyAt = at
 	}
-	if e.sampled && e.arrived(at, t) {
+	switch {
+	case !e.sampled:
+		e.seenFrom = at
+	case e.arrived(at, t):
 		e.openedAt = at
 	}
 	e.last, e.lastAt, e.sampled = t, at, true
@@ -97,7 +101,7 @@ func (e *evidence) drained(at time.Duration) (bool, string) {
 
 // disturbed is when silence was last broken: by a connection, or by blindness.
 func (e *evidence) disturbed() time.Duration {
-	return max(e.openedAt, e.busyAt, e.blindAt)
+	return max(e.openedAt, e.busyAt, e.blindAt, e.seenFrom)
 }
 
 // lately is how long silence must last once the routing lag is over: long

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Dead is a run that ended without putting its instances back: what its journal
@@ -80,6 +81,13 @@ type flight struct {
 	// undoing is set when it was on its way back already: what it had started was
 	// found wanting.
 	undoing bool
+	// swapping is set when the old container's stop may have been asked for,
+	// joining when the new one may have been registered, joined when it serves and
+	// only has to settle.
+	swapping, joining, joined bool
+	// open is set while the last call to the load balancer has no outcome: it may
+	// still be applied.
+	open bool
 }
 
 // inFlight reads from a journal which instances were taken out and not put
@@ -91,18 +99,25 @@ func inFlight(entries []Entry) map[string]flight {
 		switch {
 		case e.Step == StepPrepare:
 			continue
-		case e.Mark == Done && e.Step == StepJoin, e.Mark == Undone && e.Step == StepDeregister:
+		case e.Step == StepSettle && e.Mark != Begun, e.Mark == Undone && e.Step == StepDeregister:
 			delete(flights, e.Instance)
 			continue
-		case e.Step == StepSettle && !out:
-			continue
-		case !out:
+		case !out || f.joined && e.Step == StepDeregister:
 			f = flight{targets: e.Targets, old: e.Old, new: e.New}
 		}
-		f.undoing = f.undoing || e.Mark == Undoing
-		flights[e.Instance] = f
+		flights[e.Instance] = f.after(e)
 	}
 	return flights
+}
+
+// after is the flight once an entry more is known.
+func (f flight) after(e Entry) flight {
+	f.undoing = f.undoing || e.Mark == Undoing
+	f.swapping = f.swapping || e.Step == StepStop
+	f.joining = f.joining || e.Step == StepRegister
+	f.joined = e.Step == StepJoin && e.Mark == Done || e.Step == StepSettle
+	f.open = e.Step == StepDeregister && e.Mark == Begun || e.Step == StepRegister && e.Mark == Undoing
+	return f
 }
 
 // land puts one instance back into service.
@@ -111,23 +126,52 @@ func (p *passage) land(ctx context.Context, f flight, health Health, dead Dead) 
 	for _, target := range f.targets {
 		p.registered = append(p.registered, TargetHealth{Target: target, State: TargetHealthy})
 	}
-	if err := p.reach(ctx); err != nil {
+	if f.open {
+		p.taken, p.doubt = true, time.Now()
+	}
+	err := p.reach(ctx)
+	runs := p.before.Release.Digest()
+	p.before.Release = p.releaseOf(f.old, dead.Release)
+	switch {
+	case f.joined:
+		p.tidy(ctx, err == nil && p.before.Running && runs == f.new)
+		return
+	case err != nil:
 		p.outcome, p.err = Lost, err
 		return
 	}
-	runs := p.before.Release.Digest()
-	p.before.Release = p.releaseOf(f.old, dead.Release)
 	if p.before.Running && runs == f.new && !f.undoing {
 		if _, err := p.prove(ctx); err == nil {
 			p.walk(ctx, life, index(StepRegister))
 			return
 		}
 	}
-	through := StepProve
-	if missing, _ := p.standing(health); runs == f.new && len(missing) < len(p.targets) {
-		through = StepRegister // the wrong container gets traffic: it drains first
+	p.back(ctx, life[:index(p.wentThrough(f, runs, health))+1], fmt.Errorf("run %s died with this instance out of service", dead.Run))
+}
+
+// wentThrough is the last row that has to be undone.
+func (p *passage) wentThrough(f flight, runs string, health Health) StepName {
+	missing, _ := p.standing(health)
+	switch {
+	case p.before.Running && runs == f.new && (f.joining || len(missing) < len(p.targets)):
+		return StepRegister // the wrong container may get traffic: it drains first
+	case !f.swapping && p.before.Running:
+		return StepDrain // no container was touched
+	default:
+		return StepProve
 	}
-	p.back(ctx, life[:index(through)+1], fmt.Errorf("run %s died with this instance out of service", dead.Run))
+}
+
+// tidy settles an instance that was in service already when the run died. What
+// cannot be tidied costs nothing but a remark.
+func (p *passage) tidy(ctx context.Context, same bool) {
+	p.outcome = Unchanged
+	if !same {
+		p.remark(StepSettle, "could not be settled after the run that died; the next update of the instance does it")
+		return
+	}
+	p.running = p.release.Digest()
+	p.walk(ctx, life, index(StepSettle))
 }
 
 // reach connects to the instance and looks at what runs there.

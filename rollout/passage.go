@@ -33,8 +33,10 @@ type passage struct {
 	baseline   Traffic
 	baselineAt time.Time
 	rate       rate
-	// gone is when it was last deregistered.
-	gone time.Time
+	// taken is set once it was, or may have been, deregistered; gone is when the
+	// load balancer last said so.
+	taken bool
+	gone  time.Time
 	// doubt is when a call to the load balancer last failed: it may still be applied.
 	doubt time.Time
 
@@ -59,6 +61,10 @@ func (p *passage) walk(ctx context.Context, rows []step, from int) {
 		err := p.step(ctx, row)
 		if err != nil && row.keeps && ctx.Err() != nil {
 			p.err = fmt.Errorf("%s: broken off, the new container is registered", row.name)
+			break
+		}
+		if err != nil && row.phase == PhaseSettle {
+			p.remark(row.name, "%s", oneLine(err)) // in service, and no way back any more
 			break
 		}
 		if err != nil {
@@ -106,7 +112,7 @@ func (p *passage) record(ctx context.Context, row step, act func(*passage, conte
 	result := StepResult{Name: row.name, Started: time.Now(), Undo: undo}
 	err := p.journal(ctx, row.name, words.begun, nil)
 	if err != nil {
-		err = fmt.Errorf("journal the intent: %w", err)
+		err = fmt.Errorf("%w: %w", errNoIntent, err)
 	} else {
 		p.emit(Event{Step: row.name, Kind: words.begins})
 		result.Detail, err = act(p, ctx)
@@ -122,6 +128,9 @@ func (p *passage) record(ctx context.Context, row step, act func(*passage, conte
 	p.emit(Event{Step: row.name, Kind: words.ends(err), Detail: result.Detail, Err: err})
 	return err
 }
+
+// errNoIntent ends everything that this run may still do to the instance.
+var errNoIntent = errors.New("journal the intent")
 
 // vocabulary is how an act or a compensation is spoken of.
 type vocabulary struct {
@@ -179,8 +188,10 @@ func (p *passage) enter(ctx context.Context, targets []Target) error {
 }
 
 func (p *passage) quit(ctx context.Context) error {
+	p.taken = true
+	err := act(ctx, func(ctx context.Context) error { return p.run.Balancer.Deregister(ctx, p.targets) })
 	p.gone = time.Now()
-	return p.certain(act(ctx, func(ctx context.Context) error { return p.run.Balancer.Deregister(ctx, p.targets) }))
+	return p.certain(err)
 }
 
 func (p *passage) certain(err error) error {

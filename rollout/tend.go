@@ -24,7 +24,7 @@ func (r *run) tend(ctx context.Context, health Health) []*passage {
 		}
 		missed = append(missed, p)
 		p.remark(StepRegister, "found out of its target groups after it was put back: registered again")
-		if err := p.registerAgain(ctx, missing); err != nil {
+		if err := p.registerAgain(ctx, StepDeregister, missing); err != nil {
 			p.remark(StepRegister, "%s", oneLine(err))
 		}
 	}
@@ -33,7 +33,7 @@ func (r *run) tend(ctx context.Context, health Health) []*passage {
 
 // inService reports whether this run took the instance out and put it back.
 func (p *passage) inService() bool {
-	return !p.gone.IsZero() && (p.outcome == Updated || p.outcome == Restored)
+	return p.taken && (p.outcome == Updated || p.outcome == Restored)
 }
 
 // census is the last look: while a failed call may still be applied, whatever
@@ -52,7 +52,11 @@ func (r *run) census(ctx context.Context) {
 // mend waits for instances that had to be registered again.
 func (r *run) mend(ctx context.Context, missed []*passage) {
 	r.each(missed, func(p *passage) {
-		if _, err := p.awaitHealthy(ctx, StepRegister); err != nil && ctx.Err() == nil {
+		_, err := p.awaitHealthy(ctx, StepDeregister)
+		if err == nil {
+			err = p.journal(ctx, StepDeregister, Undone, nil)
+		}
+		if err != nil && ctx.Err() == nil {
 			p.outcome, p.err = Lost, fmt.Errorf("registered again: %w", err)
 		}
 	})
