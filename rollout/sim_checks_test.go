@@ -70,6 +70,17 @@ func (p *process) leaves(id string, targets []Target) {
 	}
 }
 
+// looks notes when the process last looked before anybody left: a look while some
+// are out is for those, and takes nothing back of what was decided.
+func (p *process) looks() {
+	for _, open := range p.intent {
+		if open != (intent{}) {
+			return
+		}
+	}
+	p.looked = time.Now()
+}
+
 // counts reports whether a target is healthy, or became unhealthy by no doing of
 // ours after the process last looked: before the instance left, for one that goes back.
 func (p *process) counts(e *entry, id string) bool {

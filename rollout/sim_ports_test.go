@@ -33,7 +33,7 @@ func (b book) Deregister(ctx context.Context, targets []Target) error {
 func (b book) Health(ctx context.Context) (h Health, err error) {
 	err = b.p.call(ctx, "health", "", func(lateness) {
 		h = b.p.w.health()
-		b.p.looked = time.Now()
+		b.p.looks()
 	})
 	return h, err
 }

@@ -26,8 +26,7 @@ type process struct {
 	intent        map[string]intent
 	touched       map[string]bool
 	troubles      map[string]bool // instances it had faults at; "" for all
-	// snapshot is what was healthy when it last looked.
-	looked time.Time
+	looked        time.Time       // when it last looked before anybody left
 }
 
 type intent struct {
