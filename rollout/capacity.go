@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // floor is how many healthy targets a group keeps while a batch is out:
@@ -64,6 +65,7 @@ func (r *run) reserve(ctx context.Context, batch []*passage) error {
 	defer cancel()
 	var lack error
 	for {
+		began := time.Now()
 		health, err := r.watch.health(limited)
 		switch {
 		case ctx.Err() != nil:
@@ -76,6 +78,7 @@ func (r *run) reserve(ctx context.Context, batch []*passage) error {
 		}
 		r.newcomers(health)
 		r.tend(ctx, health)
+		r.dispel(began)
 		if lack = r.lack(health, batch); lack == nil && !r.inDoubt() {
 			return nil
 		}

@@ -85,8 +85,8 @@ type flight struct {
 	// joining when the new one may have been registered, joined when it serves and
 	// only has to settle.
 	swapping, joining, joined bool
-	// open is set while the last call to the load balancer has no outcome: it may
-	// still be applied.
+	// open is set while the last deregistration has no good outcome: it may still
+	// be applied.
 	open bool
 }
 
@@ -116,7 +116,12 @@ func (f flight) after(e Entry) flight {
 	f.swapping = f.swapping || e.Step == StepStop
 	f.joining = f.joining || e.Step == StepRegister
 	f.joined = e.Step == StepJoin && e.Mark == Done || e.Step == StepSettle
-	f.open = e.Step == StepDeregister && e.Mark == Begun || e.Step == StepRegister && e.Mark == Undoing
+	switch {
+	case e.Step == StepDeregister && e.Mark == Begun, e.Step == StepRegister && e.Mark == Undoing:
+		f.open = true
+	case e.Step == StepDeregister && e.Mark == Done, e.Step == StepRegister && e.Mark == Undone:
+		f.open = false
+	}
 	return f
 }
 

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -39,13 +40,17 @@ func (p *passage) inService() bool {
 // census is the last look: while a failed call may still be applied, whatever
 // the run put back is watched and kept in.
 func (r *run) census(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, doubtful+r.Policy.Health)
+	defer cancel()
 	for ctx.Err() == nil && r.inDoubt() {
+		began := time.Now()
 		health, err := r.watch.health(ctx)
 		if err != nil {
 			r.remark("the last look at target health failed: " + oneLine(err))
 			continue
 		}
 		r.mend(ctx, r.tend(ctx, health))
+		r.dispel(began)
 	}
 }
 
@@ -62,11 +67,17 @@ func (r *run) mend(ctx context.Context, missed []*passage) {
 	})
 }
 
+// inDoubt reports whether a failed call may still be applied, or may have been
+// since the last look.
 func (r *run) inDoubt() bool {
+	return slices.ContainsFunc(r.passages, func(p *passage) bool { return p.inService() && !p.doubt.IsZero() })
+}
+
+// dispel ends the doubts that a look which began then was late enough for.
+func (r *run) dispel(began time.Time) {
 	for _, p := range r.passages {
-		if p.inService() && !p.doubt.IsZero() && time.Since(p.doubt) < doubtful {
-			return true
+		if began.Sub(p.doubt) >= doubtful {
+			p.doubt = time.Time{}
 		}
 	}
-	return false
 }
