@@ -81,10 +81,11 @@ func useFakeDocker(t *testing.T) state {
 func fakeDocker(dir string, args []string) int {
 	s := state{dir}
 	line := strings.Join(args, " ")
+	// A test that sees the call may interrupt it at once: the handler stands first.
+	stopped := make(chan os.Signal, 1)
+	signal.Notify(stopped, os.Interrupt)
 	s.set("calls", s.get("calls")+line+"\n")
 	if hang := s.get("hang"); hang != "" && strings.Contains(line, hang) {
-		stopped := make(chan os.Signal, 1)
-		signal.Notify(stopped, os.Interrupt)
 		select {
 		case <-stopped:
 			s.set("interrupted", "yes")
