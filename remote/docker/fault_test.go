@@ -126,7 +126,7 @@ func TestPullErrors(t *testing.T) {
 		says   string
 	}{
 		"good":            {`{"status":"Pull complete","id":"a"}`, 0, good, nil, ""},
-		"error in stream": {`{"status":"Pulling"}` + "\n" + `{"errorDetail":{"message":"no space left on device"},"error":"no space left on device"}`, 0, none, docker.ErrPull, "no space left on device"},
+		"error in stream": {`{"status":"Pulling"}` + "\n" + `{"errorDetail":{"message":"no space left on device"},"error":"no space left on device"}`, 0, none, docker.ErrPull, "pull failed: no space left on device"},
 		"code in stream":  {`{"errorDetail":{"code":401,"message":"token expired"}}`, 0, none, docker.ErrPull, "lives 12 hours"},
 		"odd code":        {`{"errorDetail":{"code":7,"message":"odd"}}`, 0, none, docker.ErrPull, "odd"},
 		"refused":         {"", http.StatusForbidden, none, docker.ErrPull, "lives 12 hours"},

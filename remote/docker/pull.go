@@ -78,7 +78,7 @@ func (h *Host) registryAuth(ctx context.Context, r rollout.Release) (string, err
 
 // streamError types an error of the stream by its code, where it has one.
 func streamError(e *jsonstream.Error) error {
-	if kind := errhttp.ToNative(e.Code); kind != nil {
+	if kind := errhttp.ToNative(e.Code); kind != nil && e.Code != 0 {
 		return fmt.Errorf("%w: %w", kind, e)
 	}
 	return e
