@@ -169,13 +169,13 @@ func (h *host) kill(t *testing.T, name string) int {
 	return killed
 }
 
-// hold keeps a program from being started again, until release.
+// hold keeps a program from being started again, until unhold.
 func (h *host) hold(t *testing.T, name string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(h.path("/run/hold-"+name), nil, 0o600))
 }
 
-func (h *host) release(t *testing.T, name string) {
+func (h *host) unhold(t *testing.T, name string) {
 	t.Helper()
 	require.NoError(t, os.Remove(h.path("/run/hold-"+name)))
 }

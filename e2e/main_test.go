@@ -112,7 +112,9 @@ func openLab(dir string) error {
 	for _, line := range []string{
 		"mount -t tmpfs -o mode=755 tmpfs " + dir,
 		"ip link set lo up",
-		"ip link add " + bridge + " type bridge",
+		// With an address of its own: otherwise it has that of one of its ports, and
+		// another one when that host is gone.
+		"ip link add " + bridge + " address 02:00:0a:4d:00:01 type bridge",
 		"ip address add " + gateway + prefix + " dev " + bridge,
 		"ip link set " + bridge + " up",
 	} {

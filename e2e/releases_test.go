@@ -17,7 +17,7 @@ func TestReleases(t *testing.T) {
 		var r *run
 		requireNoneFailed(t, f.load(t, func() {
 			r = f.deploy(t, "v2")
-			require.Zero(t, r.end(t), "%s", r.said())
+			require.Zero(t, r.end(t))
 		}))
 		assert.Equal(t, []string{"updated", "updated", "updated"}, f.outcomes(t, r))
 		f.assertServes(t, "v2")
@@ -33,7 +33,7 @@ func TestReleases(t *testing.T) {
 			var r *run
 			requireNoneFailed(t, f.load(t, func() {
 				r = f.deploy(t, bad.release)
-				require.Equal(t, 3, r.end(t), "%s", r.said())
+				require.Equal(t, 3, r.end(t))
 			}))
 			assert.Contains(t, r.said(), bad.says)
 			assert.Equal(t, []string{"restored", "restored", "pending"}, f.outcomes(t, r))

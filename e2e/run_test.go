@@ -62,7 +62,12 @@ func (f *fleet) startIn(t *testing.T, dir string, more []string, args ...string)
 		defer close(r.ended)
 		_ = r.cmd.Wait()
 	}()
-	t.Cleanup(r.kill)
+	t.Cleanup(func() {
+		r.kill()
+		if t.Failed() {
+			t.Logf("%v said: %s", args, r.said())
+		}
+	})
 	return r
 }
 

@@ -99,9 +99,12 @@ func (h *host) commit(t *testing.T) string {
 	return version.Commit
 }
 
-// awaitInService waits until every host is healthy and answers as some release.
+// awaitInService waits until every host is healthy and lets a deployer in.
 func (f *fleet) awaitInService(t *testing.T) {
 	t.Helper()
+	for _, h := range f.hosts {
+		h.awaitUp(t)
+	}
 	groups, err := nlb.NewFromConfig(f.aws(t), f.env.Fleet.TargetGroups, nlb.Options{})
 	require.NoError(t, err)
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
@@ -111,4 +114,17 @@ func (f *fleet) awaitInService(t *testing.T) {
 			assert.Equal(c, "healthy", health.Of(h.ID).String(), h.Name)
 		}
 	}, time.Minute, 100*time.Millisecond)
+}
+
+// release is the name of the release that the host runs.
+func (h *host) release(t *testing.T, f *fleet) string {
+	t.Helper()
+	commit := h.commit(t)
+	for name, c := range f.source.commits {
+		if c == commit {
+			return name
+		}
+	}
+	require.Fail(t, "no release of this test", "%s runs %q", h.Name, commit)
+	return ""
 }
