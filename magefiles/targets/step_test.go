@@ -102,11 +102,6 @@ func (s *step) await(t *testing.T, pattern string) {
 		time.Minute, 5*time.Millisecond, "never said %q", pattern)
 }
 
-func (s *step) signal(t *testing.T, signal os.Signal) {
-	t.Helper()
-	require.NoError(t, s.cmd.Process.Signal(signal))
-}
-
 // cancel sends the signals of a cancelled job to the entry process alone, each
 // one only if the last was not enough, and returns the exit code.
 func (s *step) cancel() int {
