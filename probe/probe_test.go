@@ -172,7 +172,7 @@ func TestHTTPS(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 
-	o := probe.Options{URL: server.URL, Rate: 100, KeepAlive: 2, Interval: 5 * time.Millisecond, TLS: &tls.Config{RootCAs: roots}}
+	o := probe.Options{URL: server.URL, Rate: 10, KeepAlive: 1, Interval: 100 * time.Millisecond, Timeout: 30 * time.Second, TLS: &tls.Config{RootCAs: roots}}
 	r := run(t, o, 10)
 	assert.Zero(t, r.Failed, "%v", r.ByError)
 
