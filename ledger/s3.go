@@ -1,34 +1,19 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
+	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go/middleware"
 )
 
-// maxObject bounds what is read of an object, in bytes: a bucket may hold anything.
-const maxObject = 16 << 20
-
-// s3API is the part of s3.Client that is called.
-type s3API interface {
-	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
-	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
-	ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
-}
-
-var (
-	_ s3API = (*s3.Client)(nil)
-	_ Store = (*S3)(nil)
-)
+var _ Store = (*S3)(nil)
 
 // S3Options says where in S3 the ledger is.
 type S3Options struct {
@@ -45,12 +30,17 @@ type S3Options struct {
 // s3:GetObject and s3:PutObject on the prefix and s3:ListBucket on the bucket,
 // without which S3 denies access to an object that does not exist.
 type S3 struct {
-	api     s3API
+	client  *s3Client
 	options S3Options
 }
 
-// NewS3FromConfig returns the store spoken to with cfg's credentials and
-// endpoint. It makes no call.
+// NewS3FromConfig returns the store spoken to as cfg has it: with its
+// credentials, by its HTTP client (nil: net/http's own, with the proxies of the
+// environment), at its endpoint. That is AWS_ENDPOINT_URL_S3, what the shared
+// configuration file says for S3, or cfg.BaseEndpoint (AWS_ENDPOINT_URL), with
+// the bucket in the path. Without one it is AWS's in the region; the endpoints
+// of dual-stack, FIPS and the partition of China must be named. What else cfg
+// holds, such as retries and API options, is not looked at. It makes no call.
 func NewS3FromConfig(cfg aws.Config, o S3Options) (*S3, error) {
 	if o.Region == "" {
 		o.Region = cfg.Region
@@ -58,32 +48,34 @@ func NewS3FromConfig(cfg aws.Config, o S3Options) (*S3, error) {
 	if o.Region == "" {
 		return nil, fmt.Errorf("open bucket %s: no AWS region: set AWS_REGION or name it in the profile", o.Bucket)
 	}
-	client := s3.NewFromConfig(cfg, func(s *s3.Options) {
-		s.Region = o.Region
-		// Trying again is the ledger's part: it knows when the lease ends, and
-		// reads back before it writes once more.
-		s.Retryer = aws.NopRetryer{}
-		s.DisableLogOutputChecksumValidationSkipped = true
-	})
-	return NewS3(client, o)
-}
-
-// NewS3 returns the store behind an s3.Client, which should make one attempt a
-// call, or what stands for one.
-func NewS3(client s3API, o S3Options) (*S3, error) {
-	o.Prefix = strings.Trim(o.Prefix, "/")
-	if err := checkName("bucket", o.Bucket); err != nil {
+	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("open the ledger's bucket: %w", err)
 	}
 	if o.Prefix != "" {
-		for part := range strings.SplitSeq(o.Prefix, "/") {
-			if err := checkName("prefix", part); err != nil {
-				return nil, fmt.Errorf("open the ledger's bucket: %w", err)
-			}
-		}
 		o.Prefix += "/"
 	}
-	return &S3{api: client, options: o}, nil
+	client, err := newS3Client(cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	return &S3{client: client, options: o}, nil
+}
+
+// check refuses names that are no plain part of a key, and trims the prefix.
+func (o *S3Options) check() error {
+	if err := checkName("bucket", o.Bucket); err != nil {
+		return err
+	}
+	o.Prefix = strings.Trim(o.Prefix, "/")
+	if o.Prefix == "" {
+		return nil
+	}
+	for part := range strings.SplitSeq(o.Prefix, "/") {
+		if err := checkName("prefix", part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *S3) String() string {
@@ -92,78 +84,94 @@ func (s *S3) String() string {
 
 // Get implements Store.
 func (s *S3) Get(ctx context.Context, key string) (Object, error) {
-	out, err := s.api.GetObject(ctx, &s3.GetObjectInput{
-		Bucket: &s.options.Bucket, Key: aws.String(s.options.Prefix + key),
-	})
+	answer, err := s.client.do(ctx, s3Call{method: http.MethodGet, key: s.options.Prefix + key})
 	if err != nil {
 		err = s.explain(err)
 		if errors.Is(err, ErrNotFound) {
-			answered, _ := dateOf(err)
-			return Object{Now: answered}, err
+			return Object{Now: dateOf(err)}, err
 		}
 		return Object{}, err
 	}
-	defer out.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1))
+	stamp, err := stampOf(answer)
 	if err != nil {
-		return Object{}, fmt.Errorf("%w: the answer broke off: %w", ErrUnavailable, err)
+		return Object{}, err
 	}
-	if len(data) > maxObject {
-		return Object{}, fmt.Errorf("the object is larger than %d bytes: not what this program writes", maxObject)
+	modified, err := http.ParseTime(answer.header.Get("Last-Modified"))
+	if err != nil {
+		return Object{}, errors.New("the store's answer has no Last-Modified: a lease cannot be judged without it")
 	}
-	answered, err := date(out.ResultMetadata)
-	return Object{
-		Data: data, Version: Version(aws.ToString(out.ETag)),
-		Modified: aws.ToTime(out.LastModified), Now: answered,
-	}, err
+	return Object{Data: answer.body, Version: stamp.Version, Modified: modified, Now: stamp.Now}, nil
 }
 
 // Put implements Store.
 func (s *S3) Put(ctx context.Context, key string, data []byte, version Version) (Stamp, error) {
-	input := &s3.PutObjectInput{
-		Bucket: &s.options.Bucket, Key: aws.String(s.options.Prefix + key),
-		Body: bytes.NewReader(data), ContentType: aws.String("application/json"),
-	}
+	header := http.Header{"Content-Type": {"application/json"}}
 	if version == Absent {
-		input.IfNoneMatch = aws.String("*")
+		header.Set("If-None-Match", "*")
 	} else {
-		input.IfMatch = aws.String(string(version))
+		header.Set("If-Match", string(version))
 	}
-	out, err := s.api.PutObject(ctx, input)
+	answer, err := s.client.do(ctx, s3Call{method: http.MethodPut, key: s.options.Prefix + key, header: header, body: data})
 	if err != nil {
 		if err = s.explain(err); errors.Is(err, ErrNotFound) {
 			err = fmt.Errorf("%w: %w", ErrConflict, err) // it was removed
 		}
 		return Stamp{}, err
 	}
-	answered, err := date(out.ResultMetadata)
-	return Stamp{Version: Version(aws.ToString(out.ETag)), Now: answered}, err
+	return stampOf(answer)
+}
+
+// stampOf is the version that an answer tells of, and when it was told.
+func stampOf(answer s3Answer) (Stamp, error) {
+	version := Version(answer.header.Get("ETag"))
+	if version == Absent {
+		return Stamp{}, errors.New("the store's answer has no ETag: a write cannot be conditional without it")
+	}
+	answered, err := answer.date()
+	return Stamp{Version: version, Now: answered}, err
 }
 
 // List implements Store.
 func (s *S3) List(ctx context.Context, prefix string) ([]Info, error) {
-	pages := s3.NewListObjectsV2Paginator(s.api, &s3.ListObjectsV2Input{
-		Bucket: &s.options.Bucket, Prefix: aws.String(s.options.Prefix + prefix),
-	})
+	query := url.Values{"list-type": {"2"}, "prefix": {s.options.Prefix + prefix}}
 	var infos []Info
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for {
+		answer, err := s.client.do(ctx, s3Call{method: http.MethodGet, query: query})
+		if err != nil {
+			return nil, s.explain(err)
+		}
+		page, err := readPage(answer.body)
 		if err != nil {
 			return nil, s.explain(err)
 		}
 		for _, object := range page.Contents {
-			key := strings.TrimPrefix(aws.ToString(object.Key), s.options.Prefix)
-			infos = append(infos, Info{Key: key, Modified: aws.ToTime(object.LastModified)})
+			infos = append(infos, Info{Key: strings.TrimPrefix(object.Key, s.options.Prefix), Modified: object.LastModified})
 		}
+		if !page.IsTruncated {
+			return infos, nil
+		}
+		if next := page.NextContinuationToken; next == "" || next == query.Get("continuation-token") {
+			return nil, fmt.Errorf("the list breaks off after %d objects: the store does not name the next page", len(infos))
+		}
+		query.Set("continuation-token", page.NextContinuationToken)
 	}
-	return infos, nil
 }
 
-// date is the store's clock: the Date header of an answer, whole seconds.
-func date(metadata middleware.Metadata) (time.Time, error) {
-	answered, ok := awsmiddleware.GetServerTime(metadata)
-	if !ok || answered.IsZero() {
-		return time.Time{}, errors.New("the store's answer has no Date: a lease cannot be judged without its clock")
+// listPage is a page of ListObjectsV2.
+type listPage struct {
+	XMLName               xml.Name `xml:"ListBucketResult"`
+	IsTruncated           bool
+	NextContinuationToken string
+	Contents              []struct {
+		Key          string
+		LastModified time.Time
 	}
-	return answered, nil
+}
+
+// readPage refuses what is cut off: half a list is none.
+func readPage(body []byte) (page listPage, err error) {
+	if err := xml.Unmarshal(body, &page); err != nil {
+		return listPage{}, &brokenError{fmt.Errorf("read the list: %w", err)}
+	}
+	return page, nil
 }

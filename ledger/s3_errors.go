@@ -4,19 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // explain gives an error of S3 its kind, and says what to do about it.
 func (s *S3) explain(err error) error {
-	var refused smithy.APIError
+	var refused *s3Error
 	if errors.As(err, &refused) {
-		if kind := s.refusal(refused.ErrorCode()); kind != nil {
+		if kind := s.refusal(refused.code); kind != nil {
 			return fmt.Errorf("%w: %w", kind, err)
 		}
 	}
@@ -38,7 +35,7 @@ func (s *S3) refusal(code string) error {
 		return ErrUnavailable
 	case "NoSuchBucket":
 		return fmt.Errorf("%w: there is no bucket %s: check its name and the account of the credentials", ErrNoStore, s.options.Bucket)
-	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
+	case "PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
 		return fmt.Errorf("%w: bucket %s is not in %s: name its region", ErrNoStore, s.options.Bucket, s.options.Region)
 	case "AccessDenied", "AllAccessDisabled":
 		return fmt.Errorf("%w: allow s3:GetObject and s3:PutObject on %s/* and s3:ListBucket on the bucket", ErrDenied, s)
@@ -49,20 +46,20 @@ func (s *S3) refusal(code string) error {
 }
 
 // passing reports whether trying again may help: throttled, failed on S3's side,
-// broken off on the way, or signed by a wrong clock, which the client sets right
-// by the answer.
+// broken off on the way, or signed by a wrong clock that is set right now. The
+// rules are the SDK's own.
 func passing(err error) bool {
-	var broken *smithy.DeserializationError
-	return errors.As(err, &broken) ||
+	var refused *s3Error
+	return errors.As(err, &refused) && refused.clockSet ||
 		errors.Is(err, context.DeadlineExceeded) ||
 		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
 }
 
-// dateOf is the Date header of an answer that is an error.
-func dateOf(err error) (time.Time, error) {
-	var answer *smithyhttp.ResponseError
-	if !errors.As(err, &answer) || answer.Response == nil {
-		return time.Time{}, err
+// dateOf is the Date header of an answer that is an error, zero where it has none.
+func dateOf(err error) time.Time {
+	var refused *s3Error
+	if !errors.As(err, &refused) {
+		return time.Time{}
 	}
-	return http.ParseTime(answer.Response.Header.Get("Date"))
+	return refused.date
 }
