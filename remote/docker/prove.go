@@ -17,7 +17,7 @@ const (
 	firstPoll = 20 * time.Millisecond
 	lastPoll  = 250 * time.Millisecond
 	// nextDeath is how long a restarted container is watched for its exit code.
-	nextDeath = 3 * time.Second
+	nextDeath = 5 * time.Second
 )
 
 // Prove waits until the new container runs, is healthy where its image has a
