@@ -29,8 +29,9 @@ var changing = map[string]bool{
 
 // call is every port call: it takes a moment, and works, or goes wrong.
 func (p *process) call(ctx context.Context, port, id string, act func(lateness)) error {
+	ended := ctx.Err() != nil
 	die := p.stagger(port, id)
-	what := p.begin(ctx, port, id, die, act)
+	what := p.begin(port, id, die, ended, act)
 	if err := p.endure(ctx, port, what, die); err != nil {
 		return err
 	}
@@ -57,13 +58,13 @@ func (p *process) ask(port, id string) *die {
 }
 
 // begin decides what becomes of a call; its process may be killed in it.
-func (p *process) begin(ctx context.Context, port, id string, die *die, act func(lateness)) mishap {
+func (p *process) begin(port, id string, die *die, ended bool, act func(lateness)) mishap {
 	w := p.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p.alive()
 	if changing[port] {
-		p.begins(ctx, port, id)
+		p.begins(port, id, ended)
 		p.acts++
 		if p.command.ends == inAct && p.acts == p.command.act {
 			p.dieIn(port, id, die, act)
@@ -76,7 +77,7 @@ func (p *process) begin(ctx context.Context, port, id string, die *die, act func
 // after, or not at all.
 func (p *process) dieIn(port, id string, die *die, act func(lateness)) {
 	how := pick(die, "before ", "after ", "with a late ")
-	if port == "deregister" && how == "with a late " && known(lateDeregistration) {
+	if port == "deregister" && how == "with a late " && known(lateDeregistration) && !p.w.tellsLate {
 		how = "after "
 	}
 	if m := p.w.rigs[id]; m != nil {
@@ -103,10 +104,7 @@ func (p *process) mishap(die *die, port, id string) mishap {
 	if port == "traffic" || port == "health" || port == "record" {
 		rate /= 4
 	}
-	if port == "record settle" {
-		return none
-	}
-	if p.w.calm || !die.chance(rate) || port == "register" && p.command.ends == cancelled && known(unregistered) {
+	if p.w.calm || !die.chance(rate) || port == "record" && p.w.tellsLate && known(lateDeregistration) {
 		return none
 	}
 	what := pick(die, mishaps(port)...)
@@ -133,8 +131,6 @@ func (p *process) avoids(port string, what mishap) bool {
 		return known(restlessWatch)
 	case port == "deregister" && what == lags:
 		return known(lateDeregistration)
-	case port == "deregister" || port == "drain":
-		return known(earlyClock) && (what == slow || what == hangs)
 	default:
 		return false
 	}

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"context"
 	"slices"
 	"time"
 )
@@ -19,10 +18,10 @@ var intents = map[string][]intent{
 }
 
 // begins is checked when a process begins to change something.
-func (p *process) begins(ctx context.Context, port, id string) {
+func (p *process) begins(port, id string, ended bool) {
 	w := p.w
 	p.changed = p.changed || !slices.Contains([]string{"register", "drain", "undrain"}, port)
-	w.check("an act is never cancelled half-way", ctx.Err() == nil, "%s %s %s with a context that has ended", p.name, port, id)
+	w.check("an act is never cancelled half-way", !ended, "%s %s %s with a context that has ended", p.name, port, id)
 	other := w.ledger.holder
 	w.check("one process acts", other == p, "%s: %s of %s while another process holds the lease", p.name, port, id)
 	if allowed, strict := intents[port]; strict {
@@ -43,7 +42,7 @@ func (p *process) joins(id string) {
 
 // leaves is checked when an instance that the load balancer calls healthy gets
 // deregistered: the others carry the traffic.
-func (p *process) leaves(id string, targets []Target) {
+func (p *process) leaves(id string, targets []Target, late lateness) {
 	w := p.w
 	if !w.rigs[id].served && p.intent[id] == (intent{StepRegister, Undoing}) {
 		return // what it gives back it had brought
@@ -56,7 +55,7 @@ func (p *process) leaves(id string, targets []Target) {
 		stays := map[string]bool{}
 		zone := 0
 		w.eachRegistered(t.Group, func(other *entry) {
-			if other.Instance != id && p.counts(other, id) {
+			if other.Instance != id && p.counts(other, id, late) {
 				stays[other.Instance] = true
 				if w.rigs[other.Instance].Zone == w.rigs[id].Zone {
 					zone++
@@ -83,10 +82,10 @@ func (p *process) looks() {
 
 // counts reports whether a target is healthy, or became unhealthy by no doing of
 // ours after the process last looked: before the instance left, for one that goes back.
-func (p *process) counts(e *entry, id string) bool {
+func (p *process) counts(e *entry, id string, late lateness) bool {
 	m := p.w.rigs[e.Instance]
 	undoing := p.intent[id] == (intent{StepRegister, Undoing})
-	unseen := m.troubledNow() && (undoing || p.w.began.Add(m.troubled).After(p.looked))
+	unseen := m.troubledNow() && (undoing || late > 0 || p.w.began.Add(m.troubled).After(p.looked))
 	return p.w.state(e) == TargetHealthy || unseen
 }
 
@@ -170,7 +169,7 @@ func (w *sim) ending() {
 			w.check("clients may stay at the end", !b.told, "%s still sends its clients away", m.ID)
 		}
 	}
-	if !w.broken && !w.policy.Drain.Fixed && (w.tally["heals"] == 0 || !known(healDrains)) {
+	if !w.broken && !w.policy.Drain.Fixed {
 		w.check("no failed connection", w.failed < 1, "%.1f connections found nobody listening", w.failed)
 	}
 	w.took = time.Since(w.began)
@@ -184,7 +183,7 @@ func (w *sim) mayKeep(m *rig) bool {
 			return true
 		}
 	}
-	return w.tally["cancelled"] > 0 || w.broken && known(neverSettled)
+	return w.tally["cancelled"] > 0
 }
 
 const tooLong = 14 * 24 * time.Hour

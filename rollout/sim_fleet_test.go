@@ -87,18 +87,20 @@ func (m *rig) stop(b *box, grace time.Duration) {
 	if b == nil || b.stopping != nil || !b.running {
 		return
 	}
-	b.stopping = make(chan struct{})
-	time.AfterFunc(grace, m.w.locked(func() { m.ended(b) }))
+	gone := make(chan struct{})
+	b.stopping = gone
+	time.AfterFunc(grace, m.w.locked(func() { m.ended(b, gone) }))
 }
 
-func (m *rig) ended(b *box) {
+func (m *rig) ended(b *box, gone chan struct{}) {
+	select {
+	case <-gone:
+		return // it was killed meanwhile
+	default:
+		close(gone)
+	}
 	m.w.flow()
 	b.running, b.proven = false, false
-	select {
-	case <-b.stopping:
-	default:
-		close(b.stopping)
-	}
 	m.w.note("stopped", m.ID)
 	m.changed()
 }

@@ -13,30 +13,15 @@ import (
 type gap string
 
 const (
-	// A deregistration whose caller gave up, or was killed, lands after heal or run
-	// looked for the last time, or while the next batch is out already.
-	// Seeds 112, 1010, 1134.
+	// A deregistration whose caller gave up lands after the instance was said to be
+	// back, and the run that waits for that is killed, broken off, loses its lease
+	// or the answer of its journal: no journal holds a flight then, so that no heal
+	// looks. Seeds 8579, 10705 (killed), 1134, 1233 (broken off), 1567, 1875.
 	lateDeregistration gap = "late deregistration"
-	// A journal that fails at settle's entries makes the run go back, though the
-	// container to go back to is gone by then. Seeds 2323, 2611.
-	settleGoesBack gap = "settle goes back"
-	// A revert that is tried again, and a target that is registered again, have no
-	// intent of their own: a run that lost its lease goes on with them for minutes.
-	// Seeds 10498, 10594.
-	unfencedRetries gap = "unfenced retries"
-	// A run killed between join and settle leaves the old container for good.
-	// Seeds 1121, 1244.
-	neverSettled gap = "never settled"
-	// A container kept by an earlier run is taken for the one to go back to.
-	// Seeds 515, 10058.
+	// A container that an earlier run kept is taken for the one to go back to, where
+	// a run died between stop's intent and its act. The host alone can tell, by
+	// removing it in Prepare. Seed 21117.
 	staleKept gap = "stale kept container"
-	// The drain's clock starts before the load balancer has answered, and the time
-	// before the first sample counts as silence. Seeds 3825, 16696.
-	earlyClock gap = "early drain clock"
-	// A heal that is broken off says restored of what could not be registered.
-	unregistered gap = "broken off unregistered"
-	// Heal swaps a container whose target still drains.
-	healDrains gap = "heal does not wait for traffic"
 	// The watch jitters by the global generator and holds a mutex while it asks: a
 	// story is not told the same way twice, and health cannot be slow.
 	restlessWatch gap = "restless watch"

@@ -19,11 +19,7 @@ var errFenced = errors.New("the lease is lost")
 func (p *process) Record(ctx context.Context, e Entry) error {
 	p.stagger("meet", e.Instance)
 	killed := p.meets(e)
-	port := "record"
-	if e.Step == StepSettle && known(settleGoesBack) {
-		port = "record settle"
-	}
-	err := p.call(ctx, port, e.Instance, func(lateness) { p.write(e) })
+	err := p.call(ctx, "record", e.Instance, func(lateness) { p.write(e) })
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	p.alive()

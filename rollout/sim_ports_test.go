@@ -24,7 +24,7 @@ func (b book) Deregister(ctx context.Context, targets []Target) error {
 	id := targets[0].Instance
 	return b.p.call(ctx, "deregister", id, func(late lateness) {
 		if late == 0 || !b.p.dead { // what a dead process set off nobody can hold back
-			b.p.leaves(id, targets)
+			b.p.leaves(id, targets, late)
 		}
 		b.p.w.deregister(targets)
 	})

@@ -185,13 +185,29 @@ func (h *hand) giveUp(late time.Duration) *box {
 	return old
 }
 
+// stopGrace is what a container may take to stop before it is killed.
+const stopGrace = 32 * time.Second
+
+func (h *hand) awaitStopped(ctx context.Context, old *box) error {
+	h.p.w.mu.Lock()
+	stopping := old.stopping
+	h.p.w.mu.Unlock()
+	limited, cancel := context.WithTimeout(ctx, stopGrace)
+	defer cancel()
+	if err := h.p.await(limited, stopping); err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	h.p.w.mu.Lock()
+	defer h.p.w.mu.Unlock()
+	h.p.alive()
+	h.m.ended(old, stopping)
+	return nil
+}
+
 // bringBack starts the old container once its stop has ended.
 func (h *hand) bringBack(ctx context.Context, old *box) (*box, error) {
 	w := h.p.w
-	w.mu.Lock()
-	stopping := old.stopping
-	w.mu.Unlock()
-	if err := h.p.await(ctx, stopping); err != nil {
+	if err := h.awaitStopped(ctx, old); err != nil {
 		return nil, err
 	}
 	if err := h.p.wait(ctx, w.roll("back/"+h.m.ID, old.release).between(50*time.Millisecond, 3*time.Second)); err != nil {

@@ -48,12 +48,7 @@ func (w *sim) take(p *process) {
 }
 
 // leaseEnds is how long after its last write a lease can be taken over.
-func leaseEnds() time.Duration {
-	if known(unfencedRetries) {
-		return 10 * time.Minute
-	}
-	return 61 * time.Second
-}
+const leaseEnds = 61 * time.Second
 
 // command lets one process take the lease and work, until it is over or the
 // next one may begin.
@@ -74,7 +69,7 @@ func (w *sim) command(p *process) (rival *process) {
 	select {
 	case <-p.done:
 	case <-p.gone:
-		time.Sleep(leaseEnds())
+		time.Sleep(leaseEnds)
 	case <-p.killed:
 	}
 	time.Sleep(c.handover)

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -22,12 +23,13 @@ type sim struct {
 	routed []*rig  // scratch of reroute
 	failed float64 // connections that found nobody listening
 
-	ledger ledger
-	floors map[string]int
-	asked  map[string]int // how often each question was put to the dice
-	calm   bool           // nothing new goes wrong
-	over   chan struct{}  // closed when no command is left
-	broken bool           // a process was killed, cancelled or fenced
+	ledger    ledger
+	floors    map[string]int
+	asked     map[string]int // how often each question was put to the dice
+	calm      bool           // nothing new goes wrong
+	over      chan struct{}  // closed when no command is left
+	tellsLate bool           // no command is broken off or loses its lease
+	broken    bool           // a process was killed, cancelled or fenced
 
 	mutant *mutant
 	tally  tally
@@ -50,6 +52,7 @@ func newSim(s story) *sim {
 		rigs: map[string]*rig{}, targetsOf: map[string][]Target{}, book: map[Target]*entry{},
 		floors: map[string]int{}, asked: map[string]int{},
 	}
+	w.tellsLate = !slices.ContainsFunc(s.commands, func(c command) bool { return c.ends == cancelled || c.ends == fenced })
 	long := time.Now().Add(-time.Hour)
 	for _, t := range s.seats {
 		m := &rig{seat: t, w: w, pulled: map[int]bool{}, faulted: map[string]bool{}, served: !t.down && len(t.targets) > 0}
