@@ -51,7 +51,7 @@ func TestAServerClosingUnderAClientCounts(t *testing.T) {
 	url := serve(t, func(turn int) (string, bool) { return ok("abc"), turn < 2 })
 	r := run(t, onlyKeepAlive(url), 100)
 	require.NotZero(t, r.Failed)
-	assert.Equal(t, r.Failed, r.ByError["eof before answer"]+r.ByError["reset"])
+	assert.Equal(t, r.Failed, r.ByError["eof before answer"]+r.ByError["reset"], "%v", r.ByError)
 	// Three answers a connection, then one request into the closed connection.
 	assert.InDelta(t, float64(r.Requests)/4, float64(r.Failed), 4)
 }
