@@ -89,7 +89,7 @@ func (p *passage) awaitQuiet(ctx context.Context, name StepName) (string, error)
 			return p.left(name, &e, seen), nil
 		}
 		p.moved(name, seen)
-		if err := sleep(ctx, tick(drain.Quiet)); err != nil {
+		if err := sleep(ctx, e.pause(time.Since(p.gone))); err != nil {
 			return seen, err
 		}
 	}

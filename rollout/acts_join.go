@@ -60,6 +60,7 @@ func (p *passage) awaitHealthy(ctx context.Context, name StepName) (string, erro
 		missing, unhealthy := p.standing(health)
 		state = unhealthy.String()
 		if len(unhealthy) == 0 {
+			p.run.newcomers(health)
 			return fmt.Sprintf("healthy after %s", round(time.Since(began))), nil
 		}
 		p.moved(name, state)

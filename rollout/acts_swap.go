@@ -40,10 +40,13 @@ func (p *passage) awaitRate(ctx context.Context) (string, error) {
 		return "traffic not measured", nil
 	}
 	quiet := p.run.Policy.Drain.Quiet
-	for !p.gauge(ctx) && time.Since(p.baselineAt) < quiet {
-		if err := sleep(ctx, tick(quiet)); err != nil {
+	for pause := tick(quiet); !p.gauge(ctx) && time.Since(p.baselineAt) < quiet; pause *= 3 {
+		if err := sleep(ctx, min(pause, quiet-time.Since(p.baselineAt))); err != nil {
 			return "", err
 		}
+	}
+	if p.rate.source == Uncounted { // it could not be read a second time
+		return "traffic not measured", nil
 	}
 	return fmt.Sprintf("%.3g connections/s before", p.rate.perSecond), nil
 }

@@ -32,7 +32,45 @@ func (r *run) possible(health Health) error {
 			faults = append(faults, fmt.Errorf("target %s:%d in %s is %s: attach the group to a listener whose load balancer covers the instance's zone", h.Instance, h.Port, h.Group, h))
 		}
 	}
+	if len(faults) == 0 {
+		faults = append(faults, r.stuck(health))
+	}
 	return errors.Join(faults...)
+}
+
+// stuck tells which batch could not leave even if every other target were healthy.
+func (r *run) stuck(health Health) error {
+	for _, batch := range r.batches() {
+		lack := r.lack(r.atBest(health, batch), batch)
+		switch {
+		case lack != nil && len(batch) > 1:
+			return fmt.Errorf("%v can never leave together: %w: choose a smaller batch", ids(batch), lack)
+		case lack != nil:
+			return fmt.Errorf("%s can never leave: %w", batch[0].instance.ID, lack)
+		}
+	}
+	return nil
+}
+
+// atBest is the health that waiting could bring: whatever is registered, or will
+// be, is healthy. The batch's own targets are as they are.
+func (r *run) atBest(health Health, batch []*passage) Health {
+	out := ids(batch)
+	best := slices.Clone(health)
+	for i, h := range best {
+		if h.State.Registered() && !slices.Contains(out, h.Instance) {
+			best[i].State = TargetHealthy
+		}
+	}
+	for _, p := range r.passages {
+		if p.err != nil || slices.Contains(batch, p) {
+			continue
+		}
+		for _, target := range p.targets {
+			best = append(best, TargetHealth{Target: target, State: TargetHealthy})
+		}
+	}
+	return best
 }
 
 // alone returns the pending instance that serves a group which nobody else is
@@ -78,7 +116,9 @@ func (r *run) reserve(ctx context.Context, batch []*passage) error {
 		}
 		r.newcomers(health)
 		r.tend(ctx, health)
-		r.dispel(began)
+		if err := r.dispel(ctx, began); err != nil {
+			return err
+		}
 		if lack = r.lack(health, batch); lack == nil && !r.inDoubt() {
 			return nil
 		}

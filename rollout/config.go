@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
-// Config is all that a run needs. Journal, Gates and Observe may be left out.
+// Config is all that a run needs. Journal, Gates, Guards, Watches and Observe may be left out.
 type Config struct {
 	// Environment is the name in reports: dev, prod, sandbox.
 	Environment string
@@ -27,8 +28,15 @@ type Config struct {
 	// Guards are asked after each batch, when it has baked. Any of them halts the
 	// run: what they see may be the release's doing.
 	Guards []Gate
+	// Watches are guards that are asked while a batch bakes too, about every
+	// Policy.Poll: what they see must not depend on how often they are asked.
+	Watches []Gate
 	// Observe is told every event, one at a time; nil: nobody.
 	Observe func(Event)
+
+	// jitter answers a random part of a duration; nil: by the global generator.
+	// Only a test that wants the same run twice sets it.
+	jitter func(time.Duration) time.Duration
 }
 
 // validate reports everything that would make a run impossible before the

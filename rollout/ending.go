@@ -10,7 +10,8 @@ func (r *run) result(cause error) Result {
 	result := Result{
 		Run: r.ID, Environment: r.Environment, Outcome: r.outcome(cause),
 		Release: r.Release, Policy: r.Policy.String(),
-		Started: r.started, Finished: time.Now(), Remarks: r.remarks,
+		Started: r.started, Finished: time.Now(), InDoubt: r.inDoubt(),
+		Newcomers: r.joined, Remarks: r.remarks,
 	}
 	for _, p := range r.passages {
 		result.Instances = append(result.Instances, p.result())
@@ -33,6 +34,8 @@ func (r *run) outcome(cause error) Outcome {
 		return Interrupted
 	case r.healing && cause == nil:
 		return Healed
+	case r.healing:
+		return Orphaned // or nobody knows better
 	case cause == nil && ended(Updated):
 		return Deployed
 	case cause == nil:

@@ -38,7 +38,8 @@ type evidence struct {
 
 	last     Traffic
 	lastAt   time.Duration
-	sampled  bool
+	sampled  bool          // the last sample could be read
+	counted  bool          // any could
 	openedAt time.Duration // when a connection was last seen to be new
 	busyAt   time.Duration // when a connection was last seen open
 	seenFrom time.Duration // since when it is counted
@@ -64,7 +65,7 @@ func (e *evidence) observe(at time.Duration, t Traffic, err error) {
 	case e.arrived(at, t):
 		e.openedAt = at
 	}
-	e.last, e.lastAt, e.sampled = t, at, true
+	e.last, e.lastAt, e.sampled, e.counted = t, at, true, true
 }
 
 // arrived reports whether clients opened connections since the last sample.
@@ -92,11 +93,21 @@ func (e *evidence) drained(at time.Duration) (bool, string) {
 		return true, fmt.Sprintf("quiet after %s: %s", round(at), e.seen())
 	case at >= e.policy.Lag && at-e.disturbed() >= e.lately():
 		return true, fmt.Sprintf("routing lag over after %s: %s", round(at), e.seen())
-	case e.blind != "" && at >= e.policy.Lag && !e.sampled:
+	case at >= e.policy.Lag && e.lostSight(at):
 		return true, fmt.Sprintf("waited %s for the routing lag: traffic %s", round(at), e.blind)
 	default:
 		return false, e.seen()
 	}
+}
+
+// lostSight reports whether the count cannot be read, and not only for a moment: one
+// that could be read has to be unreadable for the quiet period, and to have shown
+// no open connection when it was seen last.
+func (e *evidence) lostSight(at time.Duration) bool {
+	if e.sampled || e.blind == "" {
+		return false
+	}
+	return !e.counted || (e.last.Open == 0 && at-e.lastAt >= e.policy.Quiet)
 }
 
 // disturbed is when silence was last broken: by a connection, or by blindness.
@@ -114,6 +125,28 @@ func (e *evidence) lately() time.Duration {
 	}
 	proven := time.Duration(proof / e.before.perSecond * float64(time.Second))
 	return min(e.policy.Quiet, max(e.policy.Quiet/5, proven))
+}
+
+// pause is how long not to look: each look costs the instance something. Silence
+// decides from the minimum on where the instance was busy, else from the routing
+// lag on; a quiet period before that the looks become frequent, and before they
+// only tell people how it goes. The service's own count misses nothing between two
+// looks, so three a quiet period do where silence ends no drain early.
+func (e *evidence) pause(at time.Duration) time.Duration {
+	quiet := e.policy.Quiet
+	if e.policy.Fixed {
+		return max(tick(quiet), e.policy.Min-at)
+	}
+	busy := e.before.proves(quiet)
+	decides := e.policy.Min
+	if !busy {
+		decides = max(e.policy.Min, e.policy.Lag)
+	}
+	step := tick(quiet)
+	if !busy && e.sampled && e.last.Source == ServiceCount {
+		step = max(step, quiet/3)
+	}
+	return max(step, min(3*quiet, decides-quiet-at))
 }
 
 func (e *evidence) seen() string {

@@ -55,12 +55,25 @@ func (r *run) heal(ctx context.Context, dead Dead) error {
 	if err != nil {
 		return fmt.Errorf("read the target groups' health: %w", err)
 	}
+	if slices.ContainsFunc(r.passages, func(p *passage) bool { return len(flights[p.instance.ID].targets) == 0 }) {
+		if r.timing, err = r.Balancer.Timing(ctx); err != nil {
+			return fmt.Errorf("read the target groups' timing: %w", err)
+		}
+	}
 	r.each(r.passages, func(p *passage) {
 		p.land(ctx, flights[p.instance.ID], health, dead)
 		p.emit(Event{Kind: InstanceEnded, Detail: string(p.outcome), Err: p.err})
 	})
 	r.census(ctx)
-	return r.unhealed()
+	return errors.Join(r.unhealed(), r.unsure(ctx))
+}
+
+// unsure tells that recovery ended before it could know that all is well.
+func (r *run) unsure(ctx context.Context) error {
+	if !r.inDoubt() {
+		return nil
+	}
+	return r.brokenOff(ctx, errors.New("a call to the load balancer failed and may still be applied: heal again"))
 }
 
 // unhealed joins what could not be put back.
@@ -78,6 +91,8 @@ func (r *run) unhealed() error {
 type flight struct {
 	targets  []Target
 	old, new string
+	// unserved is set when it was not healthy before the run.
+	unserved bool
 	// undoing is set when it was on its way back already: what it had started was
 	// found wanting.
 	undoing bool
@@ -99,11 +114,11 @@ func inFlight(entries []Entry) map[string]flight {
 		switch {
 		case e.Step == StepPrepare:
 			continue
-		case e.Step == StepSettle && e.Mark != Begun, e.Mark == Undone && e.Step == StepDeregister:
+		case e.Closes():
 			delete(flights, e.Instance)
 			continue
 		case !out || f.joined && e.Step == StepDeregister:
-			f = flight{targets: e.Targets, old: e.Old, new: e.New}
+			f = flight{targets: e.Targets, old: e.Old, new: e.New, unserved: e.Unserved}
 		}
 		flights[e.Instance] = f.after(e)
 	}
@@ -127,9 +142,17 @@ func (f flight) after(e Entry) flight {
 
 // land puts one instance back into service.
 func (p *passage) land(ctx context.Context, f flight, health Health, dead Dead) {
-	p.targets, p.release = f.targets, p.releaseOf(f.new, dead.Release)
-	for _, target := range f.targets {
-		p.registered = append(p.registered, TargetHealth{Target: target, State: TargetHealthy})
+	if p.targets, p.release = f.targets, p.releaseOf(f.new, dead.Release); len(f.targets) == 0 {
+		p.remark(StepRegister, "the journal of run %s names no targets: taken from the target groups", dead.Run)
+		p.enroll(health, p.run.timing)
+	}
+	before := TargetHealthy
+	if f.unserved {
+		before = TargetUnhealthy
+	}
+	p.registered = nil
+	for _, target := range p.targets {
+		p.registered = append(p.registered, TargetHealth{Target: target, State: before})
 	}
 	if f.open {
 		p.taken, p.doubt = true, time.Now()
@@ -137,8 +160,9 @@ func (p *passage) land(ctx context.Context, f flight, health Health, dead Dead) 
 	err := p.reach(ctx)
 	runs := p.before.Release.Digest()
 	p.before.Release = p.releaseOf(f.old, dead.Release)
+	missing, _ := p.standing(health)
 	switch {
-	case f.joined:
+	case f.joined && len(missing) == 0:
 		p.tidy(ctx, err == nil && p.before.Running && runs == f.new)
 		return
 	case err != nil:

@@ -151,6 +151,31 @@ func TestHealSaysWhatItCannotReach(t *testing.T) {
 	})
 }
 
+// An instance that was not healthy before the run that died is registered again,
+// and keeps no deploy from mending it.
+func TestHealDoesNotWaitForHealthThatNeverWas(t *testing.T) {
+	for _, unserved := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 2)
+			w.machines["i-1"].running, w.machines["i-1"].healthOK = newDigest, false
+			targets := []Target{{groupA, "i-1", 8080}, {groupB, "i-1", 9090}}
+			require.NoError(t, w.Deregister(t.Context(), targets))
+			result, err := Heal(t.Context(), w.config(), Dead{Run: "run-0", Release: w.config().Release, Entries: []Entry{
+				{Instance: "i-1", Step: StepDeregister, Mark: Begun, Targets: targets, Old: newDigest, New: oldDigest, Unserved: unserved},
+				{Instance: "i-1", Step: StepDeregister, Mark: Done, Targets: targets, Old: newDigest, New: oldDigest, Unserved: unserved},
+			}})
+			w.requireServing("i-1", newDigest)
+			if unserved {
+				require.NoError(t, err)
+				assert.Equal(t, Healed, result.Outcome)
+				return
+			}
+			require.ErrorContains(t, err, "not healthy after")
+			assert.Equal(t, Orphaned, result.Outcome)
+		})
+	}
+}
+
 func TestHaltedRunRollsTheFleetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 5)

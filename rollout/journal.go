@@ -37,8 +37,24 @@ type Entry struct {
 	// Old and New are the digests of the container it ran before and the release.
 	Old string `json:"old,omitempty"`
 	New string `json:"new"`
+	// Unserved is set where the load balancer did not call the instance healthy when
+	// the run began: whoever puts it back need not wait for that.
+	Unserved bool `json:"unserved,omitempty"`
 	// Error is why the step failed.
 	Error string `json:"error,omitempty"`
+}
+
+// Closes reports whether the entry ends its instance's way through a run: settled,
+// or undone up to its registration. Recovery has nothing left to do there.
+func (e Entry) Closes() bool {
+	switch e.Step {
+	case StepSettle:
+		return e.Mark == Done || e.Mark == Failed
+	case StepDeregister:
+		return e.Mark == Undone
+	default:
+		return false
+	}
 }
 
 // MemoryJournal keeps entries in memory: for tests and for callers who accept

@@ -39,6 +39,8 @@ type passage struct {
 	gone  time.Time
 	// doubt is when a call to the load balancer last failed: it may still be applied.
 	doubt time.Time
+	// unclosed is set while the journal's closing entry waits for the doubt to end.
+	unclosed bool
 
 	outcome InstanceOutcome
 	running string // digest it runs, as far as we know
@@ -116,7 +118,7 @@ func (p *passage) record(ctx context.Context, row step, act func(*passage, conte
 	} else {
 		p.emit(Event{Step: row.name, Kind: words.begins})
 		result.Detail, err = act(p, ctx)
-		if recorded := p.journal(ctx, row.name, words.ended(err), err); recorded != nil && err == nil {
+		if recorded := p.conclude(ctx, row.name, words.ended(err), err); recorded != nil && err == nil {
 			err = fmt.Errorf("journal the outcome: %w", recorded)
 		}
 	}
@@ -157,7 +159,22 @@ func (v vocabulary) ends(err error) EventKind {
 	return v.well
 }
 
+// conclude journals an outcome. The one that closes the passage waits while a failed
+// call may still be applied: whoever inherits the journal has to look there too.
+func (p *passage) conclude(ctx context.Context, name StepName, mark Mark, cause error) error {
+	if !p.doubt.IsZero() && p.entry(name, mark, cause).Closes() {
+		p.unclosed = true
+		return nil
+	}
+	return p.journal(ctx, name, mark, cause)
+}
+
 func (p *passage) journal(ctx context.Context, name StepName, mark Mark, cause error) error {
+	e := p.entry(name, mark, cause)
+	return act(ctx, func(ctx context.Context) error { return p.run.Journal.Record(ctx, e) })
+}
+
+func (p *passage) entry(name StepName, mark Mark, cause error) Entry {
 	e := Entry{
 		Time:     time.Now(),
 		Instance: p.instance.ID,
@@ -166,11 +183,12 @@ func (p *passage) journal(ctx context.Context, name StepName, mark Mark, cause e
 		Targets:  p.targets,
 		Old:      p.before.Release.Digest(),
 		New:      p.release.Digest(),
+		Unserved: !p.served(),
 	}
 	if cause != nil {
 		e.Error = cause.Error()
 	}
-	return act(ctx, func(ctx context.Context) error { return p.run.Journal.Record(ctx, e) })
+	return e
 }
 
 // act runs a call that changes something: never cancelled half-way, because a

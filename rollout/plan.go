@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 )
 
@@ -38,9 +39,11 @@ type Planned struct {
 func (p Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "plan for %s: %s\n", p.Environment, p.Release)
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, i := range p.Instances {
-		fmt.Fprintf(&b, "  %s  %s  %s\n", i.Instance.ID, i.Instance.Zone, i.says())
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", i.Instance.ID, i.Instance.Name, i.Instance.Zone, i.says())
 	}
+	_ = table.Flush() // a Builder takes everything
 	for n, batch := range p.Batches {
 		fmt.Fprintf(&b, "  batch %d: %s\n", n+1, strings.Join(batch, " "))
 	}

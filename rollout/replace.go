@@ -25,6 +25,7 @@ func Replace(ctx context.Context, c Config, id string, apply func(context.Contex
 	}
 	defer r.close()
 	err = r.replace(ctx, id, apply)
+	r.census(ctx)
 	return r.result(err), err
 }
 
@@ -82,6 +83,7 @@ func (p *passage) replace(ctx context.Context, apply func(context.Context) (Inst
 // succeed makes the passage the new instance's, with the registrations of the old.
 func (p *passage) succeed(instance Instance) {
 	p.instance = instance
+	p.run.admit(instance.ID)
 	p.targets = slices.Clone(p.targets)
 	for i := range p.targets {
 		p.targets[i].Instance = instance.ID

@@ -82,3 +82,43 @@ func TestReplaceSaysWhenTheApplyFails(t *testing.T) {
 		assert.ErrorContains(t, err, "not in the fleet")
 	})
 }
+
+// A replacement is killed at every entry of its journal; what it took out before
+// Terraform was asked is put back, by a command that knows of no release.
+func TestHealAfterAReplacementIsKilled(t *testing.T) {
+	for _, written := range []bool{false, true} {
+		for k := 1; killedReplacing(t, k, written); k++ {
+		}
+	}
+}
+
+// killedReplacing tells one story; false when the replacement ended before its
+// k-th entry.
+func killedReplacing(t *testing.T, k int, written bool) (killed bool) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		journal := &mortal{w: w, left: k, written: written}
+		c := w.config()
+		c.Journal, c.Release = journal, Release{}
+		_, _ = w.do(func() (Result, error) {
+			return Replace(t.Context(), c, "i-2", w.terraform("i-2", "i-4", time.Minute))
+		})
+		if killed = w.dead; !killed {
+			return
+		}
+		w.dead = false
+		next := w.config()
+		next.ID, next.Release = "run-2", Release{}
+		result, err := w.do(func() (Result, error) {
+			return Heal(t.Context(), next, Dead{Run: "run-1", Entries: journal.Entries()})
+		})
+		require.NoError(t, err, "killed at entry %d, written %v", k, written)
+		assert.Equal(t, Healed, result.Outcome)
+		for _, id := range w.order {
+			w.requireServing(id, oldDigest)
+		}
+		assert.Zero(t, w.failed)
+	})
+	return killed
+}

@@ -70,8 +70,15 @@ type Result struct {
 	Started     time.Time        `json:"started"`
 	Finished    time.Time        `json:"finished"`
 	Instances   []InstanceResult `json:"instances"`
+	// InDoubt is set where a call to the load balancer failed and may still be
+	// applied, and the run could not wait for that: its journal is to be kept, so
+	// that recovery looks again.
+	InDoubt bool `json:"in_doubt,omitempty"`
 	// Error is why the run was refused or halted, in one line.
 	Error string `json:"error,omitempty"`
+	// Newcomers are instances that are registered in the fleet's target groups and
+	// were not rolled, because they are not in the fleet: they may run other code.
+	Newcomers []string `json:"newcomers,omitempty"`
 	// Remarks are things worth knowing that changed nothing.
 	Remarks []string `json:"remarks,omitempty"`
 }

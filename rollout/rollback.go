@@ -52,7 +52,8 @@ func (r *run) goBack(ctx context.Context, way *passage) {
 		way.walk(ctx, life, 0)
 	}
 	p := way.origin
-	p.steps, p.running, p.gone, p.doubt = append(p.steps, way.steps...), way.running, way.gone, way.doubt
+	p.steps, p.running = append(p.steps, way.steps...), way.running
+	p.gone, p.doubt, p.unclosed = way.gone, way.doubt, way.unclosed
 	switch {
 	case way.outcome == Updated:
 		p.outcome = Restored

@@ -50,11 +50,13 @@ type run struct {
 
 	mu       sync.Mutex
 	remarks  []string
+	members  map[string]bool // of the fleet, and who was named as none
+	joined   []string        // registered, but not of the fleet
 	watching sync.Mutex
 }
 
 func newRun(c Config) (*run, error) {
-	r := &run{Config: c, started: time.Now(), floors: map[string]int{}}
+	r := &run{Config: c, started: time.Now(), floors: map[string]int{}, members: map[string]bool{}}
 	if r.ID == "" {
 		r.ID = NewID(r.started)
 	}
@@ -62,12 +64,13 @@ func newRun(c Config) (*run, error) {
 		r.Journal = &MemoryJournal{}
 	}
 	for _, i := range c.Instances {
+		r.members[i.ID] = true
 		r.passages = append(r.passages, &passage{run: r, instance: i, release: c.Release, outcome: Pending})
 	}
 	if err := c.validate(); err != nil {
 		return r, err
 	}
-	r.watch = newWatch(c.Balancer, c.Policy.Poll)
+	r.watch = newWatch(c.Balancer, c.Policy.Poll, c.jitter)
 	return r, nil
 }
 
@@ -102,26 +105,46 @@ func (r *run) rollOut(ctx context.Context) error {
 	return nil
 }
 
-// bake lets a batch serve for a while and then asks the guards. After the last
+// bake lets a batch serve for a while and then asks the guards; watches are asked
+// meanwhile too, and end it early. After the last
 // one there is nothing left to halt: what they say is a remark, unless the fleet
 // would go back.
 func (r *run) bake(ctx context.Context, last bool) error {
+	var err error
 	if !last || r.Policy.Bake > 0 {
-		if err := sleep(ctx, max(r.Policy.Pause, r.Policy.Bake)); err != nil {
-			return err
-		}
+		err = r.serve(ctx, max(r.Policy.Pause, r.Policy.Bake))
 	}
-	err := ask(ctx, r.Guards, "guard")
+	if err == nil {
+		err = ask(ctx, slices.Concat(r.Guards, r.Watches), "guard")
+	}
 	switch {
 	case err == nil:
 		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	case last && !r.Policy.Rollback:
 		r.remark(oneLine(err))
 		return nil
 	}
-	r.halted = ctx.Err() == nil
+	r.halted = true
 	return fmt.Errorf("halted: %w", err)
 }
+
+// serve lets a batch serve for that long, or until one of the watches refuses.
+func (r *run) serve(ctx context.Context, d time.Duration) error {
+	for end := time.Now().Add(d); ; {
+		left := time.Until(end)
+		if err := sleep(ctx, min(left, max(r.Policy.Poll, watchPause))); err != nil || left <= 0 {
+			return err
+		}
+		if err := ask(ctx, r.Watches, "guard"); err != nil {
+			return err
+		}
+	}
+}
+
+// watchPause is the least time between two questions to the watches of a baking batch.
+const watchPause = time.Second
 
 // take walks one prepared instance through the rest of the table.
 func (r *run) take(ctx context.Context, p *passage) {

@@ -436,14 +436,28 @@ func TestZoneGuard(t *testing.T) {
 			w.timing[i].CrossZone = false
 		}
 		result, err := w.run(t.Context(), w.config())
-		require.ErrorContains(t, err, "i-2 is the last healthy target of zone b")
-		assert.Equal(t, []InstanceOutcome{Updated, Pending, Pending}, outcomes(result))
+		require.ErrorContains(t, err, "i-2 can never leave: i-2 is the last healthy target of zone b")
+		assert.Equal(t, Refused, result.Outcome)
+		assert.Equal(t, []InstanceOutcome{Pending, Pending, Pending}, outcomes(result))
 
 		c := w.config()
 		c.Policy.ZoneLoss = true
 		result, err = w.run(t.Context(), c)
 		require.NoError(t, err)
 		assert.Equal(t, Deployed, result.Outcome)
+	})
+}
+
+// A batch that no wait would let go is refused before anything is touched.
+func TestABatchThatCanNeverLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		c, began := w.config(), time.Now()
+		c.Policy.Batch = Size{Count: 3}
+		result, err := w.run(t.Context(), c)
+		require.ErrorContains(t, err, "[i-1 i-2 i-3] can never leave together: target group "+groupA+" would keep 0 healthy targets, the floor is 1: choose a smaller batch")
+		assert.Equal(t, Refused, result.Outcome)
+		assert.Less(t, time.Since(began), time.Minute)
 	})
 }
 

@@ -93,6 +93,21 @@ func (b cancelling) Register(ctx context.Context, targets []Target) error {
 	return b.book.Register(ctx, targets)
 }
 
+// rash journals that an instance is back as soon as it is registered again.
+type rash struct{ book }
+
+func (b rash) Register(ctx context.Context, targets []Target) error {
+	id := targets[0].Instance
+	err := b.book.Register(ctx, targets)
+	b.p.w.mu.Lock()
+	back := b.p.intent[id] == intent{StepDeregister, Undoing}
+	b.p.w.mu.Unlock()
+	if err == nil && back {
+		err = b.p.Record(ctx, Entry{Instance: id, Step: StepDeregister, Mark: Undone, Targets: targets})
+	}
+	return err
+}
+
 // idle does not deregister.
 type idle struct{ book }
 

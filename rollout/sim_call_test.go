@@ -73,25 +73,22 @@ func (p *process) begin(port, id string, die *die, ended bool, act func(lateness
 	return p.mishap(die, port, id)
 }
 
-// dieIn kills the process in the middle of an act, which is applied before,
-// after, or not at all.
+// dieIn kills the process in the middle of an act: before it is applied, which it
+// never is then, after it, or so that it lands late.
 func (p *process) dieIn(port, id string, die *die, act func(lateness)) {
-	how := pick(die, "before ", "after ", "with a late ")
-	if port == "deregister" && how == "with a late " && known(lateDeregistration) && !p.w.tellsLate {
-		how = "after "
-	}
+	how := pick(die, "before", "after", "late")
 	if m := p.w.rigs[id]; m != nil {
 		m.faulted[port] = true
 	}
 	switch how {
-	case "after ":
+	case "after":
 		p.w.flow()
 		act(0)
 		p.w.note(port, id)
-	case "with a late ":
+	case "late":
 		p.applyLate(port, id, die, act)
 	}
-	p.die(how + port + " of " + id)
+	p.die("by an act, "+how, port)
 }
 
 // mishap decides what goes wrong with a call.
@@ -101,17 +98,13 @@ func (p *process) mishap(die *die, port, id string) mishap {
 		return p.troubled(port, id, fails)
 	}
 	rate := p.w.story.faults
-	if port == "traffic" || port == "health" || port == "record" {
-		rate /= 4
+	if !changing[port] {
+		rate /= 4 // or few runs would come as far as to change anything
 	}
-	if p.w.calm || !die.chance(rate) || port == "record" && p.w.tellsLate && known(lateDeregistration) {
+	if p.w.calm || !die.chance(rate) {
 		return none
 	}
-	what := pick(die, mishaps(port)...)
-	if p.avoids(port, what) {
-		what = fails
-	}
-	return p.troubled(port, id, what)
+	return p.troubled(port, id, pick(die, mishaps(port)...))
 }
 
 // mishaps are the ways in which a port's calls can go wrong.
@@ -124,20 +117,9 @@ func mishaps(port string) []mishap {
 	}
 }
 
-// avoids keeps out of known gaps.
-func (p *process) avoids(port string, what mishap) bool {
-	switch {
-	case port == "health":
-		return known(restlessWatch)
-	case port == "deregister" && what == lags:
-		return known(lateDeregistration)
-	default:
-		return false
-	}
-}
-
 func (p *process) troubled(port, id string, what mishap) mishap {
-	p.w.tally["fault: "+string(what)]++
+	p.w.tally["faults: "+string(what)]++
+	p.w.tally["faults at: "+port]++
 	p.troubles[id] = true
 	if m := p.w.rigs[id]; m != nil {
 		m.faulted[port] = true
@@ -179,6 +161,9 @@ func (p *process) apply(port, id string, what mishap, die *die, act func(latenes
 		return errFault
 	}
 	act(0)
+	if changing[port] {
+		w.check("one process acts", w.ledger.holder == p, "%s: %s of %s is applied while another process holds the lease", p.name, port, id)
+	}
 	if changing[port] || port == "prepare" {
 		w.note(p.name+" "+port, id)
 	}
@@ -210,19 +195,11 @@ func (p *process) applyLate(port, id string, die *die, act func(lateness)) {
 func (p *process) wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-p.killed:
-		runtime.Goexit()
-		return errKilled
-	}
+	return await(ctx, p, timer.C)
 }
 
 // await is wait for something to happen.
-func (p *process) await(ctx context.Context, what <-chan struct{}) error {
+func await[T any](ctx context.Context, p *process, what <-chan T) error {
 	if what == nil {
 		return nil
 	}

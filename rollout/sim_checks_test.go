@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -44,7 +45,7 @@ func (p *process) joins(id string) {
 // deregistered: the others carry the traffic.
 func (p *process) leaves(id string, targets []Target, late lateness) {
 	w := p.w
-	if !w.rigs[id].served && p.intent[id] == (intent{StepRegister, Undoing}) {
+	if !w.rigs[id].served && (late > 0 || p.intent[id] == (intent{StepRegister, Undoing})) {
 		return // what it gives back it had brought
 	}
 	for _, t := range targets {
@@ -111,7 +112,11 @@ func (p *process) claims(r Result, err error) {
 	defer w.mu.Unlock()
 	p.alive()
 	w.note(p.name+" ended "+string(r.Outcome), "")
-	w.tally["outcome: "+string(r.Outcome)]++
+	p.result = r
+	w.tally["outcomes: "+string(r.Outcome)]++
+	if r.InDoubt {
+		w.tally["left in doubt"]++
+	}
 	good := r.Outcome.ExitCode() == 0
 	w.check("an error tells that not all is well", good == (err == nil), "%s: %s with error %v", p.name, r.Outcome, err)
 	if r.Outcome == Refused {
@@ -172,7 +177,26 @@ func (w *sim) ending() {
 	if !w.broken && !w.policy.Drain.Fixed {
 		w.check("no failed connection", w.failed < 1, "%.1f connections found nobody listening", w.failed)
 	}
+}
+
+// finale checks what a deploy in calm after all that makes of the fleet.
+func (w *sim) finale(p *process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	deployed := p.result.Outcome == Deployed
+	w.check("a calm deploy succeeds", deployed || w.mayRefuse(p.result), "it ended %s: %s", p.result.Outcome, p.result.Error)
+	for _, m := range w.fleet {
+		if deployed && m.cutOff == 0 {
+			w.check("nothing kept after a calm deploy", m.previous == nil && m.next == nil, "%s keeps a container: previous %v, next %v", m.ID, m.previous != nil, m.next != nil)
+		}
+	}
 	w.took = time.Since(w.began)
+}
+
+// mayRefuse excuses a deploy to a fleet that is not whole, or too small for its policy.
+func (w *sim) mayRefuse(r Result) bool {
+	return slices.ContainsFunc(w.fleet, func(m *rig) bool { return m.cutOff > 0 || m.troubled > 0 || !m.served }) ||
+		strings.Contains(r.Error, "alone serves target group") || strings.Contains(r.Error, "can never leave")
 }
 
 // mayKeep excuses a kept container: settling is never fatal, and a run that is

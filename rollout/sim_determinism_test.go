@@ -5,9 +5,6 @@ import "testing"
 // A seed tells the same story each time, down to the nanosecond: or it could not
 // be looked into.
 func TestSimIsDeterministic(t *testing.T) {
-	if known(restlessWatch) {
-		t.Skip("the watch's jitter is not seeded: SIM_GAPS=shut asks for it all the same")
-	}
 	for seed := uint64(1); seed <= 200; seed++ {
 		first, second := traced(t, seed), traced(t, seed)
 		for n := range max(len(first), len(second)) {

@@ -24,7 +24,7 @@ func (p *process) Record(ctx context.Context, e Entry) error {
 	defer p.w.mu.Unlock()
 	p.alive()
 	if killed {
-		p.die("after entry " + string(e.Step) + " " + string(e.Mark))
+		p.die("by an entry, after", string(e.Step)+" "+string(e.Mark))
 	}
 	if err == nil && !p.holds() {
 		return errFenced
@@ -45,7 +45,7 @@ func (p *process) meets(e Entry) bool {
 	if p.w.roll("kill/"+p.name, 0).chance(0.5) {
 		return true
 	}
-	p.die("before entry " + string(e.Step) + " " + string(e.Mark))
+	p.die("by an entry, before", string(e.Step)+" "+string(e.Mark))
 	return false
 }
 

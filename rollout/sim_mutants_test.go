@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mutant is a way to break the engine on purpose. The engine has no hooks for
+// mutant, listed in testdata/mutants.txt, is a way to break the engine on purpose. The engine has no hooks for
 // that: what it would do wrong is done by its ports, out of sight of the checks.
 type mutant struct {
 	name string
@@ -39,6 +39,7 @@ func mutants() []mutant {
 		{name: "revert-nothing", wrap: onHost(func(h hostPorts) Host { return careless{h} }), caught: []string{"in service at the end", "only what is proven is registered", "what is said to serve runs"}},
 		{name: "cancel-acts", wrap: onBalancer(func(b book) Balancer { return cancelling{b} }), caught: []string{"an act is never cancelled half-way"}},
 		{name: "stop-first", wrap: onBalancer(func(b book) Balancer { return idle{b} }), caught: []string{"nothing that is registered is stopped"}},
+		{name: "close-early", wrap: onBalancer(func(b book) Balancer { return rash{b} }), caught: []string{"in service at the end"}},
 	}
 }
 
@@ -52,12 +53,24 @@ func mutantOf(t *testing.T, name string) *mutant {
 	return &all[i]
 }
 
-func names(all []mutant) string {
-	var b strings.Builder
+func names(all []mutant) (names []string) {
 	for _, m := range all {
-		b.WriteString(" " + m.name)
+		names = append(names, m.name)
 	}
-	return b.String()
+	return names
+}
+
+// mage test:sim knows the mutants by their list.
+func TestMutantsAreListed(t *testing.T) {
+	list, err := os.ReadFile("testdata/mutants.txt")
+	require.NoError(t, err)
+	var listed []string
+	for line := range strings.Lines(string(list)) {
+		name, breaks, _ := strings.Cut(line, " ")
+		require.NotEmpty(t, strings.TrimSpace(breaks), name)
+		listed = append(listed, name)
+	}
+	require.Equal(t, names(mutants()), listed)
 }
 
 // mutantSeeds is within how many stories a mutant must be caught.

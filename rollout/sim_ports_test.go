@@ -95,8 +95,8 @@ func (h *hand) Prepare(ctx context.Context, r Release, progress func(Progress)) 
 	}
 	return h.call(ctx, "prepare", func(lateness) {
 		h.m.pulled[h.p.number(r)] = true
-		if b := h.m.current; known(staleKept) && b != nil && b.running {
-			h.m.previous = nil
+		if h.oldServes() {
+			h.m.previous = nil // an earlier run's, whose settling failed
 		}
 	})
 }

@@ -22,7 +22,8 @@ type process struct {
 	dead, lost    bool
 	healing       bool
 	written, acts int
-	changed       bool // it began to change something
+	changed       bool   // it began to change something
+	result        Result // of the last that it did
 	intent        map[string]intent
 	touched       map[string]bool
 	troubles      map[string]bool // instances it had faults at; "" for all
@@ -52,9 +53,10 @@ func (p *process) alive() {
 }
 
 // die kills the process, its calling goroutine first. The lock is as for alive.
-func (p *process) die(how string) {
-	p.w.note(p.name+" killed "+how, "")
-	p.w.tally["kill: "+string(p.command.ends)]++
+func (p *process) die(how, at string) {
+	p.w.note(p.name+" killed "+how, at)
+	p.w.tally["kills: "+how]++
+	p.w.tally["kills at: "+at]++
 	p.w.broken = true
 	p.dead = true
 	close(p.killed)
@@ -70,7 +72,7 @@ func (p *process) lose() {
 		return
 	}
 	p.w.note(p.name+" loses its lease", "")
-	p.w.tally["lease lost"]++
+	p.w.tally["leases lost"]++
 	p.w.broken, p.lost = true, true
 	close(p.gone)
 }
@@ -93,6 +95,7 @@ func (p *process) config(id string) Config {
 		Environment: "sim", ID: p.name + id, Policy: p.w.policy, Release: releaseOf(p.command.release),
 		Journal: p, Balancer: book{p}, Connect: p.connect,
 		Gates: []Gate{mood{p, "gate"}}, Guards: []Gate{mood{p, "guard"}},
+		jitter: p.jitter,
 	}
 	for _, m := range p.w.fleet {
 		c.Instances = append(c.Instances, m.Instance)
@@ -101,6 +104,14 @@ func (p *process) config(id string) Config {
 		p.w.mutant.wrap(&c, p)
 	}
 	return c
+}
+
+// jitter is drawn once a question for health: whoever asks first, the seed decides.
+func (p *process) jitter(most time.Duration) time.Duration {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	key := "jitter/" + p.name
+	return p.w.roll(key, p.w.next(key)).between(0, most)
 }
 
 // mood is a gate or a guard that seldom says no.
@@ -115,7 +126,7 @@ func (m mood) Check(context.Context) error {
 	m.p.w.mu.Lock()
 	defer m.p.w.mu.Unlock()
 	key := m.name + "/" + m.p.name
-	if m.p.w.roll(key, m.p.w.next(key)).chance(0.03) {
+	if !m.p.w.calm && m.p.w.roll(key, m.p.w.next(key)).chance(0.03) {
 		m.p.w.tally[m.name+" refuses"]++
 		return errFault
 	}
@@ -133,10 +144,10 @@ func (p *process) main(deploys bool) {
 		dead = p.w.mutant.reads(dead)
 	}
 	if len(dead.Entries) > 0 {
-		p.heals()
+		p.heals(true)
 		result, err := Heal(p.ctx, p.config("/heal"), dead)
 		p.claims(result, err)
-		p.healing = false
+		p.heals(false)
 		if err != nil {
 			return
 		}
@@ -148,16 +159,18 @@ func (p *process) main(deploys bool) {
 	p.survey()
 	result, err := Run(p.ctx, p.config("/run"))
 	p.claims(result, err)
-	if result.Outcome != Orphaned {
+	if result.Outcome != Orphaned && !result.InDoubt {
 		p.settle()
 	}
 }
 
-func (p *process) heals() {
+func (p *process) heals(now bool) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
-	p.healing = true
-	p.w.tally["heals"]++
+	p.healing = now
+	if now {
+		p.w.tally["heals"]++
+	}
 }
 
 // compete is a run that begins without the lease, and must not touch anything.

@@ -46,10 +46,10 @@ type ending string
 
 const (
 	lives     ending = "lives"
-	atEntry   ending = "killed at a journal entry"
-	inAct     ending = "killed in the middle of an act"
-	cancelled ending = "cancelled"
-	fenced    ending = "lost its lease"
+	atEntry   ending = "to be killed by an entry"
+	inAct     ending = "to be killed by an act"
+	cancelled ending = "to be cancelled"
+	fenced    ending = "to lose its lease"
 )
 
 func digestOf(release int) string { return fmt.Sprintf("sha256:%064d", release) }
@@ -78,6 +78,23 @@ func tell(seed uint64) story {
 		}
 	}
 	return s
+}
+
+// count says what kind of story it is.
+func (s story) count(t tally) {
+	size := "1"
+	for _, least := range []int{2, 6, 21} {
+		if len(s.seats) >= least {
+			size = map[int]string{2: "2 to 5", 6: "6 to 20", 21: "21 to 50"}[least]
+		}
+	}
+	t["fleets: "+size]++
+	for _, g := range s.timing {
+		t[map[bool]string{true: "target groups: cross-zone", false: "target groups: zonal"}[g.CrossZone]]++
+	}
+	for _, c := range s.commands {
+		t["commands: "+string(c.ends)]++
+	}
 }
 
 func fleetSize(d *die) int {
@@ -153,6 +170,9 @@ func commandOf(d *die, n, release int) command {
 	c := command{release: release, ends: pick(d, lives, lives, atEntry, atEntry, inAct, inAct, cancelled, fenced)}
 	size := float64(n)
 	c.entry = int(d.around(20 * size))
+	if d.chance(0.6) {
+		c.entry += 2 * n // after all have prepared
+	}
 	c.act = int(d.around(9 * size))
 	c.at = time.Duration(d.around(300*size)*float64(time.Second)) + d.between(0, time.Second)
 	if d.chance(0.6) {

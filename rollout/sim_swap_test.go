@@ -15,7 +15,7 @@ func (h *hand) Stop(ctx context.Context, r Release) error {
 	if err != nil {
 		return err
 	}
-	return h.p.await(ctx, stopped)
+	return await(ctx, h.p, stopped)
 }
 
 func (h *hand) retire(r Release, late time.Duration) <-chan struct{} {
@@ -28,7 +28,7 @@ func (h *hand) retire(r Release, late time.Duration) <-chan struct{} {
 	h.made = &box{release: n, labelled: true, outcome: w.defect(n, m.ID)}
 	m.next = h.made
 	old := m.current
-	if old == nil {
+	if old == nil || m.previous != nil && !h.oldServes() {
 		old = m.previous
 	}
 	m.current, m.previous, h.renamed = nil, old, true
@@ -37,7 +37,7 @@ func (h *hand) retire(r Release, late time.Duration) <-chan struct{} {
 		return nil
 	}
 	grace := d.between(100*time.Millisecond, 20*time.Second)
-	if d.chance(0.03) {
+	if !w.calm && d.chance(0.03) {
 		grace = d.between(20*time.Second, 90*time.Second)
 	}
 	m.stop(old, late+grace)
@@ -47,6 +47,9 @@ func (h *hand) retire(r Release, late time.Duration) <-chan struct{} {
 // defect is what is wrong with a release: most are sound, some are bad on one
 // instance, a few everywhere.
 func (w *sim) defect(release int, id string) defect {
+	if release == finalRelease {
+		return sound
+	}
 	whole := w.roll("defect", release)
 	bad := pick(whole, exits, mute, unhealthy)
 	if release > 1 && whole.chance(0.1) {
@@ -139,6 +142,13 @@ func (h *hand) Revert(ctx context.Context) error {
 	return nil
 }
 
+// oldServes tells that the container in service is the one to go back to, and a
+// kept one beside it is stale.
+func (h *hand) oldServes() bool {
+	b := h.m.current
+	return b != nil && b.running && (h.neverStopped() || b.outcome != mute)
+}
+
 // neverStopped tells that the container in service is the old one.
 func (h *hand) neverStopped() bool {
 	m := h.m
@@ -194,7 +204,7 @@ func (h *hand) awaitStopped(ctx context.Context, old *box) error {
 	h.p.w.mu.Unlock()
 	limited, cancel := context.WithTimeout(ctx, stopGrace)
 	defer cancel()
-	if err := h.p.await(limited, stopping); err == nil || ctx.Err() != nil {
+	if err := await(limited, h.p, stopping); err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
 	h.p.w.mu.Lock()

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 )
@@ -23,27 +22,17 @@ type sim struct {
 	routed []*rig  // scratch of reroute
 	failed float64 // connections that found nobody listening
 
-	ledger    ledger
-	floors    map[string]int
-	asked     map[string]int // how often each question was put to the dice
-	calm      bool           // nothing new goes wrong
-	over      chan struct{}  // closed when no command is left
-	tellsLate bool           // no command is broken off or loses its lease
-	broken    bool           // a process was killed, cancelled or fenced
+	ledger ledger
+	floors map[string]int
+	asked  map[string]int // how often each question was put to the dice
+	calm   bool           // nothing new goes wrong
+	over   chan struct{}  // closed when no command is left
+	broken bool           // a process was killed, cancelled or fenced
 
 	mutant *mutant
 	tally  tally
 	wrongs []string // violations
 	trace  func(string)
-}
-
-// tally counts what a story was made of.
-type tally map[string]int
-
-func (t tally) add(other tally) {
-	for name, n := range other {
-		t[name] += n
-	}
 }
 
 func newSim(s story) *sim {
@@ -52,7 +41,7 @@ func newSim(s story) *sim {
 		rigs: map[string]*rig{}, targetsOf: map[string][]Target{}, book: map[Target]*entry{},
 		floors: map[string]int{}, asked: map[string]int{},
 	}
-	w.tellsLate = !slices.ContainsFunc(s.commands, func(c command) bool { return c.ends == cancelled || c.ends == fenced })
+	s.count(w.tally)
 	long := time.Now().Add(-time.Hour)
 	for _, t := range s.seats {
 		m := &rig{seat: t, w: w, pulled: map[int]bool{}, faulted: map[string]bool{}, served: !t.down && len(t.targets) > 0}
@@ -101,7 +90,7 @@ func (w *sim) note(what, about string) {
 
 // check counts a check and notes when it fails.
 func (w *sim) check(name string, holds bool, format string, args ...any) {
-	w.tally["check: "+name]++
+	w.tally["checks: "+name]++
 	if holds {
 		return
 	}

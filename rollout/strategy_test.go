@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,6 +71,63 @@ func TestAGuardHaltsTheRun(t *testing.T) {
 	}
 }
 
+// TestAWatchEndsTheBakeEarly: an alarm that rings in the second minute of ten
+// halts the run then, also where it would be silent again at the end.
+func TestAWatchEndsTheBakeEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		c := w.config()
+		c.Policy.Bake = 10 * time.Minute
+		var served time.Time
+		c.Observe = func(e Event) {
+			if e.Kind == InstanceEnded {
+				served = e.Time
+			}
+		}
+		alarm := &ringing{served: &served, from: 90 * time.Second, to: 2 * time.Minute}
+		c.Watches = []Gate{alarm}
+		result, err := w.run(t.Context(), c)
+		require.ErrorContains(t, err, "halted: guard alarm: it rings")
+		assert.Equal(t, []InstanceOutcome{Updated, Pending, Pending}, outcomes(result))
+		assert.Less(t, result.Finished.Sub(served), 2*time.Minute)
+		assert.Zero(t, w.failed)
+	})
+}
+
+// TestABakeThatIsBrokenOffIsNoHalt: a signal while a watch is asked.
+func TestABakeThatIsBrokenOffIsNoHalt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		c := w.config()
+		c.Policy.Bake, c.Policy.Rollback = 10*time.Minute, true
+		ctx, cancel := context.WithCancelCause(t.Context())
+		c.Watches = []Gate{asker(func() error { cancel(errFault); return errFault })}
+		result, err := w.run(ctx, c)
+		require.ErrorContains(t, err, "broken off")
+		assert.Equal(t, Interrupted, result.Outcome)
+		assert.Equal(t, []InstanceOutcome{Updated, Pending, Pending}, outcomes(result))
+	})
+}
+
+type asker func() error
+
+func (asker) Name() string                  { return "test" }
+func (a asker) Check(context.Context) error { return a() }
+
+// ringing is an alarm that rings for a while after an instance ended.
+type ringing struct {
+	served   *time.Time
+	from, to time.Duration
+}
+
+func (*ringing) Name() string { return "alarm" }
+func (a *ringing) Check(context.Context) error {
+	if since := time.Since(*a.served); since >= a.from && since < a.to {
+		return errors.New("it rings")
+	}
+	return nil
+}
+
 func TestZonesAlternate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4)
@@ -106,5 +164,28 @@ func TestNewcomersAreNamed(t *testing.T) {
 		result, err := w.run(t.Context(), c)
 		require.NoError(t, err)
 		assert.Contains(t, result.Remarks[0], "i-3 is registered in")
+		assert.Equal(t, []string{"i-3"}, result.Newcomers)
+		w.requireServing("i-3", oldDigest)
+	})
+}
+
+// TestANewcomerOfTheLastMinuteIsNamed: it registers while the last instance joins.
+func TestANewcomerOfTheLastMinuteIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		late := Target{groupA, "i-3", 8080}
+		delete(w.targets, late)
+		delete(w.targets, Target{groupB, "i-3", 9090})
+		c := w.config()
+		c.Instances = c.Instances[:2]
+		c.Observe = func(e Event) {
+			if e.Instance == "i-2" && e.Step == StepRegister && e.Kind == StepDone {
+				require.NoError(t, w.Register(context.WithoutCancel(t.Context()), []Target{late}))
+			}
+		}
+		result, err := w.run(t.Context(), c)
+		require.NoError(t, err)
+		assert.Equal(t, Deployed, result.Outcome)
+		assert.Equal(t, []string{"i-3"}, result.Newcomers)
 	})
 }

@@ -24,8 +24,10 @@ func (r *run) tend(ctx context.Context, health Health) []*passage {
 			continue
 		}
 		missed = append(missed, p)
+		p.unclosed = true
 		p.remark(StepRegister, "found out of its target groups after it was put back: registered again")
-		if err := p.registerAgain(ctx, StepDeregister, missing); err != nil {
+		if err := p.registerAgain(ctx, p.last(), missing); err != nil {
+			p.doubt = time.Now() // not before a later look is this over
 			p.remark(StepRegister, "%s", oneLine(err))
 		}
 	}
@@ -38,7 +40,8 @@ func (p *passage) inService() bool {
 }
 
 // census is the last look: while a failed call may still be applied, whatever
-// the run put back is watched and kept in.
+// the run put back is watched and kept in. A run that is broken off leaves that,
+// as its journal does, to recovery.
 func (r *run) census(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, doubtful+r.Policy.Health)
 	defer cancel()
@@ -50,17 +53,23 @@ func (r *run) census(ctx context.Context) {
 			continue
 		}
 		r.mend(ctx, r.tend(ctx, health))
-		r.dispel(began)
+		if err := r.dispel(ctx, began); err != nil {
+			r.remark(oneLine(err))
+			break
+		}
+	}
+	if r.inDoubt() {
+		r.remark("a call to the load balancer failed and may still be applied: recovery looks again")
 	}
 }
 
 // mend waits for instances that had to be registered again.
 func (r *run) mend(ctx context.Context, missed []*passage) {
 	r.each(missed, func(p *passage) {
-		_, err := p.awaitHealthy(ctx, StepDeregister)
-		if err == nil {
-			err = p.journal(ctx, StepDeregister, Undone, nil)
+		if p.outcome == Restored && !p.served() {
+			return // it was not healthy before either
 		}
+		_, err := p.awaitHealthy(ctx, p.last())
 		if err != nil && ctx.Err() == nil {
 			p.outcome, p.err = Lost, fmt.Errorf("registered again: %w", err)
 		}
@@ -70,14 +79,46 @@ func (r *run) mend(ctx context.Context, missed []*passage) {
 // inDoubt reports whether a failed call may still be applied, or may have been
 // since the last look.
 func (r *run) inDoubt() bool {
-	return slices.ContainsFunc(r.passages, func(p *passage) bool { return p.inService() && !p.doubt.IsZero() })
+	return slices.ContainsFunc(r.passages, func(p *passage) bool {
+		return p.inService() && (p.unclosed || !p.doubt.IsZero())
+	})
 }
 
-// dispel ends the doubts that a look which began then was late enough for.
-func (r *run) dispel(began time.Time) {
+// dispel ends the doubts that a look which began then was late enough for, and
+// closes what they kept open in the journal.
+func (r *run) dispel(ctx context.Context, began time.Time) error {
 	for _, p := range r.passages {
-		if began.Sub(p.doubt) >= doubtful {
-			p.doubt = time.Time{}
+		if !p.inService() || began.Sub(p.doubt) < doubtful {
+			continue
 		}
+		if err := p.close(ctx); err != nil {
+			return err
+		}
+		p.doubt = time.Time{}
 	}
+	return nil
+}
+
+// last is the row that has to hold for the instance to be in service.
+func (p *passage) last() StepName {
+	if p.outcome == Updated {
+		return StepJoin
+	}
+	return StepDeregister
+}
+
+// close writes the entry that ends the passage, if that is still to be done.
+func (p *passage) close(ctx context.Context) error {
+	if !p.unclosed {
+		return nil
+	}
+	name, mark := StepDeregister, Undone
+	if p.outcome == Updated {
+		name, mark = StepSettle, Done
+	}
+	if err := p.journal(ctx, name, mark, nil); err != nil {
+		return fmt.Errorf("%s: journal that it is back: %w", p.instance.ID, err)
+	}
+	p.unclosed = false
+	return nil
 }

@@ -3,7 +3,6 @@ package rollout
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -54,12 +53,28 @@ func (p Policy) eta(n, fleet int, groups []Timing) time.Duration {
 }
 
 // newcomers names instances that are registered in the fleet's groups but are
-// not in the fleet: they may run other code.
+// not in the fleet: they may run other code. It is asked when the run begins,
+// before each batch, and whenever an instance has joined: the last answer is the
+// fleet as the run leaves it.
 func (r *run) newcomers(health Health) {
+	r.mu.Lock()
+	var fresh []TargetHealth
 	for _, h := range health {
-		known := func(i Instance) bool { return i.ID == h.Instance }
-		if h.State.Registered() && !slices.ContainsFunc(r.Instances, known) {
-			r.remark(fmt.Sprintf("%s is registered in %s but not in the fleet: it may run other code", h.Instance, h.Group))
+		if h.State.Registered() && !r.members[h.Instance] {
+			r.members[h.Instance] = true
+			r.joined = append(r.joined, h.Instance)
+			fresh = append(fresh, h)
 		}
 	}
+	r.mu.Unlock()
+	for _, h := range fresh {
+		r.remark(fmt.Sprintf("%s is registered in %s but not in the fleet: it may run other code", h.Instance, h.Group))
+	}
+}
+
+// admit makes an instance one of the fleet.
+func (r *run) admit(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.members[id] = true
 }

@@ -15,26 +15,34 @@ const healthTimeout = 60 * time.Second
 type watch struct {
 	balancer Balancer
 	poll     time.Duration
-	life     context.Context // ends with the run; no waiter's context may end a shared question
+	jitter   func(time.Duration) time.Duration // answers less than it is given
+	life     context.Context                   // ends with the run; no waiter's context may end a shared question
 	end      context.CancelFunc
 
-	asking sync.Mutex // one question at a time
-	mu     sync.Mutex
-	next   *answer
-	last   time.Time
+	mu   sync.Mutex
+	next *answer // to the question that is not asked yet
+	last *answer // to the one before it
 }
 
-func newWatch(balancer Balancer, poll time.Duration) *watch {
+func newWatch(balancer Balancer, poll time.Duration, jitter func(time.Duration) time.Duration) *watch {
+	if jitter == nil {
+		jitter = rand.N[time.Duration]
+	}
 	life, end := context.WithCancel(context.Background())
-	return &watch{balancer: balancer, poll: poll, life: life, end: end}
+	w := &watch{balancer: balancer, poll: poll, jitter: jitter, life: life, end: end, last: newAnswer()}
+	close(w.last.done)
+	return w
 }
 
 // answer is one round: everybody who waits for it shares it.
 type answer struct {
 	done   chan struct{}
+	given  time.Time
 	health Health
 	err    error
 }
+
+func newAnswer() *answer { return &answer{done: make(chan struct{})} }
 
 // health returns an answer to a question asked after the call began, so that
 // an act before it is seen.
@@ -52,31 +60,33 @@ func (w *watch) join() *answer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.next == nil {
-		w.next = &answer{done: make(chan struct{})}
-		go w.ask(w.next, time.Until(w.last.Add(w.gap())))
+		w.next = newAnswer()
+		go w.ask(w.next, w.last, w.gap())
 	}
 	return w.next
 }
 
-func (w *watch) ask(a *answer, wait time.Duration) {
+// ask asks one question, the gap after the one before was answered: a load
+// balancer that is slow is not asked without a pause.
+func (w *watch) ask(a, before *answer, gap time.Duration) {
 	defer close(a.done)
-	if a.err = sleep(w.life, wait); a.err != nil {
+	<-before.done // soon: a question is bounded, and ends with the run
+	if a.err = sleep(w.life, time.Until(before.given.Add(gap))); a.err != nil {
 		return
 	}
-	w.asking.Lock()
-	defer w.asking.Unlock()
 	w.mu.Lock()
-	w.next, w.last = nil, time.Now()
+	w.next, w.last = nil, a
 	w.mu.Unlock()
 	ctx, cancel := context.WithTimeout(w.life, healthTimeout)
 	defer cancel()
 	a.health, a.err = w.balancer.Health(ctx)
+	a.given = time.Now()
 }
 
 // gap is the poll interval with a jitter of half of it, so that runs of many
 // environments in one account do not ask in step.
 func (w *watch) gap() time.Duration {
-	return w.poll/2 + rand.N(w.poll)
+	return w.poll/2 + w.jitter(w.poll)
 }
 
 // sleep waits for d, or until ctx ends and then answers why.
