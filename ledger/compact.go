@@ -13,13 +13,19 @@ const maxUnfinished = 16
 // compact bounds a journal, and loses nothing that recovery asks it for: which
 // instances are taken out, since when, and whether they were on their way back.
 //
-// Of each instance the first entry stays: what it ran and where it was registered
-// before. Of one in flight also the latest of each step and mark. Of one whose way
+// Of all preparing, which takes no instance out, the latest entry stays: it shows
+// that the run began. Of each instance that was taken out the first entry stays:
+// what it ran and where it was registered before. Of one in flight also the latest of each step and mark. Of one whose way
 // through the run is over, only what says so: that it joined, and the last entry.
 func compact(entries []rollout.Entry) []rollout.Entry {
 	first, last := map[string]int{}, map[string]int{}
 	latest := map[moment]int{}
+	prepared := -1
 	for i, e := range entries {
+		if e.Step == rollout.StepPrepare {
+			prepared = i
+			continue
+		}
 		if _, seen := first[e.Instance]; !seen {
 			first[e.Instance] = i
 		}
@@ -28,7 +34,13 @@ func compact(entries []rollout.Entry) []rollout.Entry {
 	}
 	kept := make([]rollout.Entry, 0, len(entries))
 	for i, e := range entries {
-		over := isOver(entries[last[e.Instance]])
+		if e.Step == rollout.StepPrepare {
+			if i == prepared {
+				kept = append(kept, e)
+			}
+			continue
+		}
+		over := entries[last[e.Instance]].Closes()
 		joined := e.Step == rollout.StepJoin && e.Mark == rollout.Done
 		switch {
 		case i == first[e.Instance], i == last[e.Instance],
@@ -47,18 +59,6 @@ type moment struct {
 }
 
 func momentOf(e rollout.Entry) moment { return moment{e.Instance, e.Step, e.Mark} }
-
-// isOver reports whether an instance's way through the run ends with this
-// entry: settled, or everything undone up to its registration.
-func isOver(e rollout.Entry) bool {
-	switch e.Step {
-	case rollout.StepSettle:
-		return e.Mark == rollout.Done || e.Mark == rollout.Failed
-	case rollout.StepDeregister:
-		return e.Mark == rollout.Undone
-	}
-	return false
-}
 
 // merge bounds the number of unfinished runs. The oldest, which knows what was
 // there before, keeps its name; the next two become one.

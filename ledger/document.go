@@ -64,9 +64,21 @@ func newID() string {
 	return hex.EncodeToString(random)
 }
 
+// compact bounds the journal of the run that holds the lease. It is done once a
+// write, not once an entry: in a large fleet many entries share one.
+func (d *document) compact() {
+	if d.Lease == nil {
+		return
+	}
+	held := *d.Lease
+	held.Entries = compact(held.Entries)
+	d.Lease = &held
+}
+
 // retire moves the run that holds the lease to the unfinished ones. One that
 // recorded nothing did nothing.
 func (d *document) retire() {
+	d.compact()
 	if d.Lease != nil && len(d.Lease.Entries) > 0 {
 		d.Unfinished = merge(append(slices.Clip(d.Unfinished), d.Lease.Run))
 	}

@@ -86,7 +86,7 @@ func (l *Lease) Record(ctx context.Context, e rollout.Entry) error {
 			return ErrReleased
 		}
 		held := *d.Lease // the document that is being written keeps its own
-		held.Entries = compact(append(slices.Clip(held.Entries), e))
+		held.Entries = append(held.Entries, e)
 		d.Lease = &held
 		return nil
 	})
@@ -145,6 +145,7 @@ func (l *Lease) take() (document, *commit) {
 	}
 	c := l.waiting
 	l.waiting = nil
+	l.next.compact()
 	return l.next, c
 }
 
