@@ -52,7 +52,7 @@ func TestKeyFile(t *testing.T) {
 	for name, test := range map[string]struct{ path, says string }{
 		"open":    {open, "chmod 600 " + open},
 		"garbage": {garbage, "parse key " + garbage},
-		"missing": {filepath.Join(folder, "missing"), "no such file"},
+		"missing": {filepath.Join(folder, "missing"), "it does not exist: name a private key"},
 		"folder":  {folder, "not a regular file"},
 	} {
 		t.Run(name, func(t *testing.T) {

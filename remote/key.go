@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 
@@ -17,6 +18,9 @@ const maxKeyFile = 1 << 20
 // loadKey reads a private key, asking for its passphrase if it has one.
 func loadKey(path string, passphrase func() ([]byte, error)) (ssh.Signer, error) {
 	data, err := readKeyFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read key %s: %w: it does not exist: name a private key, or use an agent (ssh-add)", path, ErrKeyFile)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read key %s: %w: %w", path, ErrKeyFile, err)
 	}

@@ -61,6 +61,9 @@ func openEngine(ctx context.Context, conn Conn, socket string) (*engine, error) 
 	return &engine{api}, nil
 }
 
+// rest closes streams that are not used; the next call opens one.
+func (e *engine) rest() { _ = e.Close() } // of the client, which stays usable
+
 // dialError is why there is no connection to the engine. The client says that the
 // daemon is not running, and nothing else, where it reads "connection refused":
 // that may as well have been the SSH server's port.

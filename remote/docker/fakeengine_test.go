@@ -38,9 +38,11 @@ type fakeEngine struct {
 	lose   map[string]bool
 	refuse map[string]int
 	// stream is what a pull answers with, and pulled the image that is there
-	// afterwards.
+	// afterwards; then comes after it, and pulls counts them.
 	stream string
 	pulled fakeImage
+	then   func()
+	pulls  int
 	auth   string // the last registry header
 }
 
@@ -174,6 +176,9 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !f.refused(w, "pull") {
 			f.images[fakeNew] = f.pulled
 			_, _ = io.WriteString(w, f.stream)
+			if f.pulls++; f.then != nil {
+				f.then()
+			}
 		}
 	case strings.HasPrefix(path, "/images/"):
 		f.serveImage(w, strings.TrimSuffix(strings.TrimPrefix(path, "/images/"), "/json"))

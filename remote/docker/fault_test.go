@@ -160,6 +160,25 @@ func TestPullErrors(t *testing.T) {
 	}
 }
 
+// A pull whose connection broke off is asked for again; what the engine or the
+// registry said is believed at once.
+func TestPullGoesOn(t *testing.T) {
+	for stream, pulls := range map[string]int{
+		`{"status":"Pulling`: 2,
+		`{"errorDetail":{"message":"no space left on device"}}`: 1,
+	} {
+		f := newFakeEngine(t)
+		delete(f.images, fakeNew)
+		f.stream = stream
+		f.then = func() {
+			f.stream, f.pulled = `{"status":"Pull complete","id":"a"}`, fakeImage{[]string{fakeNew}, "linux", "amd64", "new"}
+		}
+		err := f.host().Prepare(t.Context(), release(fakeNew), nil)
+		require.Equal(t, pulls, f.pulls)
+		require.Equal(t, pulls == 2, err == nil, "%v", err)
+	}
+}
+
 func TestPullProgress(t *testing.T) {
 	f := newFakeEngine(t)
 	delete(f.images, fakeNew)

@@ -42,7 +42,7 @@ func (h *Host) leftovers(c crew) []string {
 	var remarks []string
 	for _, s := range []*container.Summary{c.previous, c.next} {
 		if s != nil {
-			remarks = append(remarks, fmt.Sprintf("container %s (%s) is left over from a run that did not finish", title(s), s.State))
+			remarks = append(remarks, fmt.Sprintf("container %s (%s) is of a run that has not finished", title(s), s.State))
 		}
 	}
 	if c.current == nil {

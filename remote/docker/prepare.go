@@ -21,6 +21,8 @@ func (h *Host) Prepare(ctx context.Context, r rollout.Release, progress func(rol
 	if err := r.Validate(); err != nil {
 		return err
 	}
+	// It may be long until this instance's turn: only the connection stays open.
+	defer h.engine.rest()
 	info, err := h.info(ctx)
 	if err != nil {
 		return fmt.Errorf("ask the engine: %w", err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errhttp"
@@ -29,6 +31,14 @@ func (h *Host) ensureImage(ctx context.Context, r rollout.Release, info system.I
 	}
 	pulled := h.pull(ctx, r, progress)
 	found, err = h.image(ctx, r.Image)
+	for wait := pullWait; !found.has(r.Image) && brokeOff(pulled) && wait <= maxPullWait && ctx.Err() == nil; wait *= 2 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+			pulled = h.pull(ctx, r, progress)
+			found, err = h.image(ctx, r.Image)
+		}
+	}
 	switch {
 	case pulled != nil && (err != nil || !found.has(r.Image)):
 		return errors.Join(pulled, h.checkDisk(ctx, info.DockerRootDir))
@@ -36,6 +46,23 @@ func (h *Host) ensureImage(ctx context.Context, r rollout.Release, info system.I
 		return fmt.Errorf("%w: inspect it after the pull: %w", ErrImage, err)
 	}
 	return checkImage(found, r, info)
+}
+
+// A pull whose connection to the engine broke off is asked for again, three times:
+// it takes nothing from what serves, and the engine keeps the layers that it has.
+const (
+	pullWait    = time.Second
+	maxPullWait = 4 * time.Second
+)
+
+// brokenError is the end of a connection, of which the engine has said nothing.
+type brokenError struct{ error }
+
+func (e *brokenError) Unwrap() error { return e.error }
+
+func brokeOff(err error) bool {
+	var broken *brokenError
+	return errors.As(err, &broken)
 }
 
 // pull asks the engine to pull by digest. Registry errors arrive inside the
@@ -46,17 +73,20 @@ func (h *Host) pull(ctx context.Context, r rollout.Release, progress func(rollou
 		return fmt.Errorf("%w: get the registry's login: %w", ErrPull, err)
 	}
 	stream, err := h.engine.ImagePull(ctx, r.Image, client.ImagePullOptions{RegistryAuth: auth})
+	if client.IsErrConnectionFailed(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = &brokenError{err}
+	}
 	if err != nil {
 		return pullError(err)
 	}
 	defer stream.Close()
 	layers := layers{}
 	for message, err := range stream.JSONMessages(ctx) {
-		if err == nil && message.Error != nil {
-			err = streamError(message.Error)
-		}
-		if err != nil {
-			return pullError(err)
+		switch {
+		case err != nil:
+			return pullError(&brokenError{err})
+		case message.Error != nil:
+			return pullError(streamError(message.Error))
 		}
 		if layers.add(message) && progress != nil {
 			progress(layers.sum())

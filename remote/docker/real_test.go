@@ -64,6 +64,16 @@ func TestLifeOverSSH(t *testing.T) {
 	require.Equal(t, "r1", found.Config.Labels[docker.LabelRun])
 	require.Equal(t, map[string]string{"max-size": "10m", "max-file": "3"}, found.HostConfig.LogConfig.Config)
 	require.Equal(t, "/data", found.Mounts[0].Destination)
+
+	described, err := h.Describe(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, described.Differs)
+	require.Len(t, described.EnvSeal, 64)
+	require.NoError(t, os.WriteFile(envFile, []byte("SECRET=hunter23\n"), 0o600))
+	changed, err := h.Describe(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"environment other than the env file's"}, changed.Differs)
+	require.NotEqual(t, described.EnvSeal, changed.EnvSeal)
 }
 
 // swap prepares, stops, starts and proves.
@@ -95,6 +105,10 @@ func TestAdopted(t *testing.T) {
 	require.Equal(t, one.Image, state.Release.Image)
 	require.Equal(t, "one", state.Release.Commit)
 	require.Contains(t, fmt.Sprint(state.Remarks), "adopted")
+	described, err := h.Describe(t.Context())
+	require.NoError(t, err)
+	require.Contains(t, described.Differs, "drain signal none, not SIGUSR1")
+	require.NotContains(t, fmt.Sprint(described.Differs), "port", "it publishes the same")
 	require.NoError(t, h.Drain(t.Context()), "no label, no signal")
 	require.Empty(t, l.version()["signal"])
 

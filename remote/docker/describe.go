@@ -1,0 +1,146 @@
+package docker
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/moby/api/types/container"
+)
+
+// Description is what the service's container on an instance is besides the
+// release that it runs.
+type Description struct {
+	// EnvSeal is the SHA-256, in hex, of the env file on the instance; empty where
+	// the spec names none.
+	EnvSeal string
+	// Differs says what is otherwise than the spec has it, such as "restart no, not
+	// always": what the next rollout changes. It holds no value of a variable.
+	Differs []string
+}
+
+// Describe compares the container that holds the service's port with the spec,
+// and with the env file. It changes nothing.
+func (h *Host) Describe(ctx context.Context) (Description, error) {
+	var d Description
+	variables := mergeEnv(nil, h.spec.Env)
+	if h.spec.EnvFile != "" {
+		data, err := h.conn.ReadFile(ctx, h.spec.EnvFile)
+		if err != nil {
+			return d, fmt.Errorf("%w: %w", ErrEnvFile, err)
+		}
+		sum := sha256.Sum256(data)
+		d.EnvSeal = hex.EncodeToString(sum[:])
+		file, err := ParseEnvFile(strings.NewReader(string(data)))
+		if err != nil {
+			return d, fmt.Errorf("%w: parse %s: %w", ErrEnvFile, h.spec.EnvFile, err)
+		}
+		variables = mergeEnv(file, h.spec.Env)
+	}
+	crew, err := h.look(ctx)
+	if err != nil || crew.current == nil {
+		return d, err
+	}
+	found, err := h.engine.inspect(ctx, crew.current.ID)
+	if err != nil {
+		return d, fmt.Errorf("inspect container %s: %w", title(crew.current), err)
+	}
+	d.Differs = h.spec.differences(found, variables)
+	return d, nil
+}
+
+// differences are those of a container from the spec. What the spec leaves to the
+// image or the engine is not compared.
+func (s Spec) differences(found container.InspectResponse, variables []string) []string {
+	var differs []string
+	compare := func(what, has, wants string) {
+		if has != wants {
+			differs = append(differs, fmt.Sprintf("%s %s, not %s", what, cmp.Or(has, "none"), wants))
+		}
+	}
+	config, host := found.Config, found.HostConfig
+	compare("restart", formatRestart(host.RestartPolicy), s.Restart)
+	compare("network", networkOf(string(host.NetworkMode)), networkOf(s.Network))
+	compare("port", publishedBy(host), publishedBy(s.host()))
+	compare("mounts", mountsOf(host), mountsOf(s.host()))
+	compare("log", logOf(host.LogConfig), logOf(s.Log.config()))
+	compare("stop grace", graceOf(config), s.grace().String())
+	for _, asked := range []struct{ what, has, wants string }{
+		{"user", config.User, s.User},
+		{"stop signal", config.StopSignal, s.StopSignal},
+		{"drain signal", config.Labels[LabelDrain], s.DrainSignal},
+		{"undrain signal", config.Labels[LabelUndrain], s.UndrainSignal},
+	} {
+		if asked.wants != "" {
+			compare(asked.what, asked.has, asked.wants)
+		}
+	}
+	if slices.ContainsFunc(variables, func(v string) bool { return !slices.Contains(config.Env, v) }) {
+		differs = append(differs, "environment other than the env file's")
+	}
+	return differs
+}
+
+// host is what of the spec is in a container's host configuration.
+func (s Spec) host() *container.HostConfig {
+	_, bound := s.ports()
+	return &container.HostConfig{PortBindings: bound, Mounts: s.mounts()}
+}
+
+// networkOf is a network mode under one name: the engine's default has three.
+func networkOf(mode string) string {
+	if mode == "" || mode == "default" {
+		return "bridge"
+	}
+	return mode
+}
+
+// publishedBy lists the ports that a container publishes: "8080:8080".
+func publishedBy(host *container.HostConfig) string {
+	var ports []string
+	for port, bindings := range host.PortBindings {
+		for _, b := range bindings {
+			ports = append(ports, b.HostPort+":"+strconv.Itoa(int(port.Num())))
+		}
+	}
+	return joined(ports)
+}
+
+// mountsOf lists what is bound into a container, however it was asked for.
+func mountsOf(host *container.HostConfig) string {
+	var mounts []string
+	for _, m := range host.Mounts {
+		text := m.Source + ":" + m.Target
+		if m.ReadOnly {
+			text += ":ro"
+		}
+		mounts = append(mounts, text)
+	}
+	return joined(append(mounts, host.Binds...))
+}
+
+func logOf(l container.LogConfig) string {
+	if l.Config["max-size"] == "" {
+		return "without a bound"
+	}
+	return strings.TrimSpace(l.Type + " " + l.Config["max-size"] + " x " + l.Config["max-file"])
+}
+
+// graceOf is how long a container may take to stop: the engine's 10 s where it
+// does not say.
+func graceOf(config *container.Config) string {
+	if config.StopTimeout == nil {
+		return "10s"
+	}
+	return Spec{StopGraceSeconds: *config.StopTimeout}.grace().String()
+}
+
+func joined(texts []string) string {
+	slices.Sort(texts)
+	return strings.Join(slices.Compact(texts), " ")
+}
