@@ -32,6 +32,7 @@ const (
 // putInService runs release v1 on every machine and registers all of them.
 func (e *Environment) putInService(ctx context.Context) error {
 	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(atOnce)
 	for _, m := range e.machines {
 		work.Go(func() error {
 			if err := e.runV1(ctx, m); err != nil {

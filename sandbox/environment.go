@@ -3,10 +3,12 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/crypto/ssh"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/growl-dev/deploy/rollout"
@@ -41,7 +43,9 @@ type Environment struct {
 	registry  *registry.Registry
 	balancer  *balancer.Balancer
 	aws       *awsapi.Server
+	s3        *s3api.Server
 	machines  []*machine
+	authority ssh.Signer // of the host keys; nil where each is known by itself
 	mu        sync.Mutex
 	awsFaults awsapi.Faults
 	faulty    []byte // the faulty program, once it is compiled
@@ -122,8 +126,8 @@ func (e *Environment) openFarEnds(ctx context.Context) error {
 	}
 	region := regionOf(e.opts.Zones[0])
 	e.aws = awsapi.New(e.balancer, e.registry, awsapi.Options{AccessKeyID: e.accessKeyID, RegistryURL: "http://" + host})
-	s3 := s3api.New(s3api.Options{AccessKeyID: e.accessKeyID, Buckets: []string{StateBucket}})
-	address, err := e.serve(ctx, "AWS endpoint", byService(e.aws, s3))
+	e.s3 = s3api.New(s3api.Options{AccessKeyID: e.accessKeyID, Buckets: []string{StateBucket}})
+	address, err := e.serve(ctx, "AWS endpoint", byService(e.aws, e.s3))
 	if err != nil {
 		return err
 	}
@@ -140,23 +144,30 @@ func (e *Environment) openFarEnds(ctx context.Context) error {
 func (e *Environment) openBalancer() (balancer.Group, error) {
 	b, err := balancer.New(balancer.Options{
 		Factor: e.opts.Factor, Host: e.opts.Host, Zones: e.opts.Zones, Region: regionOf(e.opts.Zones[0]), Name: "growl-" + e.opts.Environment,
+		Lags: balancer.Lags{Register: e.opts.Lags.Register, Deregister: e.opts.Lags.Deregister},
 	})
 	if err != nil {
 		return balancer.Group{}, err
 	}
 	e.balancer = b
 	e.cleanup.add(b.Close)
-	return b.AddGroup(balancer.GroupOptions{Name: repositoryName + "-" + e.opts.Environment, Port: servicePort})
+	return b.AddGroup(balancer.GroupOptions{Name: repositoryName + "-" + e.opts.Environment, Port: servicePort, HealthCheck: e.healthCheck()})
+}
+
+// healthCheck is the load balancer's own for the service, and AWS's default pace
+// for hollow instances: checking a thousand of them is most of what they cost.
+func (e *Environment) healthCheck() balancer.HealthCheck {
+	if e.opts.Hollow {
+		return balancer.HealthCheck{Interval: 30 * time.Second}
+	}
+	return balancer.HealthCheck{}
 }
 
 // publish compiles the service and pushes both releases.
 func (e *Environment) publish(ctx context.Context) error {
-	program, err := buildService(ctx, e.opts.ServiceDir, e.dir)
-	if err != nil {
+	if err := e.buildProgram(ctx); err != nil {
 		return err
 	}
-	e.program = program
-	e.opts.Logf("compiled growl-backend: %d bytes", len(program))
 	v1, err := e.push(ctx, e.good(e.V1), e.V1)
 	if err != nil {
 		return err
@@ -164,6 +175,19 @@ func (e *Environment) publish(ctx context.Context) error {
 	e.v1 = v1
 	_, err = e.push(ctx, e.good(e.V2), e.V2, "latest")
 	return err
+}
+
+// buildProgram compiles the service; a hollow environment does without.
+func (e *Environment) buildProgram(ctx context.Context) (err error) {
+	if e.opts.Hollow {
+		e.program = []byte("the sandbox answers for this program\n")
+		return nil
+	}
+	if e.program, err = buildService(ctx, e.opts.ServiceDir, e.dir); err != nil {
+		return err
+	}
+	e.opts.Logf("compiled growl-backend: %d bytes", len(e.program))
+	return nil
 }
 
 // good is a release whose program is growl-backend.
@@ -186,6 +210,13 @@ func (e *Environment) describe() error {
 	}
 	e.FleetFile = e.path(fleetFile)
 	return e.Fleet.write(e.FleetFile)
+}
+
+// Calls counts what AWS was asked, refused calls included, by action.
+func (e *Environment) Calls() map[string]int {
+	calls := e.aws.Calls()
+	maps.Copy(calls, e.s3.Calls())
+	return calls
 }
 
 // Policy is the default policy with every duration divided by the factor, as

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 
 	"github.com/moby/moby/client"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/growl-dev/deploy/sandbox/internal/balancer"
 	"github.com/growl-dev/deploy/sandbox/internal/engine"
+	"github.com/growl-dev/deploy/sandbox/internal/hollow"
 	"github.com/growl-dev/deploy/sandbox/internal/instance"
 )
 
@@ -31,6 +33,9 @@ func instanceID(n int) string {
 	return "i-0" + hex.EncodeToString(sum[:8])
 }
 
+// atOnce is how many machines are brought up at the same time.
+const atOnce = 100
+
 // envFile is where first boot writes the service's environment.
 const envFile = "/etc/growl-backend/env"
 
@@ -40,8 +45,14 @@ func (e *Environment) boot() error {
 	if err != nil {
 		return err
 	}
+	if e.opts.Hollow { // a thousand lines of known hosts would be read for each connection
+		if e.authority, _, err = newKey(); err != nil {
+			return err
+		}
+	}
 	e.machines = make([]*machine, e.opts.Instances)
 	var work errgroup.Group
+	work.SetLimit(atOnce)
 	for i := range e.machines {
 		work.Go(func() (err error) {
 			if e.machines[i], err = e.bootOne(i, key); err != nil {
@@ -56,9 +67,18 @@ func (e *Environment) boot() error {
 // bootOne starts a machine: its network, its engine and its SSH server.
 func (e *Environment) bootOne(i int, key ssh.PublicKey) (*machine, error) {
 	id, name := instanceID(i+1), fmt.Sprintf("growl-backend-%d", i+1)
+	settings := engine.Options{Name: name}
+	var hostKey ssh.Signer
+	if e.opts.Hollow {
+		var err error
+		if hostKey, err = certified(e.authority); err != nil {
+			return nil, err
+		}
+		settings.Start = hollowStart()
+	}
 	started, err := instance.Start(e.ctx, instance.Options{
 		ID: id, Zone: e.opts.Zones[i%len(e.opts.Zones)], Root: filepath.Join(e.path(machinesDir), id),
-		User: userName, AuthorizedKeys: []ssh.PublicKey{key}, Engine: engine.Options{Name: name},
+		User: userName, AuthorizedKeys: []ssh.PublicKey{key}, HostKey: hostKey, Engine: settings,
 		EnvFile: envFile, EnvContent: []byte("# written at first boot\nENVIRONMENT=" + e.opts.Environment + "\n"),
 	})
 	if err != nil {
@@ -74,6 +94,12 @@ func (e *Environment) bootOne(i int, key ssh.PublicKey) (*machine, error) {
 		return nil, err
 	}
 	return m, e.balancer.AddInstance(id, m.Zone(), e.dialer(m))
+}
+
+// hollowStart starts the programs of one machine in this process.
+func hollowStart() func(*exec.Cmd) (engine.Program, error) {
+	var machine hollow.Machine
+	return func(cmd *exec.Cmd) (engine.Program, error) { return machine.Start(cmd) }
 }
 
 // openSocket serves the engine on a socket of this machine, for docker -H.

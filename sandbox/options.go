@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"time"
 )
 
 // Defaults of [Options].
@@ -16,8 +17,12 @@ const (
 	DefaultEnvironment = "dev"
 )
 
-// maxInstances bounds what a slip of the keyboard can start.
-const maxInstances = 100
+// maxInstances bounds what a slip of the keyboard can start; hollow instances
+// cost less.
+const (
+	maxInstances = 100
+	maxHollow    = 2000
+)
 
 // Options describe an environment. The zero value is a usable one.
 type Options struct {
@@ -28,6 +33,13 @@ type Options struct {
 	// Factor is how many times faster than in AWS the load balancer's time goes
 	// by, and the policy's. Zero: 20.
 	Factor float64
+	// Lags are how far the load balancer's data plane is behind its API, as long as
+	// they are in AWS. A zero lag is the one measured there, a negative one is none.
+	Lags Lags
+	// Hollow makes containers run no process: the sandbox itself answers for
+	// growl-backend, which is not compiled then. The faults of a release need its
+	// program and are none of a hollow environment's.
+	Hollow bool
 	// Dir is where the environment keeps its files; it must be empty or absent,
 	// and is not removed. Empty: a temporary folder that Close removes.
 	Dir string
@@ -42,6 +54,15 @@ type Options struct {
 	ServiceDir string
 	// Logf is told what is being brought up, a line at a time. Nil: nobody is.
 	Logf func(format string, args ...any)
+}
+
+// Lags are the load balancer's, before they are divided by the factor.
+type Lags struct {
+	// Register is the time from a registration to the first connection. Zero: 90 s.
+	Register time.Duration
+	// Deregister is the time from a deregistration to the last new connection.
+	// Zero: 120 s.
+	Deregister time.Duration
 }
 
 var zoneName = regexp.MustCompile(`^([a-z]{2}(?:-[a-z]+)+-[0-9])[a-z]$`)
@@ -59,8 +80,8 @@ func (o Options) withDefaults() (Options, error) {
 		o.Logf = func(string, ...any) {}
 	}
 	var faults []error
-	if o.Instances < 1 || o.Instances > maxInstances {
-		faults = append(faults, fmt.Errorf("instances=%d is not between 1 and %d", o.Instances, maxInstances))
+	if most := o.most(); o.Instances < 1 || o.Instances > most {
+		faults = append(faults, fmt.Errorf("instances=%d is not between 1 and %d", o.Instances, most))
 	}
 	if !(o.Factor >= 1 && o.Factor <= 1000) { // NaN too
 		faults = append(faults, fmt.Errorf("factor=%v is not between 1 and 1000", o.Factor))
@@ -74,6 +95,13 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	return o, errors.Join(faults...)
+}
+
+func (o Options) most() int {
+	if o.Hollow {
+		return maxHollow
+	}
+	return maxInstances
 }
 
 // regionOf is a zone's region, or "" for what is no zone.

@@ -35,13 +35,22 @@ func parseScope(header string) scope {
 const (
 	targetHeader = "X-Amz-Target"
 	ecrTarget    = "AmazonEC2ContainerRegistry_V20150921"
+	// CloudWatch's actions are at a path in CBOR, and named by a target in JSON.
+	alarmTarget = "GraniteServiceVersion20100801"
+	alarmPath   = "/service/" + alarmTarget + "/operation/"
 )
 
-// identify tells the service and the action: by the JSON target, else by the
+// identify tells the service and the action: by the path, by the JSON target, else by the
 // signature's scope, else by the Query protocol's version.
 func identify(r *http.Request, body []byte) (service string, req request) {
+	if action, ok := strings.CutPrefix(r.URL.Path, alarmPath); ok {
+		return "monitoring in CBOR", request{action: action, body: body}
+	}
 	if target := r.Header.Get(targetHeader); target != "" {
 		prefix, action, _ := strings.Cut(target, ".")
+		if prefix == alarmTarget {
+			return "monitoring", request{action: action, body: body}
+		}
 		if prefix != ecrTarget {
 			action = target
 		}
@@ -53,7 +62,11 @@ func identify(r *http.Request, body []byte) (service string, req request) {
 	}
 	parameters := form(values)
 	req = request{action: parameters.get("Action"), form: parameters}
-	if s := parseScope(r.Header.Get("Authorization")).service; s != "" {
+	switch s := parseScope(r.Header.Get("Authorization")).service; s {
+	case "":
+	case "monitoring":
+		return "monitoring in Query", req
+	default:
 		return s, req
 	}
 	if parameters.get("Version") == stsVersion {

@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	elbNamespace = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
-	stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
-	stsVersion   = "2011-06-15"
+	elbNamespace   = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
+	stsNamespace   = "https://sts.amazonaws.com/doc/2011-06-15/"
+	alarmNamespace = "http://monitoring.amazonaws.com/doc/2010-08-01/"
+	stsVersion     = "2011-06-15"
 )
 
 // form are the parameters of a Query call.

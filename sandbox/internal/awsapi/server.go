@@ -1,6 +1,6 @@
 // Package awsapi is one HTTP endpoint that speaks AWS as far as a deploy needs it:
-// STS and ELBv2 in the Query protocol, ECR in JSON 1.1. The AWS SDK and the aws
-// command talk to it unchanged; it answers with AWS's own errors, for calls that
+// STS and ELBv2 in the Query protocol, ECR in JSON 1.1, CloudWatch's alarms in
+// each of its three protocols. The AWS SDK and the aws command talk to it unchanged; it answers with AWS's own errors, for calls that
 // it does not know too. Faults are switched on at run time.
 //
 // Requests must carry the environment's access key; signatures are not verified.
@@ -11,6 +11,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -98,16 +99,29 @@ func New(b Balancer, r Registry, o Options) *Server {
 		o.RegistryRegion = lb.Region
 	}
 	elb := elbService{balancer: b, tags: &tags{of: map[string]map[string]string{}}}
+	alarms := &alarmService{region: lb.Region, account: lb.Account}
 	ecr := ecrService{registry: r, url: o.RegistryURL, region: o.RegistryRegion}
 	return &Server{
 		opts: o,
 		services: map[string]service{
 			"elasticloadbalancing": {query{elbNamespace}, lb.Region, elb.calls()},
 			"sts":                  {query{stsNamespace}, "", map[string]call{"GetCallerIdentity": identity(lb.Account)}},
+			"monitoring":           {jsonRPC{}, lb.Region, alarms.calls()},
+			"monitoring in Query":  {query{alarmNamespace}, lb.Region, alarms.queryCalls()},
+			"monitoring in CBOR":   {cborRPC{}, lb.Region, alarms.cborCalls()},
 			"ecr":                  {jsonRPC{}, o.RegistryRegion, ecr.calls()},
 		},
 		calls: map[string]int{},
 	}
+}
+
+// Actions lists the calls that are served, in order.
+func (s *Server) Actions() (all []string) {
+	for _, svc := range s.services {
+		all = slices.AppendSeq(all, maps.Keys(svc.calls))
+	}
+	slices.Sort(all)
+	return all
 }
 
 // Calls counts the calls that arrived, refused ones included, by action.

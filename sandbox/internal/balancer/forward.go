@@ -108,12 +108,19 @@ func (b *Balancer) forward(client net.Conn, g *group, zone string) {
 	f.splice()
 }
 
+// outside is where clients on this machine seem to be: nobody reaches a load
+// balancer from a target's own loopback (RFC 5737's TEST-NET-2).
+var outside = netip.AddrFrom4([4]byte{198, 51, 100, 1})
+
 // peer is who the target sees: the client, or a node where that is switched off.
 func (b *Balancer) peer(client net.Conn, g *group, zone string) netip.AddrPort {
 	b.mu.Lock()
 	preserved := g.attrs.on(AttrPreserveClientIP)
 	b.mu.Unlock()
 	address, err := netip.ParseAddrPort(client.RemoteAddr().String())
+	if preserved && err == nil && address.Addr().Unmap().IsLoopback() {
+		return netip.AddrPortFrom(outside, address.Port())
+	}
 	if preserved && err == nil {
 		return address
 	}

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
+	"github.com/growl-dev/deploy/sandbox/internal/engine/process"
 	"github.com/growl-dev/deploy/sandbox/internal/wire"
 )
 
@@ -23,6 +26,20 @@ type Options struct {
 	Name string
 	// Transport speaks to registries; nil means [http.DefaultTransport].
 	Transport http.RoundTripper
+	// Start starts a container's command; nil means as a process of this machine.
+	Start func(*exec.Cmd) (Program, error)
+}
+
+// Program is what a container runs.
+type Program interface {
+	// PID is unique on the instance.
+	PID() int
+	// Done is closed when it has ended; ExitCode is valid then.
+	Done() <-chan struct{}
+	ExitCode() int
+	// Signal and Kill are successes where it has ended.
+	Signal(syscall.Signal) error
+	Kill() error
 }
 
 // Engine is one instance's Docker Engine. It is an [http.Handler]; its methods
@@ -54,6 +71,9 @@ func New(ctx context.Context, opts Options) (*Engine, error) {
 	}
 	if opts.Transport == nil {
 		opts.Transport = http.DefaultTransport
+	}
+	if opts.Start == nil {
+		opts.Start = func(cmd *exec.Cmd) (Program, error) { return process.Start(cmd) }
 	}
 	root, err := os.OpenRoot(opts.Root)
 	if err != nil {

@@ -64,7 +64,7 @@ func (e *Engine) watchHealth(c *unit) {
 	e.tasks.Go(func() { e.probeLoop(ctx, c, c.proc, command, h) })
 }
 
-func (e *Engine) probeLoop(ctx context.Context, c *unit, proc *process.Process, command []string, h container.HealthConfig) {
+func (e *Engine) probeLoop(ctx context.Context, c *unit, proc Program, command []string, h container.HealthConfig) {
 	begun := time.Now()
 	for {
 		pause := orDuration(h.Interval, defaultProbeInterval)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 
-	"github.com/growl-dev/deploy/sandbox/internal/engine/process"
 	"github.com/growl-dev/deploy/sandbox/internal/wire"
 )
 
@@ -67,7 +66,7 @@ func (e *Engine) tryLaunch(c *unit) error {
 	if c.config.Tty {
 		cmd.Stderr = out
 	}
-	proc, err := process.Start(cmd)
+	proc, err := e.opts.Start(cmd)
 	if err != nil {
 		return startError(c.command()[0], err)
 	}
@@ -168,7 +167,7 @@ func candidates(program, dir string, env []string) []string {
 }
 
 // ran notes the process, publishes its ports and begins its health checks. It is called with mu held.
-func (e *Engine) ran(c *unit, proc *process.Process) {
+func (e *Engine) ran(c *unit, proc Program) {
 	c.proc, c.status, c.err, c.exitCode = proc, container.StateRunning, "", 0
 	c.started = time.Now().UTC()
 	c.addr = e.freeAddr()

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"github.com/growl-dev/deploy/sandbox/internal/engine/process"
 )
 
 func (e *Engine) startContainer(w http.ResponseWriter, r *http.Request) error {
@@ -122,7 +120,7 @@ func (e *Engine) stop(c *unit, signal string, grace time.Duration) error {
 // signal sends a signal to the container's process and does to its restart
 // policy what the engine does (moby, daemon/kill.go): see the fields of unit.
 // The process is nil in the pause before a restart, which ends with it.
-func (e *Engine) signal(c *unit, name string) (*process.Process, error) {
+func (e *Engine) signal(c *unit, name string) (Program, error) {
 	number, err := parseSignal(name)
 	if err != nil {
 		return nil, err

@@ -7,7 +7,6 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 
-	"github.com/growl-dev/deploy/sandbox/internal/engine/process"
 	"github.com/growl-dev/deploy/sandbox/internal/wire"
 )
 
@@ -30,7 +29,7 @@ type unit struct {
 	finished time.Time
 
 	// What belongs to the process that runs; proc is nil while none does.
-	proc       *process.Process
+	proc       Program
 	addr       netip.Addr
 	stack      *wire.Stack
 	bound      []binding

@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
-
-	"github.com/growl-dev/deploy/sandbox/internal/engine/process"
 )
 
 // The engine's pauses before a restart (moby, daemon/restartmanager.go).
@@ -17,7 +15,7 @@ const (
 )
 
 // watch does what the restart policy says of a process that has ended.
-func (e *Engine) watch(c *unit, proc *process.Process) {
+func (e *Engine) watch(c *unit, proc Program) {
 	pause, again := e.ended(c, proc)
 	if !again {
 		return
@@ -45,7 +43,7 @@ func (e *Engine) watch(c *unit, proc *process.Process) {
 
 // ended notes the end of the process and answers whether and after which
 // pause another is due.
-func (e *Engine) ended(c *unit, proc *process.Process) (pause time.Duration, again bool) {
+func (e *Engine) ended(c *unit, proc Program) (pause time.Duration, again bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.unpublish(c)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +49,9 @@ func New(o Options) *Server {
 	}
 	return s
 }
+
+// Actions lists the calls that are served, in order.
+func (s *Server) Actions() []string { return slices.Sorted(maps.Keys(actions)) }
 
 // Calls counts the calls that arrived, refused ones included, by action.
 func (s *Server) Calls() map[string]int {
