@@ -1,0 +1,102 @@
+// Package tftest lets tests run the real terraform without the internet, on
+// configurations that keep their state in a bucket as the product's does.
+package tftest
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Base names the provider and the backend, and the variables that every
+// configuration of tests has: it goes beside a main.tf.
+//
+//go:embed base.tf
+var Base string
+
+// provider is the AWS provider's place in a mirror.
+const provider = "registry.terraform.io/hashicorp/aws/5.100.0"
+
+// NeedTerraform skips a test where terraform is missing, and answers its path.
+func NeedTerraform(tb testing.TB) string {
+	tb.Helper()
+	program, err := exec.LookPath("terraform")
+	if err != nil {
+		tb.Skip("terraform is not on PATH")
+	}
+	return program
+}
+
+// NeedProvider is [Mirror] for tests that are skipped without it, or without
+// terraform.
+func NeedProvider(tb testing.TB) string {
+	tb.Helper()
+	NeedTerraform(tb)
+	mirror := Mirror()
+	if mirror == "" {
+		tb.Skip("Terraform's AWS provider is not in a filesystem mirror here: terraform providers mirror ~/.terraform.d/plugins makes one")
+	}
+	return mirror
+}
+
+// Mirror is a filesystem mirror that holds the AWS provider, wherever it is on
+// this machine; empty where there is none.
+var Mirror = sync.OnceValue(func() string {
+	home, _ := os.UserHomeDir()
+	for _, root := range []string{filepath.Join(home, ".terraform.d"), filepath.Join(home, ".local/share/terraform"), "/"} {
+		if found := mirrorBelow(root); found != "" {
+			return found
+		}
+	}
+	return ""
+})
+
+// mirrorBelow looks in a folder and three levels of those in it.
+func mirrorBelow(root string) (found string) {
+	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err == nil && !entry.IsDir():
+			return nil
+		case err != nil || slices.Contains([]string{"/proc", "/sys", "/dev", "/tmp", "/System", "/Volumes"}, path):
+			return fs.SkipDir
+		}
+		if _, err := os.Stat(filepath.Join(path, provider)); err == nil {
+			found = path
+			return fs.SkipAll
+		}
+		if strings.Count(strings.TrimPrefix(path, root), "/") >= 3 {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	return found
+}
+
+// CLIConfig is a configuration of terraform's command line that takes providers
+// from a mirror only, and calls nobody.
+func CLIConfig(mirror string) string {
+	return fmt.Sprintf("disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", mirror)
+}
+
+// Variables is a tfvars file with these values.
+func Variables(tb testing.TB, values map[string]any) string {
+	tb.Helper()
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value, err := json.Marshal(values[name])
+		if err != nil {
+			tb.Fatalf("encode the variable %s: %v", name, err)
+		}
+		fmt.Fprintf(&text, "%s = %s\n", name, value)
+	}
+	return text.String()
+}
