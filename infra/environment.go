@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,18 +108,24 @@ func absolute(dir, path string) string {
 
 // readable reports every file that is missing at once.
 func (e *Environment) readable() error {
-	var faults []error
-	for _, path := range []string{e.varFile, e.envFile} {
-		if path == "" {
-			continue
-		}
-		file, err := os.Open(path)
-		if err == nil {
-			err = file.Close()
-		}
-		faults = append(faults, err)
+	faults := []error{readable(e.varFile, "it is committed: is this the right folder?")}
+	if e.envFile != "" {
+		faults = append(faults, readable(e.envFile, "it is never committed: get it from whoever runs "+e.name+", and see with go tool mage env:check that it is the sealed one"))
 	}
 	return oneLine(errors.Join(faults...))
+}
+
+// readable reports a file that cannot be opened, and for one that is not there
+// the remedy.
+func readable(path, remedy string) error {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s does not exist: %s", path, remedy)
+	}
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // terraform makes a runner that sees this process's environment, but none of what

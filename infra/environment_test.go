@@ -31,7 +31,7 @@ resource "terraform_data" "a" {
 }
 `
 
-func newSmall(t *testing.T) (dir string, open func() *infra.Environment) {
+func newSmall(t testing.TB) (dir string, open func() *infra.Environment) {
 	withTerraform(t)
 	dir = t.TempDir()
 	writeFile(t, filepath.Join(dir, "main.tf"), small)
@@ -188,7 +188,7 @@ func TestOpenRefuses(t *testing.T) {
 		"no program":     {func(o *infra.Options) { o.Program = filepath.Join(dir, "none") }, "terraform is needed, 1.11.0 or newer"},
 		"no variables":   {func(o *infra.Options) { o.VarFile = "" }, "terraform-dev.tfvars"},
 		"no env file":    {func(o *infra.Options) { o.EnvFile = ".env.dev" }, ".env.dev"},
-		"both missing":   {func(o *infra.Options) { o.VarFile, o.EnvFile = "a", "b" }, "/a: no such file or directory; open"},
+		"both missing":   {func(o *infra.Options) { o.VarFile, o.EnvFile = "a", "b" }, "/a does not exist: it is committed: is this the right folder?; "},
 		"no folder":      {func(o *infra.Options) { o.Dir = filepath.Join(dir, "none") }, "none"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,6 +32,9 @@ func (e *Environment) explain(text string) string {
 	if id, holder := lockOf(text); id != "" {
 		return fmt.Sprintf("the state is locked%s: wait for it, or, once nothing runs there any more: cd %s && TF_DATA_DIR=%s terraform force-unlock %s", holder, e.dir, e.dataDir, id)
 	}
+	if strings.Contains(text, "No valid credential sources found") {
+		return "there are no AWS credentials: aws sso login, or name a profile in AWS_PROFILE"
+	}
 	var told []string
 	for _, block := range strings.Split("\n"+text, "\nError: ")[1:] {
 		if said := diagnostic(block); len(told) < 2 {

@@ -21,8 +21,12 @@ func TestFailedSaysALine(t *testing.T) {
 			"plan dev: validating provider credentials: StatusCode: 403, InvalidClientTokenId",
 		},
 		"two": {
-			"exit status 1\n\nError: No valid credential sources found\n\nPlease see the docs\n\nError: no EC2 IMDS role found,\naccess disabled\n\nError: third\n",
-			"plan dev: No valid credential sources found: Please see the docs; no EC2 IMDS role found, access disabled",
+			"exit status 1\n\nError: no such bucket\n\nPlease see the docs\n\nError: no role found,\naccess disabled\n\nError: third\n",
+			"plan dev: no such bucket: Please see the docs; no role found, access disabled",
+		},
+		"no credentials": {
+			"exit status 1\n\nError: No valid credential sources found\n\nPlease see the docs\n\nError: no EC2 IMDS role found\n",
+			"plan dev: there are no AWS credentials: aws sso login, or name a profile in AWS_PROFILE",
 		},
 		"no diagnostics": {"exit status 127\nsh: not\n found\n", "plan dev: exit status 127 sh: not found"},
 		"locked": {

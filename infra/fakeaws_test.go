@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/growl-dev/deploy/internal/ec2test"
 )
 
 const group = "arn:aws:elasticloadbalancing:us-west-1:123456789012:targetgroup/growl/0123456789abcdef"
@@ -19,17 +21,10 @@ const group = "arn:aws:elasticloadbalancing:us-west-1:123456789012:targetgroup/g
 // changed behind Terraform's back.
 type cloud struct {
 	*httptest.Server
-	mu        sync.Mutex
-	targets   []string
-	instances []*machine
-	tags      map[string]string // of the repository; nil: there is none
-	made      int
-}
-
-type machine struct {
-	id, kind, userData string
-	gone               bool
-	tags               map[string]string
+	ec2     ec2test.EC2
+	mu      sync.Mutex
+	targets []string
+	tags    map[string]string // of the repository; nil: there is none
 }
 
 func newCloud(t *testing.T) *cloud {
@@ -136,99 +131,15 @@ func (c *cloud) query(action string, form url.Values) string {
 		}
 		return result("<TargetHealthDescriptions><member><Target><Id>" + id + "</Id><Port>8080</Port></Target><TargetHealth>" + state + "</TargetHealth></member></TargetHealthDescriptions>")
 	}
-	if inner, ok := c.ec2(action, form); ok {
-		return fmt.Sprintf("<%[1]sResponse>%[2]s</%[1]sResponse>", action, inner)
+	if action == "TerminateInstances" {
+		c.leave(form.Get("InstanceId.1"))
+	}
+	if answer, ok := c.ec2.Answer(form); ok {
+		return answer
 	}
 	return ""
 }
 
 func (c *cloud) leave(id string) {
 	c.targets = slices.DeleteFunc(c.targets, func(other string) bool { return other == id })
-}
-
-func (c *cloud) ec2(action string, form url.Values) (string, bool) {
-	id := form.Get("InstanceId")
-	if id == "" {
-		id = form.Get("InstanceId.1")
-	}
-	switch action {
-	case "RunInstances":
-		return c.run(form), true
-	case "DescribeInstances":
-		return "<reservationSet>" + c.reservation(id) + "</reservationSet>", true
-	case "TerminateInstances":
-		c.machine(id).gone = true
-		c.leave(id)
-		return "<instancesSet/>", true
-	case "DescribeInstanceAttribute":
-		return c.attribute(id, form.Get("Attribute")), true
-	case "DescribeInstanceTypes":
-		return "<instanceTypeSet><item><instanceType>m5.large</instanceType><burstablePerformanceSupported>false</burstablePerformanceSupported></item></instanceTypeSet>", true
-	case "DescribeVolumes":
-		return "<volumeSet/>", true
-	case "DescribeTags":
-		return "<tagSet/>", true
-	case "CreateTags":
-		c.tag(form)
-		return "<return>true</return>", true
-	case "ModifyInstanceAttribute", "DeleteTags":
-		return "<return>true</return>", true
-	}
-	return "", false
-}
-
-func (c *cloud) machine(id string) *machine {
-	for _, m := range c.instances {
-		if m.id == id {
-			return m
-		}
-	}
-	return &machine{gone: true}
-}
-
-func (c *cloud) run(form url.Values) string {
-	c.made++
-	m := &machine{id: fmt.Sprintf("i-%017d", c.made), kind: form.Get("InstanceType"), userData: form.Get("UserData"), tags: map[string]string{}}
-	for n := 1; form.Get(fmt.Sprintf("TagSpecification.1.Tag.%d.Key", n)) != ""; n++ {
-		m.tags[form.Get(fmt.Sprintf("TagSpecification.1.Tag.%d.Key", n))] = form.Get(fmt.Sprintf("TagSpecification.1.Tag.%d.Value", n))
-	}
-	c.instances = append(c.instances, m)
-	return "<reservationId>r-1</reservationId><instancesSet>" + m.xml() + "</instancesSet>"
-}
-
-func (c *cloud) tag(form url.Values) {
-	m := c.machine(form.Get("ResourceId.1"))
-	for n := 1; form.Get(fmt.Sprintf("Tag.%d.Key", n)) != "" && m.tags != nil; n++ {
-		m.tags[form.Get(fmt.Sprintf("Tag.%d.Key", n))] = form.Get(fmt.Sprintf("Tag.%d.Value", n))
-	}
-}
-
-func (c *cloud) reservation(id string) string {
-	m := c.machine(id)
-	return "<item><reservationId>r-1</reservationId><instancesSet>" + m.xml() + "</instancesSet></item>"
-}
-
-func (m *machine) xml() string {
-	code, state := 16, "running"
-	if m.gone {
-		code, state = 48, "terminated"
-	}
-	var tags strings.Builder
-	for key, value := range m.tags {
-		fmt.Fprintf(&tags, "<item><key>%s</key><value>%s</value></item>", key, value)
-	}
-	return fmt.Sprintf(`<item><instanceId>%s</instanceId><imageId>ami-0aaaaaaaaaaaaaaaa</imageId><instanceState><code>%d</code><name>%s</name></instanceState>
-<instanceType>%s</instanceType><placement><availabilityZone>us-west-1a</availabilityZone><tenancy>default</tenancy></placement><monitoring><state>disabled</state></monitoring>
-<privateIpAddress>10.0.0.1</privateIpAddress><sourceDestCheck>true</sourceDestCheck><rootDeviceName>/dev/xvda</rootDeviceName><tagSet>%s</tagSet></item>`, m.id, code, state, m.kind, tags.String())
-}
-
-func (c *cloud) attribute(id, name string) string {
-	value := "<" + name + "><value>false</value></" + name + ">"
-	switch name {
-	case "userData":
-		value = "<userData><value>" + c.machine(id).userData + "</value></userData>"
-	case "instanceInitiatedShutdownBehavior":
-		value = "<instanceInitiatedShutdownBehavior><value>stop</value></instanceInitiatedShutdownBehavior>"
-	}
-	return "<instanceId>" + id + "</instanceId>" + value
 }

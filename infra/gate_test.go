@@ -255,10 +255,11 @@ func rolled(t *testing.T, f *fleet) {
 	require.NoError(t, err)
 	require.Len(t, f.targets, 2)
 	assert.NotContains(t, f.targets, first.ID)
-	assert.Equal(t, 3, f.made, "one was replaced, once")
-	for _, m := range f.instances {
-		assert.Equal(t, m.id == first.ID, m.gone, m.id)
-		assert.Equal(t, m.id == f.instances[2].id, m.tags["env-sha256"] == string(seal), "%s has the new env file", m.id)
+	launched := f.ec2.Instances()
+	require.Len(t, launched, 3, "one was replaced, once")
+	for n, i := range launched {
+		assert.Equal(t, i.ID == first.ID, i.Terminated, i.ID)
+		assert.Equal(t, n == 2, i.Tags["env-sha256"] == string(seal), "%s has the new env file", i.ID)
 	}
 	err = f.check(&infra.Gate{})
 	require.ErrorIs(t, err, infra.ErrNotApplied)

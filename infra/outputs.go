@@ -25,8 +25,11 @@ type Outputs struct {
 	// TargetGroups are ARNs.
 	TargetGroups []string           `json:"target_groups"`
 	Instances    []rollout.Instance `json:"instances"`
-	// User is who logs in on the instances.
+	// User is who logs in on the instances. Empty: remote.DefaultUser, as on
+	// Amazon Linux.
 	User string `json:"user,omitempty"`
+	// Alarms are CloudWatch alarms, by name, that a deploy asks. May be empty.
+	Alarms []string `json:"alarms,omitempty"`
 }
 
 // Outputs reads the environment's outputs from its state. It asks AWS for nothing

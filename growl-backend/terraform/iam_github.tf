@@ -146,7 +146,6 @@ locals {
         "ec2:DescribeInstances",
         "ec2:DescribeInternetGateways",
         "ec2:DescribeNetworkAcls",
-        "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeRouteTables",
         "ec2:DescribeSecurityGroupRules",
         "ec2:DescribeSecurityGroups",

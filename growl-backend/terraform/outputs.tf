@@ -44,6 +44,11 @@ output "user" {
   value       = local.deploy_user
 }
 
+output "alarms" {
+  description = "CloudWatch alarms, by name, that refuse a deploy or halt it."
+  value       = var.alarms
+}
+
 # For the workflows.
 
 output "github_role" {

@@ -129,6 +129,17 @@ variable "ssh_authorized_keys" {
   }
 }
 
+variable "alarms" {
+  description = "CloudWatch alarms of this region, by name: in alarm, they refuse a deploy before it begins and halt it after a batch."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = length(var.alarms) <= 100 && alltrue([for name in var.alarms : name != "" && !strcontains(name, ",")])
+    error_message = "alarms are at most 100 names, none of them empty or with a comma."
+  }
+}
+
 variable "github_repository" {
   description = "Repository whose workflows may take the deploy role, OWNER/NAME."
   type        = string

@@ -1,0 +1,170 @@
+package infra_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestAPlanAsksOnlyWhatTheRoleMay plans the real configuration over a state that
+// has one of each resource, with the real provider, and compares what it asks AWS
+// with what the role of GitHub Actions allows: one call that is missing there
+// would refuse every deploy.
+func TestAPlanAsksOnlyWhatTheRoleMay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it takes a minute of terraform")
+	}
+	withProvider(t)
+	allowed := allowedActions(t)
+	// Everybody may ask who they are.
+	allowed = append(allowed, "sts:GetCallerIdentity")
+	asked := map[string]bool{}
+	for _, environment := range []string{"dev", "prod"} {
+		for _, action := range planCalls(t, environment) {
+			asked[action] = true
+			assert.True(t, slices.Contains(allowed, action), "a plan of %s asks %s, which the role may not", environment, action)
+		}
+	}
+	for _, action := range allowed {
+		if strings.Contains(action, ":Describe") && !strings.HasPrefix(action, "cloudwatch:") {
+			assert.True(t, asked[action], "the role may %s, which no plan asks", action)
+		}
+	}
+}
+
+// allowedActions are the actions in the role's policies.
+func allowedActions(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../growl-backend/terraform/iam_github.tf")
+	require.NoError(t, err)
+	var actions []string
+	for _, match := range regexp.MustCompile(`"([a-z0-9-]+:[A-Z][A-Za-z]+)"`).FindAllStringSubmatch(string(text), -1) {
+		actions = append(actions, match[1])
+	}
+	require.Greater(t, len(actions), 30)
+	return actions
+}
+
+// planCalls are the actions that a plan of an environment asks, each once.
+func planCalls(t *testing.T, environment string) []string {
+	t.Helper()
+	dir, aws := planFolder(t, environment), newReader(t)
+	env := append(os.Environ(), "TF_WORKSPACE="+environment, "CHECKPOINT_DISABLE=1", "AWS_ENDPOINT_URL="+aws.URL, "AWS_MAX_ATTEMPTS=1",
+		"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=example", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+	for _, args := range [][]string{
+		{"init", "-input=false"},
+		{"plan", "-input=false", "-lock=false", "-no-color", "-var-file=terraform-" + environment + ".tfvars"},
+	} {
+		terraform := exec.Command("terraform", args...)
+		terraform.Dir, terraform.Env = dir, env
+		out, err := terraform.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	aws.mu.Lock()
+	defer aws.mu.Unlock()
+	require.Empty(t, aws.unknown, "the provider asks what testdata does not answer")
+	require.Greater(t, len(aws.asked), 25)
+	return slices.Sorted(maps.Keys(aws.asked))
+}
+
+// planFolder is the configuration with its state beside it instead of in S3.
+func planFolder(t *testing.T, environment string) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS("../growl-backend/terraform")))
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, ".terraform")))
+	require.NoError(t, os.Remove(filepath.Join(dir, "backend.tf")))
+	writeFile(t, filepath.Join(dir, ".env."+environment), "A=1\n")
+	state, err := os.ReadFile("testdata/plan-calls/state.json")
+	require.NoError(t, err)
+	folder := filepath.Join(dir, "terraform.tfstate.d", environment)
+	require.NoError(t, os.MkdirAll(folder, 0o700))
+	writeFile(t, filepath.Join(folder, "terraform.tfstate"), string(state))
+	return dir
+}
+
+// reader answers questions about one resource of each kind, from testdata.
+type reader struct {
+	*httptest.Server
+	answers        map[string]json.RawMessage
+	mu             sync.Mutex
+	asked, unknown map[string]bool
+}
+
+func newReader(t *testing.T) *reader {
+	t.Helper()
+	content, err := os.ReadFile("testdata/plan-calls/answers.json")
+	require.NoError(t, err)
+	r := &reader{asked: map[string]bool{}, unknown: map[string]bool{}}
+	require.NoError(t, json.Unmarshal(content, &r.answers))
+	r.Server = httptest.NewServer(http.HandlerFunc(r.serve))
+	t.Cleanup(r.Close)
+	return r
+}
+
+var signedFor = regexp.MustCompile(`Credential=[^/]+/\d+/[^/]+/([^/]+)/`)
+
+func (r *reader) serve(w http.ResponseWriter, request *http.Request) {
+	body, _ := io.ReadAll(request.Body)
+	service := ""
+	if match := signedFor.FindStringSubmatch(request.Header.Get("Authorization")); match != nil {
+		service = match[1]
+	}
+	if _, action, ok := strings.Cut(request.Header.Get("X-Amz-Target"), "."); ok {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		fmt.Fprintf(w, "%s", r.answer(service+":"+action))
+		return
+	}
+	form, _ := url.ParseQuery(string(body))
+	action := form.Get("Action")
+	var inner string
+	_ = json.Unmarshal(r.answer(service+":"+action), &inner)
+	inner = fitting(inner, form, string(body))
+	if service != "ec2" {
+		inner = fmt.Sprintf("<%[1]sResult>%[2]s</%[1]sResult>", action, inner)
+	}
+	w.Header().Set("Content-Type", "text/xml")
+	fmt.Fprintf(w, "<%[1]sResponse>%[2]s</%[1]sResponse>", action, inner)
+}
+
+// answer notes what was asked.
+func (r *reader) answer(action string) json.RawMessage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked[action] = true
+	answer, known := r.answers[action]
+	r.unknown[action] = true
+	if known {
+		delete(r.unknown, action)
+	}
+	return answer
+}
+
+// fitting puts into an answer what depends on the question: the resource whose
+// tags are asked for, the direction of a rule, and a VPC's main route table.
+func fitting(inner string, form url.Values, body string) string {
+	rule := strings.NewReplacer("%EGRESS%", "false")
+	if strings.Contains(body, "sgr-e") {
+		rule = strings.NewReplacer("%EGRESS%", "true", "sgr-1", "sgr-e")
+	}
+	if strings.Contains(body, "association.main") {
+		inner = strings.ReplaceAll(inner, "<associationState>", "<main>true</main><associationState>")
+	}
+	return rule.Replace(strings.ReplaceAll(inner, "%ARN%", form.Get("ResourceArns.member.1")))
+}
