@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/growl-dev/deploy/probe"
 	"github.com/growl-dev/deploy/rollout"
 )
 
@@ -35,7 +36,7 @@ func full() Document {
 		Detail: "quiet after 71s, 0 connections cut",
 	}}
 	d := document(rollout.Deployed, instance)
-	d.Traffic = &Traffic{LongestGap: 1600 * time.Microsecond}
+	d.Traffic = &probe.Receipt{LongestGap: 1600 * time.Microsecond}
 	return d
 }
 

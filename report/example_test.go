@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/growl-dev/deploy/probe"
 	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
 )
@@ -24,7 +25,7 @@ func Example() {
 			Outcome: rollout.Deployed, Started: began, Finished: began.Add(41 * time.Second),
 			Instances: []rollout.InstanceResult{{ID: "i-0a", Outcome: rollout.Updated}},
 		},
-		Traffic: &report.Traffic{Requests: 9120, LongestGap: 11 * time.Millisecond},
+		Traffic: &probe.Receipt{Requests: 9120, LongestGap: 11 * time.Millisecond},
 	})
 	// Output:
 	//     0.0s  web-1  drain       done: quiet after 61s

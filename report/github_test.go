@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/growl-dev/deploy/probe"
 	"github.com/growl-dev/deploy/rollout"
 )
 
@@ -32,7 +33,7 @@ func TestGitHub(t *testing.T) {
 	second.Steps = []rollout.StepResult{took(rollout.StepDrain, 60), undone(rollout.StepDrain, 2), undone(rollout.StepDeregister, 9)}
 	third := ended("i-0c", rollout.Pending, "")
 	d := document(rollout.Mixed, first, second, third)
-	d.Traffic = &Traffic{Requests: 9120, LongestGap: 11 * time.Millisecond}
+	d.Traffic = &probe.Receipt{Requests: 9120, LongestGap: 11 * time.Millisecond}
 	d.Remarks = []string{"no alarms are named"}
 
 	assert.Equal(t, `### dev: v2 \(abababababab\)

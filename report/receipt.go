@@ -18,17 +18,30 @@ const (
 // what clients saw of it, and for an ending that calls for it what to do next.
 func Receipt(d Document) string {
 	d = d.cleaned()
-	if d.Outcome == rollout.Deployed && d.Traffic != nil {
+	if d.Outcome == rollout.Deployed && d.Traffic != nil && !d.InDoubt && len(d.Newcomers) == 0 {
 		return headline(d) + " · " + d.Traffic.String()
 	}
 	lines := []string{headline(d)}
 	if d.Traffic != nil {
 		lines = append(lines, "traffic: "+d.Traffic.String())
 	}
+	if len(d.Newcomers) > 0 {
+		lines = append(lines, "not rolled: "+newcomers(d)+": they may run other code")
+	}
 	if next := remedy(d); next != "" {
 		lines = append(lines, "next: "+next)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// newcomers names those that are in the target groups and were not in the fleet.
+func newcomers(d Document) string {
+	named := d.Newcomers[:min(len(d.Newcomers), mostNamed)]
+	text := strings.Join(named, ", ")
+	if more := len(d.Newcomers) - len(named); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // headline says what is true of the fleet.
@@ -61,6 +74,9 @@ func headline(d Document) string {
 
 // remedy says what to do next; nothing where all is well.
 func remedy(d Document) string {
+	if d.InDoubt && d.Outcome != rollout.Orphaned {
+		return fmt.Sprintf("`mage deploy:heal %s`: a call to the load balancer failed and may still be applied, so somebody has to look again", d.Environment)
+	}
 	switch d.Outcome {
 	case rollout.Refused:
 		return "mend that and run the same command again"

@@ -7,27 +7,34 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/growl-dev/deploy/probe"
 	"github.com/growl-dev/deploy/rollout"
 )
 
 func TestReceipt(t *testing.T) {
-	traffic := &Traffic{Requests: 9120, LongestGap: 11 * time.Millisecond}
+	traffic := &probe.Receipt{Requests: 9120, LongestGap: 11 * time.Millisecond}
 	refused := document(rollout.Refused, ended("i-0a", rollout.Pending, ""))
 	refused.Error = "gate drift: 2 resources differ"
+	doubtful := document(rollout.Interrupted, ended("i-0b", rollout.Restored, "deregister: no answer"))
+	doubtful.InDoubt = true
+	joined := document(rollout.Deployed, updated("i-0a"))
+	joined.Newcomers = []string{"i-0b", "i-0c\n"}
 	tests := []struct {
 		name    string
 		d       Document
-		traffic *Traffic
+		traffic *probe.Receipt
 		want    string
 	}{
 		{"deployed", document(rollout.Deployed, updated("i-0a"), updated("i-0b"), updated("i-0c")), traffic,
 			"deployed 3/3 in 41s · 9120 requests · 0 failed · longest gap 11ms"},
+		{"deployed, others joined", joined, traffic,
+			"deployed 1/1 in 41s\ntraffic: 9120 requests · 0 failed · longest gap 11ms\nnot rolled: i-0b, i-0c: they may run other code"},
 		{"deployed without a probe", document(rollout.Deployed, updated("i-0a")), nil,
 			"deployed 1/1 in 41s"},
 		{"deployed, one had it", document(rollout.Deployed, updated("i-0a"), ended("i-0b", rollout.Unchanged, "")), nil,
 			"deployed 2/2 in 41s (1 ran it already)"},
 		{"deployed, requests failed", document(rollout.Deployed, updated("i-0a")),
-			&Traffic{Requests: 10, Failed: 3, ByError: map[string]int64{"timeout": 1, "reset": 2}, LongestGap: 1200 * time.Millisecond},
+			&probe.Receipt{Requests: 10, Failed: 3, ByError: map[string]int64{"timeout": 1, "reset": 2}, LongestGap: 1200 * time.Millisecond},
 			"deployed 1/1 in 41s · 10 requests · 3 failed (2 reset, 1 timeout) · longest gap 1.2s"},
 		{"unchanged", document(rollout.UnchangedRun, ended("i-0a", rollout.Unchanged, "")), nil,
 			"unchanged: 1/1 run v2 (abababababab) already"},
@@ -48,6 +55,9 @@ func TestReceipt(t *testing.T) {
 		{"interrupted", document(rollout.Interrupted, updated("i-0a"), ended("i-0b", rollout.Restored, "drain: interrupt")), nil,
 			"interrupted after 41s: 1/2 run v2 (abababababab), the others what they ran before; the fleet is in service\n" +
 				"next: run the same command again to finish; instances that run the release are left alone"},
+		{"interrupted in doubt", doubtful, nil,
+			"interrupted after 41s: 0/1 run v2 (abababababab), the others what they ran before; the fleet is in service\n" +
+				"next: `mage deploy:heal dev`: a call to the load balancer failed and may still be applied, so somebody has to look again"},
 		{"nothing", Document{}, nil, `ended as "": no reason given`},
 		{"rolled back without a reason", document(rollout.RolledBack), nil,
 			"rolled back: v2 (abababababab) failed: no reason given; every instance runs what it ran before\n" +

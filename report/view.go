@@ -98,7 +98,7 @@ func (b *board) view(now time.Time, f frame) string {
 func (b *board) header(now time.Time, f frame) string {
 	ended := 0
 	for _, r := range b.rows {
-		if r.outcome != "" {
+		if r.outcome != "" && r.outcome != rollout.Pending {
 			ended++
 		}
 	}

@@ -72,7 +72,7 @@ func TestViewAtTheEnd(t *testing.T) {
 		ended("i-0b", rollout.Restored, "prove: exited with 2"), ended("i-0c", rollout.Pending, ""))
 	d.Finished = began.Add(150 * time.Second)
 	b.finish(d)
-	assert.Equal(t, `dev  v2 (abababababab)  2m30s  3/3
+	assert.Equal(t, `dev  v2 (abababababab)  2m30s  2/3
 ✓ web-1  updated            2m1s  healthy after 48s
 ✗ web-2  restored          2m20s  prove: exited with 2
 · i-0c   pending

@@ -16,16 +16,19 @@ const module = "github.com/growl-dev/deploy/"
 var arrows = map[string]struct{ may, because string }{
 	"rollout":           {"", "the engine declares the ports it needs and knows no far end"},
 	"nlb":               {"rollout", "an adapter knows the engine's plain types and no other adapter"},
+	"alarm":             {"rollout", "an adapter knows the engine's plain types and no other adapter"},
 	"ecr":               {"rollout", "an adapter knows the engine's plain types and no other adapter"},
 	"image":             {"", "it builds and pushes for whoever fills its one port"},
 	"remote":            {"rollout", "an adapter knows the engine's plain types and no other adapter"},
 	"remote/docker":     {"rollout remote", "a container release is spoken over a connection"},
 	"probe":             {"", "a client of the load balancer knows nobody"},
-	"report":            {"rollout", "an adapter knows the engine's plain types and no other adapter"},
+	"report":            {"rollout probe", "a report holds the probe's receipt"},
 	"infra":             {"rollout", "an adapter knows the engine's plain types and no other adapter"},
 	"ledger":            {"rollout", "an adapter knows the engine's plain types and no other adapter"},
 	"ledger/ledgertest": {"ledger", "the contract that every store meets"},
 	"sandbox":           {"rollout sandbox/", "the far ends are spoken to over sockets only"},
+	"internal/ec2test":  {"", "a far end for tests"},
+	"internal/tftest":   {"", "Terraform for tests"},
 	"e2e":               {"", "it holds no code but tests"},
 	"magefiles/targets": {"*", "the only wiring"},
 }
@@ -63,7 +66,7 @@ func TestEveryPackageHasADoc(t *testing.T) {
 // ruled is the package whose rule holds for one: packages below an internal
 // folder, and sandbox's parts, keep their parent's.
 func ruled(name string) string {
-	if parent, _, below := strings.Cut(name, "/internal"); below {
+	if parent, _, below := strings.Cut(name, "/internal/"); below {
 		return parent
 	}
 	return name

@@ -21,31 +21,52 @@ type Bench mg.Namespace
 func (Bench) Deploy(ctx context.Context,
 	// how many times faster than real the load balancer's time goes by; default 10
 	factor *float64,
+	// file to write raw counts to, as JSON
+	report *string,
 ) error {
-	if factor == nil {
-		slow := 10.0
-		factor = &slow
+	speed, err := benchFactor(factor, report)
+	if err != nil {
+		return err
 	}
+	measured := newBenchReport("deploy")
+	result, err := benchOverWaits(ctx, speed)
+	if err != nil {
+		return err
+	}
+	fmt.Println(result)
+	measured.Results = []overWaits{result}
+	return measured.write(report)
+}
+
+// overWaits is a run's time beside that of the waits that nothing can shorten.
+type overWaits struct {
+	RunMS   float64 `json:"run_ms"`
+	WaitsMS float64 `json:"unavoidable_waits_ms"`
+}
+
+func (o overWaits) String() string {
+	return fmt.Sprintf("run %.2fs · unavoidable waits %.2fs · ratio %.3f", o.RunMS/1000, o.WaitsMS/1000, o.RunMS/o.WaitsMS)
+}
+
+func benchOverWaits(ctx context.Context, factor float64) (result overWaits, err error) {
 	dir, err := os.MkdirTemp("", "growl-bench-")
 	if err != nil {
-		return fmt.Errorf("make a folder for the report: %w", err)
+		return result, fmt.Errorf("make a folder for the report: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "report.json")
-	if err := (Sandbox{}).Run(ctx, nil, nil, factor, &file); err != nil {
-		return err
+	if err := (Sandbox{}).Run(ctx, nil, nil, &factor, &file); err != nil {
+		return result, err
 	}
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return unreadable("report", file, err)
+		return result, unreadable("report", file, err)
 	}
 	var document report.Document
 	if err := json.Unmarshal(content, &document); err != nil {
-		return fmt.Errorf("read the report: %w", err)
+		return result, fmt.Errorf("read the report: %w", err)
 	}
-	took, waits := document.Finished.Sub(document.Started), unavoidable(document.Result, *factor)
-	fmt.Printf("run %.2fs · unavoidable waits %.2fs · ratio %.3f\n", took.Seconds(), waits.Seconds(), took.Seconds()/waits.Seconds())
-	return nil
+	return overWaits{ms(document.Finished.Sub(document.Started)), ms(unavoidable(document.Result, factor))}, nil
 }
 
 // registrationLag is how long the sandbox's load balancer takes to route to a

@@ -14,7 +14,14 @@ import (
 const starts = 9
 
 // Start prints how long the targets take to compile from a cold build cache, and how long a compiled one takes to start.
-func (Bench) Start(ctx context.Context) error {
+func (Bench) Start(ctx context.Context,
+	// file to write raw counts to, as JSON
+	report *string,
+) error {
+	if err := checkReport(report); err != nil {
+		return err
+	}
+	measured := newBenchReport("start")
 	dir, err := os.MkdirTemp("", "growl-bench-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the build: %w", err)
@@ -32,8 +39,15 @@ func (Bench) Start(ctx context.Context) error {
 		}
 	}
 	slices.Sort(warm)
+	measured.Results = []startResult{{ms(cold), allMS(warm)}}
 	fmt.Printf("cold compile %.1fs · start %dms (median of %d)\n", cold.Seconds(), warm[starts/2].Milliseconds(), starts)
-	return nil
+	return measured.write(report)
+}
+
+// startResult is what one compilation and each start took.
+type startResult struct {
+	CompileMS float64   `json:"cold_compile_ms"`
+	StartMS   []float64 `json:"start_ms"`
 }
 
 // timed runs a command and answers how long it took; what it prints is shown only

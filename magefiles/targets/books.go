@@ -79,7 +79,7 @@ func dead(inherited []ledger.Run) rollout.Dead {
 // put back keeps its journal, so that the next command tries again.
 func heal(ctx context.Context, lease *ledger.Lease, config rollout.Config) (rollout.Result, error) {
 	d := dead(lease.Inherited())
-	if d.Release.Image == "" {
+	if len(d.Entries) == 0 {
 		return rollout.Result{Run: config.ID, Environment: config.Environment, Outcome: rollout.UnchangedRun}, settled(ctx, lease)
 	}
 	result, err := rollout.Heal(ctx, config, d)
@@ -100,11 +100,12 @@ func settled(ctx context.Context, lease *ledger.Lease) error {
 }
 
 // finish files the run's result and gives the lease back. A run that left an
-// instance out of service keeps its journal for the next command to heal.
+// instance out of service, or in doubt, keeps its journal for the next command to
+// heal; its record is filed then.
 func finish(ctx context.Context, lease *ledger.Lease, result rollout.Result) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	if result.Outcome == rollout.Orphaned {
+	if result.Outcome == rollout.Orphaned || result.InDoubt {
 		return lease.Release(ctx)
 	}
 	return lease.Finish(ctx, result)

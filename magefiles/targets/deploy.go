@@ -23,6 +23,8 @@ func (Deploy) Dev(ctx context.Context,
 	policy *string,
 	// URL to send requests to during the run, through the load balancer
 	probe *string,
+	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always asked
+	alarms *string,
 	// file to write the JSON report to
 	report *string,
 	// do not ask Terraform whether AWS is as the code says
@@ -38,7 +40,7 @@ func (Deploy) Dev(ctx context.Context,
 	return deploy(ctx, settings{
 		Environment: "dev", Tag: value(tag, "IMAGE_TAG", "latest"), Fleet: value(fleet, "FLEET", ""),
 		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
-		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Report: value(report, "", ""),
+		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Alarms: value(alarms, "", ""), Report: value(report, "", ""),
 		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift), DryRun: set(dryRun),
 	})
 }
@@ -54,6 +56,8 @@ func (Deploy) Prod(ctx context.Context,
 	policy *string,
 	// URL to send requests to during the run, through the load balancer
 	probe *string,
+	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always asked
+	alarms *string,
 	// file to write the JSON report to
 	report *string,
 	// do not ask Terraform whether AWS is as the code says
@@ -71,7 +75,7 @@ func (Deploy) Prod(ctx context.Context,
 	return deploy(ctx, settings{
 		Environment: "prod", Tag: sha, Fleet: value(fleet, "FLEET", ""),
 		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
-		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Report: value(report, "", ""),
+		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Alarms: value(alarms, "", ""), Report: value(report, "", ""),
 		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift), DryRun: set(dryRun), Ask: !set(yes),
 	})
 }

@@ -15,7 +15,8 @@ func (Test) E2E(
 	if err != nil {
 		return fmt.Errorf("find the program that the tests run: %w", err)
 	}
-	args := []string{"test", "-count=1", "-timeout=30m", "-v"}
+	// The stories are waits: as many as there are fit on two processors.
+	args := []string{"test", "-count=1", "-timeout=15m", "-parallel=16", "-v"}
 	if run != nil {
 		args = append(args, "-run="+*run)
 	}

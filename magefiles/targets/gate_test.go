@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/growl-dev/deploy/internal/tftest"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/growl-dev/deploy/sandbox"
 )
@@ -21,7 +22,8 @@ import (
 // takes seconds.
 func TestTheGateOnRealTerraform(t *testing.T) {
 	needTime(t)
-	needProvider(t)
+	tftest.NeedProvider(t)
+	t.Parallel()
 	s := newStack(t)
 	s.withTerraform()
 	s.ok("env:seal")

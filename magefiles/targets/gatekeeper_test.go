@@ -18,11 +18,20 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// boundary is a moment between two acts of a run: one entry of its journal.
+// boundary is a moment between two acts of a run: one entry of its journal. Of
+// preparing, which takes no instance out, the journal keeps the latest entry
+// alone: that boundary is no instance's.
 type boundary struct {
 	instance string
 	step     rollout.StepName
 	mark     rollout.Mark
+}
+
+func boundaryOf(e rollout.Entry) boundary {
+	if e.Step == rollout.StepPrepare {
+		e.Instance = ""
+	}
+	return boundary{e.Instance, e.Step, e.Mark}
 }
 
 func (b boundary) String() string { return fmt.Sprintf("%s %s", b.step, b.mark) }
@@ -74,12 +83,7 @@ func (g *gatekeeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.store.ServeHTTP(w, r)
 		return
 	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	if kill := g.comesTo(journal(body)); kill != nil {
+	if kill := g.comesTo(journalOf(r)); kill != nil {
 		g.hold(r, kill)
 		panic(http.ErrAbortHandler) // nobody is there to answer
 	}
@@ -100,13 +104,23 @@ func (g *gatekeeper) comesTo(entries []rollout.Entry) (kill func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, e := range entries {
-		b := boundary{e.Instance, e.Step, e.Mark}
+		b := boundaryOf(e)
 		g.seen[b] = true
 		if b == g.at && g.kill != nil {
 			kill, g.kill = g.kill, nil
 		}
 	}
 	return kill
+}
+
+// journalOf is the journal that a write brings, which can be read again.
+func journalOf(r *http.Request) []rollout.Entry {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return journal(body)
 }
 
 // journal is that of the run which holds the lease in an object of the ledger's.

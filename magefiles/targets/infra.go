@@ -14,7 +14,6 @@ import (
 
 	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/remote/docker"
-	"github.com/growl-dev/deploy/rollout"
 )
 
 // Infra is the infrastructure of an environment, by Terraform.
@@ -99,50 +98,6 @@ func (Infra) Output(ctx context.Context, environment string) error {
 	return nil
 }
 
-// replaceInTurn replaces the instances that an apply would take, one after the
-// other, under the environment's lease.
-func replaceInTurn(ctx context.Context, e *infra.Environment, s settings) (err error) {
-	plan, err := e.Plan(ctx)
-	if err != nil {
-		return err
-	}
-	taken := plan.Taken()
-	if err := plan.Close(); err != nil || len(taken) == 0 {
-		return err
-	}
-	_, held, err := s.take(ctx)
-	if err != nil {
-		return err
-	}
-	defer held.stop()
-	var last rollout.Result
-	err = e.OneByOne(held.ctx, taken, func(ctx context.Context, old infra.Taken, apply func(context.Context) (string, error)) (err error) {
-		last, err = rollout.Replace(ctx, held.config, old.ID, func(ctx context.Context) (rollout.Instance, error) {
-			return successor(ctx, e, apply)
-		})
-		return err
-	})
-	return errors.Join(err, finish(held.ctx, held.lease, last))
-}
-
-// successor applies the replacement of an instance and reads what came of it.
-func successor(ctx context.Context, e *infra.Environment, apply func(context.Context) (string, error)) (rollout.Instance, error) {
-	id, err := apply(ctx)
-	if err != nil {
-		return rollout.Instance{}, err
-	}
-	outputs, err := e.Outputs(ctx)
-	if err != nil {
-		return rollout.Instance{}, err
-	}
-	for _, i := range outputs.Instances {
-		if i.ID == id {
-			return i, nil
-		}
-	}
-	return rollout.Instance{}, fmt.Errorf("the outputs do not name the new instance %s", id)
-}
-
 // Render writes the first-boot script anew from the container's spec that rollouts use.
 func (Infra) Render() error {
 	script, err := infra.RenderFirstBoot(firstBoot(service().WithDefaults()))
@@ -153,6 +108,7 @@ func (Infra) Render() error {
 	if err := os.WriteFile(path, script, 0o755); err != nil {
 		return fmt.Errorf("write the first-boot script: %w", err)
 	}
+	fmt.Println("written:", path)
 	return nil
 }
 

@@ -57,8 +57,8 @@ func TestBadInputOfTheInfrastructure(t *testing.T) {
 	}{
 		{"no terraform", "infra:plan", []string{"PATH=/nonesuch"}, nil, "terraform is needed, 1.11.0 or newer: https://developer.hashicorp.com/terraform/install"},
 		{"an old terraform", "infra:drift", []string{"VERSION=1.5.7"}, nil, "is Terraform 1.5.7: install 1.11.0 or newer"},
-		{"no tfvars", "infra:apply", nil, remove(devVariables), "terraform-dev.tfvars: no such file"},
-		{"no env file", "deploy:dev", nil, remove(devEnv), ".env.dev: no such file"},
+		{"no tfvars", "infra:apply", nil, remove(devVariables), "terraform-dev.tfvars does not exist: it is committed: is this the right folder?"},
+		{"no env file", "deploy:dev", nil, remove(devEnv), ".env.dev does not exist: it is never committed: get it from whoever runs dev"},
 		{"an env file that is a folder", "env:seal", nil, func(t *testing.T, root string) {
 			remove(devEnv)(t, root)
 			require.NoError(t, os.Mkdir(filepath.Join(root, devEnv), 0o700))

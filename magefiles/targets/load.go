@@ -3,9 +3,9 @@ package targets
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/growl-dev/deploy/probe"
-	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
 )
 
@@ -22,6 +22,50 @@ func (l load) guards() []rollout.Gate {
 		return nil
 	}
 	return []rollout.Gate{&receiptGuard{snapshot: l.probe.Snapshot}}
+}
+
+// gates refuse a run whose probe hears nothing good: a wrong URL would halt it
+// after its first batch.
+func (l load) gates() []rollout.Gate {
+	if l.probe == nil {
+		return nil
+	}
+	return []rollout.Gate{&answerGate{snapshot: l.probe.Snapshot}}
+}
+
+// firstRequests is how many requests a probe waits for before a run begins, and
+// firstWait for how long at most: a silent server answers nothing for 5 s.
+const (
+	firstRequests = 20
+	firstWait     = 10 * time.Second
+)
+
+// answerGate waits for the probe's first requests.
+type answerGate struct{ snapshot func() probe.Receipt }
+
+func (g *answerGate) Name() string { return "probe" }
+
+// Check refuses where none of the requests is answered well.
+func (g *answerGate) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, firstWait)
+	defer cancel()
+	began := g.snapshot()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now := g.snapshot()
+		requests, failed := now.Requests-began.Requests, now.Failed-began.Failed
+		switch {
+		case failed < requests:
+			return nil
+		case requests >= firstRequests || ctx.Err() != nil:
+			return fmt.Errorf("none of %d requests through the load balancer was answered well (%s): is the URL right? Without -probe nobody asks", requests, now)
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
 }
 
 // receiptGuard looks at the requests since it was last asked.
@@ -63,10 +107,10 @@ func (l load) line() string {
 }
 
 // stop ends the probe and returns its receipt for the report.
-func (l load) stop() *report.Traffic {
+func (l load) stop() *probe.Receipt {
 	if l.probe == nil {
 		return nil
 	}
-	traffic := report.Traffic(l.probe.Stop())
-	return &traffic
+	receipt := l.probe.Stop()
+	return &receipt
 }

@@ -2,8 +2,11 @@ package targets
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/growl-dev/deploy/probe"
 )
@@ -19,4 +22,25 @@ func TestTheProbeHaltsARunWhoseRequestsFail(t *testing.T) {
 	now = probe.Receipt{Requests: 2100, Failed: 12}
 	assert.NoError(t, g.Check(t.Context()), "what was said before is not said again")
 	assert.Nil(t, load{}.guards(), "no probe, no guard")
+	assert.Nil(t, load{}.gates(), "no probe, no gate")
+}
+
+func TestAProbeThatHearsNothingGoodRefusesTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		asked := func(good func(n int64) int64) error {
+			began = time.Now()
+			return (&answerGate{snapshot: func() probe.Receipt {
+				n := int64(time.Since(began) / (5 * time.Millisecond))
+				return probe.Receipt{Requests: 100 + n, Failed: 50 + n - good(n), ByError: map[string]int64{"status 404": n}}
+			}}).Check(t.Context())
+		}
+		require.ErrorContains(t, asked(func(int64) int64 { return 0 }), "none of 20 requests through the load balancer was answered well (")
+		assert.Equal(t, 100*time.Millisecond, time.Since(began))
+		require.NoError(t, asked(func(n int64) int64 { return n / 15 }), "the fleet may be in trouble, but it answers")
+		silent := &answerGate{snapshot: func() probe.Receipt { return probe.Receipt{} }}
+		began = time.Now()
+		require.ErrorContains(t, silent.Check(t.Context()), "none of 0 requests")
+		assert.Equal(t, firstWait, time.Since(began))
+	})
 }

@@ -140,6 +140,9 @@ func (Deploy) Rollback(ctx context.Context,
 		return err
 	}
 	release, err := goodRelease(ctx, books, value(to, "", ""))
+	if errors.Is(err, ledger.ErrNoGoodRun) {
+		return fmt.Errorf("%w: roll a release out by its tag, with mage deploy:%s", err, environment)
+	}
 	if err != nil {
 		return err
 	}

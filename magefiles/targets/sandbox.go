@@ -26,7 +26,11 @@ func (Sandbox) Run(ctx context.Context,
 	// file to write the JSON report to
 	report *string,
 ) error {
-	return inSandbox(ctx, instances, fault, factor, func(ctx context.Context, env *sandbox.Environment) error {
+	o, err := sandboxOptions(instances, factor)
+	if err != nil {
+		return err
+	}
+	return inSandbox(ctx, o, fault, func(ctx context.Context, env *sandbox.Environment) error {
 		if err := adopt(env); err != nil {
 			return err
 		}
@@ -46,22 +50,40 @@ func (Sandbox) Up(ctx context.Context,
 	fault *string,
 	// how many times faster than real the load balancer's time goes by; default 20
 	factor *float64,
+	// run no processes: the sandbox itself answers for the service, and thousands of instances fit
+	hollow *bool,
+	// file to write at the end what AWS was asked, as JSON
+	report *string,
 ) error {
-	return inSandbox(ctx, instances, fault, factor, func(ctx context.Context, env *sandbox.Environment) error {
+	if err := checkReport(report); err != nil {
+		return err
+	}
+	o, err := sandboxOptions(instances, factor)
+	if err != nil {
+		return err
+	}
+	o.Hollow = set(hollow)
+	return inSandbox(ctx, o, fault, func(ctx context.Context, env *sandbox.Environment) error {
 		fmt.Print(exports(env))
 		fmt.Fprint(os.Stderr, handbook)
 		<-ctx.Done()
-		return nil
+		return writeJSON(report, asked{env.Calls()})
 	})
+}
+
+// asked is what a sandbox says at its end.
+type asked struct {
+	// Calls are those that AWS was asked, refused ones included, by action.
+	Calls map[string]int `json:"calls"`
 }
 
 // inSandbox does something in an environment of its own, which ends with it. While
 // it is brought up, mage's handling of Ctrl-C serves; then a signal ends the doing.
-func inSandbox(ctx context.Context, instances *int, fault *string, factor *float64, do func(context.Context, *sandbox.Environment) error) (err error) {
-	if err := errors.Join(checkFault(fault), atLeastOne("instances", instances), atLeastOne("factor", factor)); err != nil {
+func inSandbox(ctx context.Context, o sandbox.Options, fault *string, do func(context.Context, *sandbox.Environment) error) (err error) {
+	if err := checkFault(fault); err != nil {
 		return usage("%v", err)
 	}
-	env, err := sandbox.Start(ctx, sandboxOptions(instances, factor))
+	env, err := sandbox.Start(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -82,7 +104,10 @@ func atLeastOne[T int | float64](name string, flag *T) error {
 	return nil
 }
 
-func sandboxOptions(instances *int, factor *float64) sandbox.Options {
+func sandboxOptions(instances *int, factor *float64) (sandbox.Options, error) {
+	if err := errors.Join(atLeastOne("instances", instances), atLeastOne("factor", factor)); err != nil {
+		return sandbox.Options{}, usage("%v", err)
+	}
 	o := sandbox.Options{Logf: func(format string, args ...any) { fmt.Fprintf(os.Stderr, "sandbox: "+format+"\n", args...) }}
 	if instances != nil {
 		o.Instances = *instances
@@ -90,7 +115,7 @@ func sandboxOptions(instances *int, factor *float64) sandbox.Options {
 	if factor != nil {
 		o.Factor = *factor
 	}
-	return o
+	return o, nil
 }
 
 // checkFault refuses an unknown name before an environment is brought up.

@@ -33,6 +33,9 @@ type settings struct {
 	Policy string
 	// Probe is the URL to send requests to during the run; empty: none are sent.
 	Probe string
+	// Alarms are CloudWatch alarms, separated by commas, that are asked beside the
+	// environment's own.
+	Alarms string
 	// Report is the file for the JSON report; empty: none is written.
 	Report string
 	// DryRun shows the plan and touches nothing.

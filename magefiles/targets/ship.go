@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
+	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
@@ -23,6 +24,9 @@ import (
 func deploy(ctx context.Context, s settings) error {
 	world, policy, err := s.open(ctx)
 	if err != nil {
+		return err
+	}
+	if err := world.watchAlarms(s.Alarms); err != nil {
 		return err
 	}
 	release, err := world.resolve(ctx, s.Tag)
@@ -49,24 +53,40 @@ func roll(ctx context.Context, s settings, world *world, policy rollout.Policy, 
 		return err
 	}
 	config.Journal = lease
+	boundMemory(len(config.Instances))
 	return ship(ctx, s, world, lease, config)
 }
 
-// open finds out what can be wrong with the request, and where it goes.
+// boundMemory collects garbage earlier than the runtime would where a large fleet
+// takes memory: 64 MB, and 112 kB for each instance's connection. GOMEMLIMIT wins.
+func boundMemory(instances int) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(64<<20 + int64(instances)*112<<10)
+	}
+}
+
+// open finds out what can be wrong with the request, where it goes, and what
+// guards that.
 func (s settings) open(ctx context.Context) (*world, rollout.Policy, error) {
-	policy, err := s.check()
-	if err != nil {
-		return nil, policy, err
-	}
-	fleet, made, err := s.fleet(ctx)
-	if err != nil {
-		return nil, policy, err
-	}
-	world, err := wire(ctx, fleet, s.SSH)
+	world, policy, made, err := s.reach(ctx)
 	if err != nil {
 		return nil, policy, err
 	}
 	return world, policy, world.guard(s, made)
+}
+
+// reach is open for who changes nothing. made is nil where Terraform did not make
+// the environment.
+func (s settings) reach(ctx context.Context) (w *world, policy rollout.Policy, made *infra.Environment, err error) {
+	if policy, err = s.check(); err != nil {
+		return nil, policy, nil, err
+	}
+	fleet, made, err := s.fleet(ctx)
+	if err != nil {
+		return nil, policy, nil, err
+	}
+	w, err = wire(ctx, fleet, s.SSH)
+	return w, policy, made, err
 }
 
 // guard sets the drift gate and the env seal of an environment that Terraform
@@ -118,12 +138,16 @@ func dryRun(ctx context.Context, config rollout.Config) error {
 func ship(ctx context.Context, s settings, world *world, lease *ledger.Lease, config rollout.Config) error {
 	load, err := startProbe(ctx, s.Probe)
 	if err != nil {
-		return errors.Join(err, lease.Release(context.WithoutCancel(ctx)))
+		if left := lease.Release(context.WithoutCancel(ctx)); left != nil {
+			return fmt.Errorf("%w; %w", err, left)
+		}
+		return err // with its exit code, which a joined error would not have
 	}
 	screen := report.New(os.Stdout, report.Options{
 		Environment: s.Environment, Release: config.Release, Instances: config.Instances, Footer: load.line,
 	})
-	config.Observe, config.Guards = screen.Observe, load.guards()
+	config.Gates = slices.Concat(config.Gates, load.gates())
+	config.Observe, config.Guards, config.Watches = screen.Observe, load.guards(), world.watches
 	for _, text := range world.skipped {
 		screen.Observe(rollout.Event{Time: time.Now(), Kind: rollout.Remarked, Detail: "WARNING " + text})
 	}
@@ -133,6 +157,7 @@ func ship(ctx context.Context, s settings, world *world, lease *ledger.Lease, co
 	}
 	if result.Outcome == rollout.Deployed || result.Outcome == rollout.UnchangedRun {
 		err = errors.Join(err, world.mark(ctx, s.Environment, config.Release))
+		world.newcomers(ctx, s, &result)
 	}
 	result.Remarks = append(world.skipped, result.Remarks...)
 	err = errors.Join(err, finish(ctx, lease, result))
@@ -169,7 +194,7 @@ func ended(outcome rollout.Outcome, err error) error {
 	if err == nil {
 		return nil
 	}
-	return mg.Fatal(max(1, outcome.ExitCode()), strings.ReplaceAll(err.Error(), "\n", "; "))
+	return mg.Fatal(max(1, outcome.ExitCode()), oneLine(err))
 }
 
 // untilSignal returns a context that the first SIGINT, SIGTERM or SIGHUP

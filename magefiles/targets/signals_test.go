@@ -21,7 +21,7 @@ func TestACancelledJobLeavesTheFleetInService(t *testing.T) {
 	}
 	t.Parallel()
 	p := keepSandbox(t)
-	for _, moment := range []rollout.StepName{rollout.StepDrain, rollout.StepStop} {
+	for _, moment := range []rollout.StepName{rollout.StepDrain, rollout.StepStop, rollout.StepStart, rollout.StepProve, rollout.StepJoin} {
 		t.Run("in "+string(moment), func(t *testing.T) {
 			step := p.startJob(t, "exec "+p.program+` deploy:dev -fleet="$FLEET" -tag="$V2" -policy="$POLICY"`)
 			step.await(t, string(moment)+" +begun")

@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/magefile/mage/mg"
 )
@@ -17,10 +19,14 @@ type Test mg.Namespace
 // simVolume is how many stories mage test tells without the race detector.
 const simVolume = 10000
 
+// stories is how many parallel tests of a package run at once: the long ones mostly
+// wait for a load balancer, so that a core each leaves the cores idle.
+const stories = "-parallel=4"
+
 // All runs all tests of both modules, with the race detector where it can be had (short: mage test).
 func (Test) All(ctx context.Context) error {
 	for _, module := range []string{".", "growl-backend"} {
-		if err := inModule(module, "go", append([]string{"test"}, append(race(), "-timeout=20m", "./...")...)...); err != nil {
+		if err := inModule(module, "go", append([]string{"test"}, append(race(), "-timeout=20m", stories, "./...")...)...); err != nil {
 			return err
 		}
 	}
@@ -29,14 +35,16 @@ func (Test) All(ctx context.Context) error {
 
 // Sim tells stories of rollouts in which anything goes wrong, and checks that no instance is lost.
 func (Test) Sim(ctx context.Context,
-	// how many stories; default 10000
+	// how many stories, of the seeds from 1 on; default 10000
 	seeds *int,
+	// tell the story of this seed alone, line by line
+	seed *int,
 	// file to write raw counts to, as JSON
 	report *string,
-	// way to break the engine on purpose, which the stories must catch
+	// way to break the engine on purpose, which the stories must catch: the target fails then
 	mutate *string,
 ) error {
-	env, err := simSettings(seeds, report, mutate)
+	env, err := simSettings(seeds, seed, report, mutate)
 	if err != nil {
 		return err
 	}
@@ -44,15 +52,28 @@ func (Test) Sim(ctx context.Context,
 }
 
 // simSettings are the target's flags as the simulation reads them.
-func simSettings(seeds *int, report, mutate *string) ([]string, error) {
-	n := simVolume
-	if seeds != nil {
-		n = *seeds
+func simSettings(seeds, seed *int, report, mutate *string) ([]string, error) {
+	var env []string
+	switch {
+	case seeds != nil && seed != nil:
+		return nil, usage("-seeds=%d -seed=%d: want one of them", *seeds, *seed)
+	case seed != nil && *seed < 0:
+		return nil, usage("-seed=%d: want 0 or more", *seed)
+	case seed != nil:
+		env = append(env, "SIM_SEED="+strconv.Itoa(*seed))
+	case seeds != nil && *seeds < 1:
+		return nil, usage("-seeds=%d: want 1 or more", *seeds)
+	case seeds != nil:
+		env = append(env, "SIM_SEEDS="+strconv.Itoa(*seeds))
+	default:
+		env = append(env, "SIM_SEEDS="+strconv.Itoa(simVolume))
 	}
-	if n < 1 {
-		return nil, usage("-seeds=%d: want 1 or more", n)
+	if mutate != nil {
+		if err := checkMutant(*mutate); err != nil {
+			return nil, err
+		}
+		env = append(env, "SIM_MUTATE="+*mutate)
 	}
-	env := []string{"SIM_SEEDS=" + strconv.Itoa(n), "SIM_MUTATE=" + value(mutate, "", "")}
 	if report == nil {
 		return env, nil
 	}
@@ -63,13 +84,37 @@ func simSettings(seeds *int, report, mutate *string) ([]string, error) {
 	return append(env, "SIM_REPORT="+file), nil
 }
 
+// mutantList names the ways to break the engine that the simulation knows.
+const mutantList = "rollout/testdata/mutants.txt"
+
+func checkMutant(name string) error {
+	list, err := os.ReadFile(mutantList)
+	if err != nil {
+		return fmt.Errorf("read the list of mutants: %w", err)
+	}
+	var names []string
+	for line := range strings.Lines(string(list)) {
+		known, _, _ := strings.Cut(line, " ")
+		names = append(names, known)
+	}
+	if !slices.Contains(names, name) {
+		return usage("unknown mutant %q: want one of %s", name, strings.Join(names, ", "))
+	}
+	return nil
+}
+
 // simulate runs the simulation, and nothing else, without the race detector: it
 // is the volume that finds what is rare.
 func simulate(ctx context.Context, env ...string) error {
-	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=0", "-run=^TestSim$", "./rollout")
-	cmd.Env, cmd.Stdout, cmd.Stderr = append(append(os.Environ(), "SIM_SEED="), env...), os.Stdout, os.Stderr
+	args := []string{"test", "-count=1", "-timeout=0", "-run=^TestSim$"}
+	if strings.HasPrefix(env[0], "SIM_SEED=") {
+		args = append(args, "-v")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, "./rollout")...)
+	outside := slices.DeleteFunc(os.Environ(), func(line string) bool { return strings.HasPrefix(line, "SIM_") })
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(outside, env...), os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("simulate with %v: %w", env, err)
+		return fmt.Errorf("simulate with %s: %w", strings.Join(env, " "), err)
 	}
 	return nil
 }

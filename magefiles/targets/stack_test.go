@@ -1,15 +1,13 @@
 package targets
 
 import (
-	"encoding/json"
-	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/growl-dev/deploy/internal/tftest"
 	"github.com/growl-dev/deploy/remote"
 	"github.com/growl-dev/deploy/sandbox"
 )
@@ -34,9 +33,9 @@ type stack struct {
 const canaryEnv = "# secrets\nSECRET=" + canary + "\n"
 
 // newStack makes the checkout, with the env file there and on the instances.
-func newStack(t *testing.T) *stack {
+func newStack(t *testing.T, flags ...string) *stack {
 	t.Helper()
-	s := &stack{place: keepSandbox(t), t: t, root: t.TempDir()}
+	s := &stack{place: keepSandbox(t, flags...), t: t, root: t.TempDir()}
 	s.vars["TMPDIR"] = filepath.Join(s.root, "tmp")
 	require.NoError(t, os.MkdirAll(filepath.Join(s.root, "tmp"), 0o700))
 	s.write(devEnv, canaryEnv)
@@ -114,16 +113,21 @@ func (s *stack) refuses(more []string, args ...string) string {
 // withTerraform puts a small configuration of the place into the checkout, and
 // skips the test where there is nothing to run it with.
 func (s *stack) withTerraform() {
-	t := s.t
-	t.Helper()
-	config := fmt.Sprintf("disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", needProvider(t))
-	s.write("terraformrc", config)
+	s.t.Helper()
+	s.configured("stack")
+	s.variables(300)
+}
+
+// configured puts a configuration of testdata into the checkout.
+func (s *stack) configured(name string) {
+	s.t.Helper()
+	s.write("terraformrc", tftest.CLIConfig(tftest.NeedProvider(s.t)))
 	s.vars["TF_CLI_CONFIG_FILE"], s.vars["AWS_EC2_METADATA_DISABLED"] = s.path("terraformrc"), "true"
 	delete(s.vars, "FLEET") // it comes from the outputs
-	main, err := os.ReadFile("testdata/stack/main.tf")
-	require.NoError(t, err)
+	main, err := os.ReadFile(filepath.Join("testdata", name, "main.tf"))
+	require.NoError(s.t, err)
+	s.write(terraformDir+"/base.tf", tftest.Base)
 	s.write(terraformDir+"/main.tf", string(main))
-	s.variables(300)
 }
 
 const devVariables = terraformDir + "/terraform-dev.tfvars"
@@ -131,60 +135,19 @@ const devVariables = terraformDir + "/terraform-dev.tfvars"
 // variables writes the environment's tfvars.
 func (s *stack) variables(delay int) {
 	s.t.Helper()
-	var text strings.Builder
-	for _, v := range []struct {
-		name  string
-		value any
-	}{
-		{"environment", s.fleet.Environment}, {"region", s.fleet.Region}, {"registry_region", s.fleet.RegistryRegion},
-		{"load_balancer", s.fleet.LoadBalancer}, {"target_group", s.fleet.TargetGroups[0]}, {"user", s.fleet.User},
-		{"deregistration_delay", delay}, {"instances", s.fleet.Instances},
-	} {
-		value, err := json.Marshal(v.value)
-		require.NoError(s.t, err)
-		fmt.Fprintf(&text, "%s = %s\n", v.name, value)
-	}
-	s.write(devVariables, text.String())
+	s.describe(map[string]any{"deregistration_delay": delay, "instances": s.fleet.Instances})
 }
 
-// needProvider is a filesystem mirror with the AWS provider, wherever it is.
-func needProvider(t *testing.T) string {
-	t.Helper()
-	if _, err := exec.LookPath("terraform"); err != nil {
-		t.Skip("terraform is not on PATH")
+// describe writes the environment's tfvars: what all configurations ask, and more.
+func (s *stack) describe(more map[string]any) {
+	s.t.Helper()
+	values := map[string]any{
+		"environment": s.fleet.Environment, "region": s.fleet.Region, "registry_region": s.fleet.RegistryRegion,
+		"load_balancer": s.fleet.LoadBalancer, "target_group": s.fleet.TargetGroups[0], "user": s.fleet.User,
 	}
-	mirror := providerMirror()
-	if mirror == "" {
-		t.Skip("Terraform's AWS provider is not in a filesystem mirror here: terraform providers mirror ~/.terraform.d/plugins makes one")
-	}
-	return mirror
+	maps.Copy(values, more)
+	s.write(devVariables, tftest.Variables(s.t, values))
 }
-
-var providerMirror = sync.OnceValue(func() (found string) {
-	home, _ := os.UserHomeDir()
-	for _, root := range []string{filepath.Join(home, ".terraform.d"), filepath.Join(home, ".local/share/terraform"), "/"} {
-		_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			switch {
-			case err == nil && !entry.IsDir():
-				return nil
-			case err != nil || slices.Contains([]string{"/proc", "/sys", "/dev", "/tmp", "/System", "/Volumes"}, path):
-				return fs.SkipDir
-			}
-			if _, err := os.Stat(filepath.Join(path, "registry.terraform.io/hashicorp/aws/5.100.0")); err == nil {
-				found = path
-				return fs.SkipAll
-			}
-			if strings.Count(strings.TrimPrefix(path, root), "/") >= 3 {
-				return fs.SkipDir
-			}
-			return nil
-		})
-		if found != "" {
-			break
-		}
-	}
-	return found
-})
 
 // bucket is the bucket of the state and the ledger.
 func (s *stack) bucket() *s3.Client {

@@ -35,6 +35,8 @@ type world struct {
 	// gates are asked before a run touches anything; skipped says which were not.
 	gates   []rollout.Gate
 	skipped []string
+	// watches are asked while a batch bakes, and after it.
+	watches []rollout.Gate
 }
 
 // wire makes clients for the fleet. It asks nobody anything yet.
@@ -125,8 +127,17 @@ func (w *world) config(environment string, release rollout.Release, policy rollo
 	}
 }
 
-// connect opens an instance over a link that survives a lost connection.
+// connect opens an instance for a run.
 func (w *world) connect(ctx context.Context, i rollout.Instance) (rollout.Host, error) {
+	host, err := w.host(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	return host, nil
+}
+
+// host opens an instance over a link that survives a lost connection.
+func (w *world) host(ctx context.Context, i rollout.Instance) (*docker.Host, error) {
 	config := w.dial
 	config.Name, config.Address = i.ID, i.Address
 	link, err := remote.NewLink(ctx, config, func(ctx context.Context, c *remote.Client) error {

@@ -1,41 +1,9 @@
 # A fleet that is there already, as far as the sandbox's AWS endpoint serves it:
 # the target group is imported, its targets are registered anew, which changes
 # nothing.
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-
-  backend "s3" {
-    bucket         = "growl-tf-state"
-    key            = "growl-backend/terraform.tfstate"
-    region         = "us-west-1"
-    encrypt        = true
-    use_lockfile   = true
-    use_path_style = true
-  }
-}
-
-provider "aws" {
-  region = var.region
-}
-
-variable "environment" { type = string }
-variable "region" { type = string }
-variable "registry_region" { type = string }
-variable "load_balancer" { type = string }
-variable "target_group" { type = string }
-variable "user" { type = string }
 variable "deregistration_delay" { type = number }
 variable "instances" {
   type = list(object({ id = string, name = string, zone = string, address = string }))
-}
-
-locals {
-  env_file = "${path.module}/.env.${var.environment}"
 }
 
 import {
@@ -74,11 +42,6 @@ resource "terraform_data" "env" {
   input = filesha256(local.env_file)
 }
 
-output "environment" { value = var.environment }
-output "region" { value = var.region }
-output "registry_region" { value = var.registry_region }
 output "repository" { value = data.aws_ecr_repository.service.repository_url }
-output "load_balancer" { value = var.load_balancer }
 output "target_groups" { value = [aws_lb_target_group.service.arn] }
 output "instances" { value = var.instances }
-output "user" { value = var.user }
