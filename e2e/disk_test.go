@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/rollout"
 )
 
 const images = "/var/lib/docker"
@@ -28,8 +30,21 @@ func (f *fleet) diskFull(t *testing.T) {
 	}))
 	assert.Contains(t, r.said(), "disk too full")
 	assert.Contains(t, r.said(), "no space left on device")
-	assert.NotContains(t, r.said(), "deregister", "somebody left the load balancer")
+	f.requireUntouched(t, r)
 	f.assertServes(t, "v2")
+}
+
+// requireUntouched wants a run that did nothing but prepare.
+func (f *fleet) requireUntouched(t *testing.T, r *run) {
+	t.Helper()
+	document := r.document(t)
+	require.Equal(t, "refused", string(document.Outcome), "%s", r.said())
+	require.Len(t, document.Instances, len(f.hosts))
+	for _, i := range document.Instances {
+		for _, step := range i.Steps {
+			require.Equal(t, rollout.StepPrepare, step.Name, "%s: %s", i.ID, r.said())
+		}
+	}
 }
 
 // fillDisk leaves 100 MiB of the images' disk.

@@ -26,7 +26,8 @@ esac
 // firstBoot runs the script that cloud-init runs on a host that has never run the
 // service, and compares its container with what a rollout made of the release.
 func (f *fleet) firstBoot(t *testing.T) {
-	fresh := f.builder
+	fresh := f.addHost(t, 4, "us-west-1c")
+	fresh.awaitEngine(t)
 	script, err := os.ReadFile("../growl-backend/terraform/first-boot.sh")
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(fresh.path("/opt/bin"), 0o755))
@@ -36,7 +37,7 @@ func (f *fleet) firstBoot(t *testing.T) {
 	require.NoError(t, err)
 	deployed, err := repository.Resolve(t.Context(), "deployed-dev")
 	require.NoError(t, err)
-	assert.Equal(t, f.source.commits["v2"], deployed.Commit, "the tag that first boot pulls is another release")
+	assert.Equal(t, f.shop.source.commits["v2"], deployed.Commit, "the tag that first boot pulls is another release")
 
 	words := strings.Fields(fresh.enter("/opt/first-boot dev " + f.env.Fleet.Repository + " " + f.env.Fleet.Region))
 	boot := exec.CommandContext(t.Context(), words[0], words[1:]...)
@@ -45,7 +46,6 @@ func (f *fleet) firstBoot(t *testing.T) {
 	require.NoError(t, err, "%s", said)
 	assert.Equal(t, f.hosts[0].container(t), fresh.container(t))
 	fresh.awaitService(t)
-	require.NoError(t, fresh.docker(t, "rm", "--force", "growl-backend"))
 }
 
 // container is what docker inspect says the service's container is, without what

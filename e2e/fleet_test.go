@@ -21,25 +21,24 @@ import (
 // factor divides the load balancer's lags, and the policy's times.
 const factor = 10
 
-// fleet is an environment: three hosts in service behind the sandbox's far ends,
-// and a fourth that images are built on.
+// fleet is an environment: three hosts in service behind the sandbox's far ends.
 type fleet struct {
-	env     *sandbox.Environment
-	hosts   []*host
-	builder *host
-	vars    []string
-	source  *source
+	number int // its network's
+	shop   *workshop
+	env    *sandbox.Environment
+	hosts  []*host
+	dir    string // the checkout that targets run in
+	policy string
+	vars   []string
 }
 
 // newFleet brings a fleet up in which every host runs a release called v1, put
-// there as the old Makefile did. Number is its network's.
-func newFleet(t *testing.T, number int) *fleet {
+// there as the old Makefile did.
+func newFleet(t *testing.T, shop *workshop, number int) *fleet {
 	t.Helper()
-	needLab(t)
 	began := time.Now()
-	f := &fleet{}
-	key, private := loginKey(t)
-	f.boot(t, number, key)
+	f := &fleet{number: number, shop: shop, dir: ".."}
+	f.boot(t)
 	machines := make([]sandbox.Machine, len(f.hosts))
 	for i, h := range f.hosts {
 		machines[i] = h.machine()
@@ -48,8 +47,8 @@ func newFleet(t *testing.T, number int) *fleet {
 	f.env, err = sandbox.Around(t.Context(), "root", machines, sandbox.Options{Host: gateway, Factor: factor, Logf: t.Logf})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, f.env.Close()) })
-	f.vars = append(f.env.Env(), "SSH_KEY="+private, "SSH_KNOWN_HOSTS="+f.knownHosts(t), "DOCKER_HOST="+f.builder.socket(), "NO_COLOR=1")
-	f.source = newSource(t)
+	f.policy = f.env.Policy()
+	f.vars = append(f.env.Env(), "SSH_KEY="+shop.key, "SSH_KNOWN_HOSTS="+f.knownHosts(t), "NO_COLOR=1")
 	f.publish(t, "v1")
 	f.each(func(h *host) { f.runByHand(t, h, "v1") })
 	for _, h := range f.hosts {
@@ -60,20 +59,23 @@ func newFleet(t *testing.T, number int) *fleet {
 }
 
 // boot starts all hosts at once.
-func (f *fleet) boot(t *testing.T, number int, key string) {
+func (f *fleet) boot(t *testing.T) {
 	t.Helper()
-	f.hosts = make([]*host, 3)
-	zones := []string{"us-west-1a", "us-west-1c", "us-west-1a"}
-	for n := range f.hosts {
-		f.hosts[n] = startHost(t, rollout.Instance{
-			ID: fmt.Sprintf("i-0e2e%012d", number*10+n+1), Name: fmt.Sprintf("growl-backend-%d", n+1),
-			Zone: zones[n], Address: fmt.Sprintf("10.77.%d.%d", number, 11+n),
-		}, key)
+	for n, zone := range []string{"us-west-1a", "us-west-1c", "us-west-1a"} {
+		f.hosts = append(f.hosts, f.addHost(t, n+1, zone))
 	}
-	f.builder = startHost(t, rollout.Instance{ID: "i-0b", Name: "builder", Address: fmt.Sprintf("10.77.%d.10", number)}, key)
-	for _, h := range append(f.hosts, f.builder) {
+	for _, h := range f.hosts {
 		h.awaitUp(t)
 	}
+}
+
+// addHost starts one more host, outside of the load balancer.
+func (f *fleet) addHost(t *testing.T, n int, zone string) *host {
+	t.Helper()
+	return startHost(t, rollout.Instance{
+		ID: fmt.Sprintf("i-0e2e%012d", f.number*10+n), Name: fmt.Sprintf("growl-backend-%d", n),
+		Zone: zone, Address: fmt.Sprintf("10.77.%d.%d", f.number, 10+n),
+	}, f.shop.public)
 }
 
 // each does something on all hosts at once.
@@ -105,14 +107,12 @@ func (f *fleet) knownHosts(t *testing.T) string {
 		require.NoError(t, err)
 		fmt.Fprintln(&lines, h.address, strings.TrimSpace(string(text)))
 	}
-	file := filepath.Join(t.TempDir(), "known_hosts")
-	require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o600))
-	return file
+	return file(t, "known_hosts", lines.String())
 }
 
 // runByHand starts a release as the old Makefile did, under no name or label of ours.
 func (f *fleet) runByHand(t *testing.T, h *host, release string) {
-	ref := f.env.Fleet.Repository + ":" + f.source.commits[release]
+	ref := f.env.Fleet.Repository + ":" + f.shop.source.commits[release]
 	config := t.TempDir()
 	token := exec.CommandContext(t.Context(), "docker", "pull", "-q", ref)
 	login := exec.CommandContext(t.Context(), "docker", "login", "-u", "AWS", "--password-stdin", strings.Split(ref, "/")[0])

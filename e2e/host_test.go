@@ -42,7 +42,8 @@ type host struct {
 	init    int    // its first process, as the lab counts
 }
 
-// startHost starts a machine that ends with the test. Key may log in.
+// startHost starts a machine that ends with the test. Key may log in. Its servers
+// come up by themselves.
 func startHost(t *testing.T, i rollout.Instance, key string) *host {
 	t.Helper()
 	number := strings.Split(i.Address, ".")
@@ -52,7 +53,7 @@ func startHost(t *testing.T, i rollout.Instance, key string) *host {
 	require.NoError(t, os.WriteFile(script, []byte(hostScript), 0o600))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "root"), 0o700))
 	boot := exec.Command("unshare", "--fork", "--kill-child", "--pid", "--net", "--mount", "--uts", "--",
-		"bash", script, filepath.Join(dir, "root"), i.Name, i.ID, i.Address+prefix, gateway, key, cgroupParent)
+		"bash", script, filepath.Join(dir, "root"), i.Name, i.ID, i.Address+prefix, gateway, key, cgroupParent())
 	boot.Stderr = os.Stderr
 	input, err := boot.StdinPipe()
 	require.NoError(t, err)
@@ -72,7 +73,6 @@ func startHost(t *testing.T, i rollout.Instance, key string) *host {
 	require.NoError(t, command("ip link set "+h.cable+" master "+bridge+" up"))
 	_, err = input.Write([]byte("go\n"))
 	require.NoError(t, err)
-	h.awaitUp(t)
 	return h
 }
 

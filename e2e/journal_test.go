@@ -9,9 +9,11 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -110,6 +112,38 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes())
+}
+
+// follow does what is written for the moment in which a host's prepare begins:
+// that is in no journal, for it takes nothing, but the run says so.
+func (s *script) follow(r *run) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		for _, act := range s.heard(r.said()) {
+			act()
+		}
+		select {
+		case <-r.ended:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// heard takes the acts of what was said out of the script.
+func (s *script) heard(said string) (acts []func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at, m := range s.left {
+		begun := regexp.MustCompile(regexp.QuoteMeta(m.host.Name) + ` +prepare +begun`)
+		if at.step == rollout.StepPrepare && at.mark == rollout.Begun && begun.MatchString(said) {
+			acts = append(acts, s.acts[at])
+			delete(s.acts, at)
+			delete(s.left, at)
+		}
+	}
+	return acts
 }
 
 // due takes the acts of the entries in a write out of the script.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -52,11 +51,11 @@ func missing() string {
 	}
 	var absent []string
 	for _, need := range [][2]string{
-		{"/usr/sbin/sshd", "openssh-server"}, {"ssh-keygen", "openssh-client"},
-		{"/usr/sbin/dockerd", "docker.io"}, {"docker", "docker.io (or docker-cli)"}, {"iptables", "iptables"},
+		{"sshd", "openssh-server"}, {"ssh-keygen", "openssh-client"},
+		{"dockerd", "docker.io"}, {"docker", "docker.io (or docker-cli)"}, {"iptables", "iptables"},
 		{"ip", "iproute2"}, {"unshare", "util-linux"}, {"git", "git"}, {"bash", "bash"},
 	} {
-		if _, err := exec.LookPath(need[0]); err != nil {
+		if !installed(need[0]) {
 			absent = append(absent, fmt.Sprintf("%s (package %s)", need[0], need[1]))
 		}
 	}
@@ -66,17 +65,37 @@ func missing() string {
 	return ""
 }
 
+// installed reports whether there is such a program, also where only root looks.
+func installed(program string) bool {
+	for _, name := range []string{program, "/usr/sbin/" + program, "/sbin/" + program} {
+		if _, err := exec.LookPath(name); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // enterLab runs this program in a lab and returns its exit code. The lab ends
-// when its first process does, which ends when this one is gone.
+// when its first process does, which ends when this one is gone. What it leaves
+// is a failure.
 func enterLab() int {
 	sweep()
-	dir, err := os.MkdirTemp("", "growl-e2e-")
+	dir, held, err := makeLab()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "make the lab's folder:", err)
 		return 1
 	}
-	defer os.Remove(dir)
-	defer sweep()
+	code := runLab(dir)
+	_ = held.Close() // to be swept
+	if left := awaitNothing(dir); left != nil {
+		fmt.Fprintln(os.Stderr, "the lab is over and left", left)
+		return max(code, 1)
+	}
+	return code
+}
+
+// runLab runs this program in a lab in a folder.
+func runLab(dir string) int {
 	self, err := os.Executable()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "find the test's program:", err)
@@ -84,7 +103,7 @@ func enterLab() int {
 	}
 	lab := exec.Command("unshare", append([]string{
 		"--fork", "--kill-child", "--pid", "--mount-proc", "--net", "--uts", "--", self}, os.Args[1:]...)...)
-	lab.Env = append(os.Environ(), labVariable+"="+dir)
+	lab.Env = append(os.Environ(), labVariable+"="+dir, "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
 	lab.Stdout, lab.Stderr = os.Stdout, os.Stderr
 	leash, err := lab.StdinPipe()
 	if err == nil {
@@ -132,27 +151,4 @@ func command(line string) error {
 		return fmt.Errorf("%s: %w: %s", line, err, strings.TrimSpace(string(out)))
 	}
 	return nil
-}
-
-// cgroupParent is where the engines put their containers' cgroups: the one thing
-// that the kernel does not take away with the lab.
-const cgroupParent = "/growl-e2e"
-
-// sweep removes what labs that were killed have left: cgroups without processes
-// and empty folders. Those in use stay by themselves.
-func sweep() {
-	for _, depth := range []string{"/*/*", "/*", ""} {
-		for _, hierarchy := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
-			left, _ := filepath.Glob(hierarchy + cgroupParent + depth)
-			for _, group := range left {
-				if info, err := os.Lstat(group); err == nil && info.IsDir() {
-					_ = os.Remove(group)
-				}
-			}
-		}
-	}
-	left, _ := filepath.Glob(filepath.Join(os.TempDir(), "growl-e2e-*"))
-	for _, dir := range left {
-		_ = os.Remove(dir)
-	}
 }

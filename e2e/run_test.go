@@ -46,16 +46,18 @@ type run struct {
 // start starts a target on the fleet; more are variables that it alone gets.
 func (f *fleet) start(t *testing.T, more []string, args ...string) *run {
 	t.Helper()
-	return f.startIn(t, "..", more, args...)
+	return startTarget(t, f.dir, append(slices.Clone(f.vars), more...), args...)
 }
 
-func (f *fleet) startIn(t *testing.T, dir string, more []string, args ...string) *run {
+// startTarget starts a target in a folder; vars are all that it knows of AWS,
+// SSH and Docker.
+func startTarget(t *testing.T, dir string, vars []string, args ...string) *run {
 	t.Helper()
 	file, err := program()
 	require.NoError(t, err)
 	r := &run{cmd: exec.Command(file, args...), ended: make(chan struct{})}
 	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = dir, r, r
-	r.cmd.Env = append(append(clean(os.Environ()), f.vars...), more...)
+	r.cmd.Env = append(clean(os.Environ()), vars...)
 	r.cmd.WaitDelay = 10 * time.Second
 	require.NoError(t, r.cmd.Start())
 	go func() {
@@ -84,9 +86,14 @@ func clean(env []string) []string {
 func (f *fleet) deploy(t *testing.T, release string, more ...string) *run {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.json")
-	r := f.start(t, more, "deploy:dev", "-tag="+f.source.commits[release], "-policy="+f.env.Policy(), "-report="+file)
+	r := f.start(t, more, "deploy:dev", "-tag="+f.shop.source.commits[release], "-policy="+f.policy, "-report="+file)
 	r.report = file
 	return r
+}
+
+// atOnce has the deploys that follow update so many hosts at a time.
+func (f *fleet) atOnce(n int) {
+	f.policy = strings.Replace(f.policy, "batch=1 ", fmt.Sprintf("batch=%d ", n), 1)
 }
 
 // tend runs a target that looks after the fleet, to its end.

@@ -42,10 +42,22 @@ func (f *fleet) registryToken(t *testing.T) string {
 // answers what came of them.
 func (f *fleet) load(t *testing.T, do func()) probe.Receipt {
 	t.Helper()
-	load, err := probe.Start(context.WithoutCancel(t.Context()), probe.Options{URL: f.env.URL + "/", Rate: 100, KeepAlive: 10})
+	return f.loaded(t, func(*probe.Probe) { do() })
+}
+
+// fewest is how many requests have to be sent for none that failed to mean anything.
+const fewest = 20
+
+// loaded is load for who looks at it meanwhile. Each host gets more than the seven
+// connections a second that make a drain's silence say something.
+func (f *fleet) loaded(t *testing.T, do func(*probe.Probe)) probe.Receipt {
+	t.Helper()
+	load, err := probe.Start(context.WithoutCancel(t.Context()), probe.Options{URL: f.env.URL + "/", Rate: 60, KeepAlive: 6})
 	require.NoError(t, err)
 	defer load.Stop()
-	do()
+	do(load)
+	// A run that is refused is over before there was a load to speak of.
+	require.Eventually(t, func() bool { return load.Snapshot().Requests > fewest }, 20*time.Second, 10*time.Millisecond)
 	receipt := load.Stop()
 	t.Logf("%s", receipt)
 	return receipt
@@ -55,7 +67,7 @@ func (f *fleet) load(t *testing.T, do func()) probe.Receipt {
 func requireNoneFailed(t *testing.T, r probe.Receipt) {
 	t.Helper()
 	require.Zero(t, r.Failed, "%s: %v", r, r.ByError)
-	require.Greater(t, r.Requests, int64(100))
+	require.Greater(t, r.Requests, int64(fewest))
 }
 
 // assertServes wants every host in service with one container that answers as a
@@ -69,7 +81,7 @@ func (f *fleet) assertServes(t *testing.T, release string) {
 
 func (f *fleet) assertHostServes(t *testing.T, h *host, release string) {
 	t.Helper()
-	assert.Equal(t, f.source.commits[release], h.commit(t), h.Name)
+	assert.Equal(t, f.shop.source.commits[release], h.commit(t), h.Name)
 	running, err := h.dockerSays(t, "ps", "--format", "{{.Names}}")
 	if assert.NoError(t, err) {
 		policy, err := h.dockerSays(t, "inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", running)
@@ -114,17 +126,4 @@ func (f *fleet) awaitInService(t *testing.T) {
 			assert.Equal(c, "healthy", health.Of(h.ID).String(), h.Name)
 		}
 	}, time.Minute, 100*time.Millisecond)
-}
-
-// release is the name of the release that the host runs.
-func (h *host) release(t *testing.T, f *fleet) string {
-	t.Helper()
-	commit := h.commit(t)
-	for name, c := range f.source.commits {
-		if c == commit {
-			return name
-		}
-	}
-	require.Fail(t, "no release of this test", "%s runs %q", h.Name, commit)
-	return ""
 }

@@ -73,13 +73,3 @@ func (s *source) checkOut(t *testing.T, release string) {
 	s.git(t, "commit", "-q", "--allow-empty", "-m", "release "+release)
 	s.commits[release] = s.git(t, "rev-parse", "HEAD")
 }
-
-// publish builds and pushes a release with the targets that a user runs.
-func (f *fleet) publish(t *testing.T, release string) {
-	t.Helper()
-	f.source.checkOut(t, release)
-	for _, args := range [][]string{{"build"}, {"push", "-fleet=" + f.env.FleetFile}} {
-		run := f.startIn(t, f.source.dir, nil, args...)
-		require.Zero(t, run.end(t), "%v: %s", args, run.said())
-	}
-}

@@ -63,11 +63,12 @@ ip route add default via "$gateway"
 
 # keep starts a program again when it ends, unless /run/hold-NAME is there.
 keep() {
-	local program=$1 log=/var/log/$1.log
+	local program=$1 log=/var/log/$1.log path
+	path=$(command -v "$1")
 	shift
 	while :; do
 		until [ ! -e "/run/hold-$program" ]; do sleep 0.1; done
-		"/usr/sbin/$program" "$@" >>"$log" 2>&1 || true
+		"$path" "$@" >>"$log" 2>&1 || true
 		sleep 0.5
 	done
 }
