@@ -37,6 +37,17 @@ type lease struct {
 	ID      string `json:"id"`
 	Seconds int    `json:"seconds"`
 	Run
+	// lines are the entries of a run of this process, which has Entries empty.
+	lines []*line
+}
+
+// run is the lease's, with its journal.
+func (l *lease) run() Run {
+	run := l.Run
+	if l.lines != nil {
+		run.Entries = entriesOf(l.lines)
+	}
+	return run
 }
 
 // ends is when a lease ends that was last written at the given time.
@@ -64,23 +75,50 @@ func newID() string {
 	return hex.EncodeToString(random)
 }
 
-// compact bounds the journal of the run that holds the lease. It is done once a
-// write, not once an entry: in a large fleet many entries share one.
-func (d *document) compact() {
-	if d.Lease == nil {
-		return
-	}
-	held := *d.Lease
-	held.Entries = compact(held.Entries)
-	d.Lease = &held
-}
-
 // retire moves the run that holds the lease to the unfinished ones. One that
 // recorded nothing did nothing.
 func (d *document) retire() {
-	d.compact()
-	if d.Lease != nil && len(d.Lease.Entries) > 0 {
-		d.Unfinished = merge(append(slices.Clip(d.Unfinished), d.Lease.Run))
+	if d.Lease == nil {
+		return
+	}
+	run := d.Lease.run()
+	run.Entries = compact(run.Entries)
+	if len(run.Entries) > 0 {
+		d.Unfinished = merge(append(slices.Clip(d.Unfinished), run))
 	}
 	d.Lease = nil
+}
+
+// encode is [json.Marshal] with the journal of a run of this process put in as
+// it was encoded, entry by entry.
+func (d document) encode() ([]byte, error) {
+	if d.Lease == nil || len(d.Lease.lines) == 0 {
+		return json.Marshal(d)
+	}
+	held, err := json.Marshal(d.Lease)
+	if err != nil {
+		return nil, err
+	}
+	lines := d.Lease.lines
+	d.Lease = nil
+	rest, err := json.Marshal(d)
+	if err != nil {
+		return nil, err
+	}
+	size := len(held) + len(rest) + len(`{"lease":,"journal":[]},`)
+	for _, l := range lines {
+		size += len(l.text) + len(",")
+	}
+	data := make([]byte, 0, size)
+	data = append(data, `{"lease":`...)
+	data = append(data, held[:len(held)-len("}")]...)
+	data = append(data, `,"journal":[`...)
+	for i, l := range lines {
+		if i > 0 {
+			data = append(data, ',')
+		}
+		data = append(data, l.text...)
+	}
+	data = append(data, `]},`...)
+	return append(data, rest[len("{"):]...), nil
 }

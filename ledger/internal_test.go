@@ -150,6 +150,61 @@ func TestCompactOneByOneIsCompactAtOnce(t *testing.T) {
 	assert.Len(t, all, 900, "and what was given is left alone")
 }
 
+// What a living run writes is what encoding/json makes of the same document, also
+// while the journal grows.
+func TestALivingRunIsWrittenAsItIsRead(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	j := newJournal()
+	held := lease{ID: "b", Seconds: 60, Run: Run{Holder: Holder{RunID: "run-1", Owner: `a "quoted" <name>`}, Began: time.Unix(0, 0).UTC()}}
+	d := document{Format: formatVersion, Write: "w", Environment: "dev", Lease: &held, Finished: []json.RawMessage{json.RawMessage(`{"version":1,"result":{"run":"run-0"}}`)}}
+	for n := range 40 {
+		for _, e := range way(random, fmt.Sprintf("i-%d", n%7), "old") {
+			e.Error = `a "quoted" <text>`
+			require.NoError(t, j.add(e))
+			held.lines = j.lines()
+			plain, whole := held, d
+			plain.Run, plain.lines = held.run(), nil
+			whole.Lease = &plain
+			want, err := json.Marshal(whole)
+			require.NoError(t, err)
+			got, err := d.encode()
+			require.NoError(t, err)
+			require.JSONEq(t, string(want), string(got))
+		}
+	}
+}
+
+// BenchmarkEncode is a write in the middle of a run across a large fleet, as it is
+// and as encoding/json alone would do it.
+func BenchmarkEncode(b *testing.B) {
+	j, random := newJournal(), rand.New(rand.NewPCG(1, 2))
+	for n := range 1000 {
+		for _, e := range way(random, fmt.Sprintf("i-%017d", n), "sha256:old") {
+			require.NoError(b, j.add(e))
+		}
+	}
+	held := lease{ID: "b", Seconds: 60, Run: Run{Holder: Holder{RunID: "run-1"}}, lines: j.lines()}
+	d := document{Format: formatVersion, Write: "w", Environment: "dev", Lease: &held}
+	b.Run("lines", func(b *testing.B) {
+		for b.Loop() {
+			held.lines = j.lines()
+			_, err := d.encode()
+			require.NoError(b, err)
+		}
+	})
+	b.Run("json", func(b *testing.B) {
+		plain := held
+		plain.Run, plain.lines = held.run(), nil
+		whole := d
+		whole.Lease = &plain
+		for b.Loop() {
+			plain.Entries = compact(plain.Entries)
+			_, err := json.Marshal(whole)
+			require.NoError(b, err)
+		}
+	})
+}
+
 func TestShortenIsOneShortLine(t *testing.T) {
 	assert.Equal(t, "first", shorten("first\nsecond"))
 	assert.Less(t, len(shorten(strings.Repeat("ü", 1000))), 510)

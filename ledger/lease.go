@@ -28,6 +28,7 @@ type Lease struct {
 	mu       sync.Mutex
 	next     document // what the next write says
 	waiting  *commit  // for the next write; nil when nobody does
+	journal  *journal // what next's lease holds when it is written
 	over     error    // why nothing is written any more
 	finished bool     // next holds the run's result
 }
@@ -42,7 +43,7 @@ type commit struct {
 // before the write that took it.
 func (l *Ledger) hold(ctx context.Context, took saved, began time.Time) *Lease {
 	held := &Lease{
-		ledger: l, own: *took.Lease, inherited: took.Unfinished, next: took.document,
+		ledger: l, own: *took.Lease, inherited: took.Unfinished, next: took.document, journal: newJournal(),
 		wake: make(chan struct{}, 1), lost: make(chan struct{}), done: make(chan struct{}),
 	}
 	k := &keeper{Lease: held, version: took.version, at: took.modified, since: began, sent: map[string]bool{}}
@@ -85,17 +86,14 @@ func (l *Lease) Record(ctx context.Context, e rollout.Entry) error {
 		if d.Lease == nil {
 			return ErrReleased
 		}
-		held := *d.Lease // the document that is being written keeps its own
-		held.Entries = append(held.Entries, e)
-		d.Lease = &held
-		return nil
+		return l.journal.add(e)
 	})
 }
 
 // Release gives the lease back without a result: the next run may take it at
 // once and inherits the journal. A lease that is lost was given back already.
 func (l *Lease) Release(ctx context.Context) error {
-	err := l.commit(ctx, func(d *document) error { d.retire(); return nil })
+	err := l.commit(ctx, func(d *document) error { *d = l.snapshot(); d.retire(); return nil })
 	if errors.Is(err, ErrLost) || errors.Is(err, ErrReleased) {
 		return nil
 	}
@@ -145,8 +143,19 @@ func (l *Lease) take() (document, *commit) {
 	}
 	c := l.waiting
 	l.waiting = nil
-	l.next.compact()
-	return l.next, c
+	return l.snapshot(), c
+}
+
+// snapshot is what the next write says, with the journal as it is now. It is
+// called with l.mu held.
+func (l *Lease) snapshot() document {
+	d := l.next
+	if d.Lease != nil {
+		held := *d.Lease
+		held.lines = l.journal.lines()
+		d.Lease = &held
+	}
+	return d
 }
 
 // answer tells those who waited. An end, if there is one, is known before.

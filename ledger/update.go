@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -67,7 +66,7 @@ func (l *Ledger) update(ctx context.Context, change func(saved) (document, error
 // under is added to sent, applied or not.
 func (l *Ledger) write(ctx context.Context, d document, replaces Version, sent map[string]bool) (saved, error) {
 	d.Format, d.Write, d.Environment = formatVersion, newID(), l.environment
-	data, err := json.Marshal(d)
+	data, err := d.encode()
 	if err != nil {
 		return saved{}, fmt.Errorf("write %s: %w", l.name(l.current()), err)
 	}
