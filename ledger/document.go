@@ -105,20 +105,21 @@ func (d document) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := len(held) + len(rest) + len(`{"lease":,"journal":[]},`)
+	data := make([]byte, 0, len(held)+len(rest)+sizeOf(lines))
+	data = append(append(data, `{"lease":`...), held[:len(held)-len("}")]...)
+	data = append(data, `,"journal":[`...)
+	for _, l := range lines {
+		data = append(append(data, l.text...), ',')
+	}
+	data = append(data[:len(data)-len(",")], "]},"...)
+	return append(data, rest[len("{"):]...), nil
+}
+
+// sizeOf is about how many bytes lines take.
+func sizeOf(lines []*line) int {
+	size := 64
 	for _, l := range lines {
 		size += len(l.text) + len(",")
 	}
-	data := make([]byte, 0, size)
-	data = append(data, `{"lease":`...)
-	data = append(data, held[:len(held)-len("}")]...)
-	data = append(data, `,"journal":[`...)
-	for i, l := range lines {
-		if i > 0 {
-			data = append(data, ',')
-		}
-		data = append(data, l.text...)
-	}
-	data = append(data, `]},`...)
-	return append(data, rest[len("{"):]...), nil
+	return size
 }

@@ -71,7 +71,7 @@ type Run struct {
 	Holder
 	// Began is when it took the lease, by the store's clock as it last answered before.
 	Began time.Time `json:"began"`
-	// Entries is its journal in the order it was recorded. Of an instance whose
-	// way through the run is over, only the first and the last entry are kept.
+	// Entries is its journal in the order it was recorded, without what is outdated
+	// ([rollout.Outdated]).
 	Entries []rollout.Entry `json:"journal,omitempty"`
 }

@@ -8,16 +8,11 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// journal is what the run that holds a lease recorded. It is bounded as it grows,
-// and loses nothing that recovery asks it for: which instances are taken out,
-// since when, and whether they were on their way back. Every entry is encoded
-// once: in a large fleet the journal is written thousands of times.
-//
-// Of all preparing, which takes no instance out, the latest entry stays: it shows
-// that the run began. Of each instance that was taken out the first entry stays:
-// what it ran and where it was registered before. Of one in flight also the
-// latest of each step and mark. Of one whose way through the run is over, only
-// what says so: that it joined, and the last entry.
+// journal is what the run that holds a lease recorded. It is bounded as it grows:
+// of preparing, which takes no instance out, the latest entry of all stays, which
+// shows that the run began; of the rest what recovery needs ([rollout.Outdated]).
+// Every entry is encoded once: in a large fleet the journal is written thousands
+// of times.
 type journal struct {
 	all      []*line            // in the order it was recorded, with lines that were dropped since
 	of       map[string][]*line // an instance's, once it was taken out
@@ -43,40 +38,28 @@ func (j *journal) add(e rollout.Entry) error {
 }
 
 func (j *journal) append(added *line) {
-	e := added.Entry
 	j.all = append(j.all, added)
-	if e.Step == rollout.StepPrepare {
-		j.drop(j.prepared)
+	if added.Step == rollout.StepPrepare {
+		if j.prepared != nil {
+			j.prepared.dropped = true
+		}
 		j.prepared = added
 		return
 	}
-	kept := j.of[e.Instance][:0]
-	for n, l := range j.of[e.Instance] {
-		if n == 0 || l.outlives(e) {
-			kept = append(kept, l)
-		} else {
-			j.drop(l)
-		}
+	way := j.of[added.Instance]
+	for i, outdated := range rollout.Outdated(entriesOf(way), added.Entry) {
+		way[i].dropped = outdated
 	}
-	j.of[e.Instance] = append(kept, added)
+	j.of[added.Instance] = append(kept(way), added)
 }
 
-func (j *journal) drop(l *line) {
-	if l != nil {
-		l.dropped = true
-	}
-}
-
-// outlives reports whether a line says something that a later entry of the same
-// instance does not.
-func (l *line) outlives(e rollout.Entry) bool {
-	joined := l.Step == rollout.StepJoin && l.Mark == rollout.Done
-	return (l.Step != e.Step || l.Mark != e.Mark) && (joined || !e.Closes())
+func kept(lines []*line) []*line {
+	return slices.DeleteFunc(lines, func(l *line) bool { return l.dropped })
 }
 
 // lines are those that are kept, for a caller to keep in turn.
 func (j *journal) lines() []*line {
-	j.all = slices.DeleteFunc(j.all, func(l *line) bool { return l.dropped })
+	j.all = kept(j.all)
 	return slices.Clone(j.all)
 }
 

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -207,6 +208,40 @@ func TestWritersWhoWaitShareOneWrite(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, status.Lease.Entries, 50)
 		assert.True(t, status.Running())
+		require.NoError(t, lease.Release(t.Context()))
+	})
+}
+
+// metered is a store that knows how many bytes it took.
+type metered struct {
+	ledgertest.Memory
+	bytes atomic.Int64
+}
+
+func (m *metered) Put(ctx context.Context, key string, data []byte, version ledger.Version) (ledger.Stamp, error) {
+	m.bytes.Add(int64(len(data)))
+	return m.Memory.Put(ctx, key, data, version)
+}
+
+// A store that answers at once is not flooded with a large fleet's journal.
+func TestALargeJournalIsWrittenAtAMeasuredPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &metered{}
+		lease := acquire(t, store, "run-1")
+		began := time.Now()
+		var wg sync.WaitGroup
+		for i := range 300 {
+			wg.Go(func() {
+				for _, step := range rollout.Steps() {
+					assert.NoError(t, lease.Record(t.Context(), entry(fmt.Sprintf("i-%017d", i), step, rollout.Begun)))
+					assert.NoError(t, lease.Record(t.Context(), entry(fmt.Sprintf("i-%017d", i), step, rollout.Done)))
+				}
+			})
+		}
+		wg.Wait()
+		took := time.Since(began)
+		assert.Less(t, took, 2*time.Second)
+		assert.Less(t, store.bytes.Load(), int64(took.Seconds()*(16<<20))+1<<20)
 		require.NoError(t, lease.Release(t.Context()))
 	})
 }

@@ -13,6 +13,8 @@ type saved struct {
 	version Version
 	// modified is when it was written, now when the store answered, by its clock.
 	modified, now time.Time
+	// size is its length in bytes; known of what was written.
+	size int
 }
 
 // held reports whether somebody's lease has not ended.
@@ -33,7 +35,7 @@ func (l *Ledger) read(ctx context.Context) (saved, error) {
 	if err != nil {
 		return saved{}, &FormatError{Object: l.name(l.current()), Reason: err}
 	}
-	return saved{found, object.Version, object.Modified, object.Now}, nil
+	return saved{document: found, version: object.Version, modified: object.Modified, now: object.Now}, nil
 }
 
 // update reads current, lets change decide what it shall be, and writes that if
@@ -79,5 +81,5 @@ func (l *Ledger) write(ctx context.Context, d document, replaces Version, sent m
 	if err != nil {
 		return saved{}, fmt.Errorf("write %s: %w", l.name(l.current()), err)
 	}
-	return saved{d, stamp.Version, stamp.Now, stamp.Now}, nil
+	return saved{document: d, version: stamp.Version, modified: stamp.Now, now: stamp.Now, size: len(data)}, nil
 }

@@ -21,8 +21,8 @@ func (r *run) floor(registered int) int {
 func (r *run) possible(health Health) error {
 	var faults []error
 	for _, t := range r.timing {
-		registered := count(health, t.Group, nil, func(h TargetHealth) bool { return h.State.Registered() })
-		r.floors[t.Group] = r.floor(registered)
+		registered := instancesIn(health, t.Group, func(h TargetHealth) bool { return h.State.Registered() })
+		r.floors[t.Group] = r.floor(len(registered))
 		if p := r.alone(health, t.Group); p != nil && !r.Policy.Downtime {
 			faults = append(faults, fmt.Errorf("%s alone serves target group %s, so updating it takes the service down: add an instance, or allow it with -policy=downtime=true", p.instance.ID, t.Group))
 		}
@@ -129,65 +129,67 @@ func (r *run) reserve(ctx context.Context, batch []*passage) error {
 	}
 }
 
-// lack says why the batch may not leave now; nil when it may. An instance that
-// the load balancer does not call healthy costs no capacity.
+// lack says why the batch may not leave now; nil when it may.
 func (r *run) lack(health Health, batch []*passage) error {
 	for _, t := range r.timing {
-		for _, p := range batch {
-			if !healthyIn(health, t.Group, p.instance.ID) {
-				continue
-			}
-			if err := r.lackIn(health, t, p, ids(batch)); err != nil {
-				return err
-			}
+		if err := r.lackIn(t, instancesIn(health, t.Group, healthy), batch); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) lackIn(health Health, t Timing, p *passage, out []string) error {
-	if have, want := count(health, t.Group, out, healthy), r.floors[t.Group]; have < want {
+// lackIn is lack in one group, of which the healthy instances are given. One that
+// the load balancer does not call healthy costs no capacity.
+func (r *run) lackIn(t Timing, stays map[string]bool, batch []*passage) error {
+	leaves := slices.DeleteFunc(slices.Clone(batch), func(p *passage) bool { return !stays[p.instance.ID] })
+	if len(leaves) == 0 {
+		return nil
+	}
+	for _, p := range leaves {
+		delete(stays, p.instance.ID)
+	}
+	if have, want := len(stays), r.floors[t.Group]; have < want {
 		return fmt.Errorf("target group %s would keep %d healthy targets, the floor is %d", t.Group, have, want)
 	}
 	if t.CrossZone || r.Policy.Downtime || r.Policy.ZoneLoss {
 		return nil
 	}
-	stays := func(h TargetHealth) bool { return healthy(h) && r.zone(h.Instance) == p.instance.Zone }
-	if count(health, t.Group, out, stays) == 0 {
-		return fmt.Errorf("%s is the last healthy target of zone %s in target group %s: turn cross-zone on, add an instance there, or allow it with -policy=zoneloss=true", p.instance.ID, p.instance.Zone, t.Group)
+	zones := r.zonesOf(stays)
+	for _, p := range leaves {
+		if !zones[p.instance.Zone] {
+			return fmt.Errorf("%s is the last healthy target of zone %s in target group %s: turn cross-zone on, add an instance there, or allow it with -policy=zoneloss=true", p.instance.ID, p.instance.Zone, t.Group)
+		}
 	}
 	return nil
 }
 
-func healthy(h TargetHealth) bool { return h.State == TargetHealthy }
-
-func healthyIn(health Health, group, instance string) bool {
-	return slices.ContainsFunc(health, func(h TargetHealth) bool {
-		return h.Group == group && h.Instance == instance && healthy(h)
-	})
+// zonesOf are the zones that these instances are in; of one that is not of the
+// fleet it is not known.
+func (r *run) zonesOf(instances map[string]bool) map[string]bool {
+	zones := map[string]bool{}
+	for _, i := range r.Instances {
+		if instances[i.ID] {
+			zones[i.Zone] = true
+		}
+	}
+	return zones
 }
 
-// count counts a group's targets that are so, each instance once, without those in out.
-func count(health Health, group string, out []string, so func(TargetHealth) bool) int {
-	instances := map[string]bool{}
+func healthy(h TargetHealth) bool { return h.State == TargetHealthy }
+
+// instancesIn are the instances with targets in a group that are so.
+func instancesIn(health Health, group string, so func(TargetHealth) bool) map[string]bool {
+	instances := make(map[string]bool, len(health))
 	for _, h := range health {
-		if h.Group == group && !slices.Contains(out, h.Instance) && so(h) {
+		if h.Group == group && so(h) {
 			instances[h.Instance] = true
 		}
 	}
-	return len(instances)
+	return instances
 }
 
 // in reports whether the instance is, or shall be, in the group.
 func (p *passage) in(group string) bool {
 	return slices.ContainsFunc(p.targets, func(t Target) bool { return t.Group == group })
-}
-
-func (r *run) zone(instance string) string {
-	for _, i := range r.Instances {
-		if i.ID == instance {
-			return i.Zone
-		}
-	}
-	return ""
 }

@@ -87,59 +87,6 @@ func (r *run) unhealed() error {
 	return errors.Join(errs...)
 }
 
-// flight is how far a dead run took one instance.
-type flight struct {
-	targets  []Target
-	old, new string
-	// unserved is set when it was not healthy before the run.
-	unserved bool
-	// undoing is set when it was on its way back already: what it had started was
-	// found wanting.
-	undoing bool
-	// swapping is set when the old container's stop may have been asked for,
-	// joining when the new one may have been registered, joined when it serves and
-	// only has to settle.
-	swapping, joining, joined bool
-	// open is set while the last deregistration has no good outcome: it may still
-	// be applied.
-	open bool
-}
-
-// inFlight reads from a journal which instances were taken out and not put
-// back. A later run's entries count after an earlier one's.
-func inFlight(entries []Entry) map[string]flight {
-	flights := map[string]flight{}
-	for _, e := range entries {
-		f, out := flights[e.Instance]
-		switch {
-		case e.Step == StepPrepare:
-			continue
-		case e.Closes():
-			delete(flights, e.Instance)
-			continue
-		case !out || f.joined && e.Step == StepDeregister:
-			f = flight{targets: e.Targets, old: e.Old, new: e.New, unserved: e.Unserved}
-		}
-		flights[e.Instance] = f.after(e)
-	}
-	return flights
-}
-
-// after is the flight once an entry more is known.
-func (f flight) after(e Entry) flight {
-	f.undoing = f.undoing || e.Mark == Undoing
-	f.swapping = f.swapping || e.Step == StepStop
-	f.joining = f.joining || e.Step == StepRegister
-	f.joined = e.Step == StepJoin && e.Mark == Done || e.Step == StepSettle
-	switch {
-	case e.Step == StepDeregister && e.Mark == Begun, e.Step == StepRegister && e.Mark == Undoing:
-		f.open = true
-	case e.Step == StepDeregister && e.Mark == Done, e.Step == StepRegister && e.Mark == Undone:
-		f.open = false
-	}
-	return f
-}
-
 // land puts one instance back into service.
 func (p *passage) land(ctx context.Context, f flight, health Health, dead Dead) {
 	if p.targets, p.release = f.targets, p.releaseOf(f.new, dead.Release); len(f.targets) == 0 {
