@@ -18,7 +18,7 @@ type Client struct {
 	ssh    *ssh.Client
 	// opened are the connections, the outermost first, the instance's own last.
 	opened []io.Closer
-	files  files
+	files  *files
 
 	// life ends with the connection; its cause says why.
 	life context.Context

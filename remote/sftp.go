@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
@@ -19,7 +21,15 @@ type files struct {
 	// slot holds the session, nil where there is none. Whoever took it out puts
 	// it back: a lock that can be waited for with a context.
 	slot chan *session
+	// users is how many use it now; where nobody did for a while, idle drops it.
+	users atomic.Int64
+	idle  *time.Timer
 }
+
+// idleSession is how long a session stays open for nobody's use: it takes as much
+// memory as all the rest of a connection, and the next one is opened in three
+// round trips.
+const idleSession = 5 * time.Second
 
 // session is one SFTP session; dead is closed when it has ended or was given up.
 type session struct {
@@ -28,10 +38,31 @@ type session struct {
 	once sync.Once
 }
 
-func newFiles(life context.Context, connection *ssh.Client) files {
-	f := files{life, connection, make(chan *session, 1)}
+func newFiles(life context.Context, connection *ssh.Client) *files {
+	f := &files{life: life, connection: connection, slot: make(chan *session, 1)}
 	f.slot <- nil
+	f.idle = time.AfterFunc(idleSession, f.rest)
 	return f
+}
+
+func (f *files) leave() {
+	if f.users.Add(-1) == 0 {
+		f.idle.Reset(idleSession)
+	}
+}
+
+// rest drops the session that nobody uses. Who comes meanwhile is counted before
+// it asks for the session, and opens another.
+func (f *files) rest() {
+	select {
+	case s := <-f.slot:
+		if s != nil && f.users.Load() == 0 {
+			s.drop()
+			s = nil
+		}
+		f.slot <- s
+	default: // somebody is opening one
+	}
 }
 
 // do runs work on a live session. A session that turns out dead is replaced
@@ -39,6 +70,8 @@ func newFiles(life context.Context, connection *ssh.Client) files {
 // session is dropped, because a server that answers one request at a time may
 // be stuck in this one.
 func (f *files) do(ctx context.Context, work func(*sftp.Client) error) error {
+	f.users.Add(1)
+	defer f.leave()
 	ctx, cancel := within(ctx, f.life)
 	defer cancel()
 	for attempt := 0; ; attempt++ {

@@ -58,10 +58,10 @@ func roll(ctx context.Context, s settings, world *world, policy rollout.Policy, 
 }
 
 // boundMemory collects garbage earlier than the runtime would where a large fleet
-// takes memory: 64 MB, and 112 kB for each instance's connection. GOMEMLIMIT wins.
+// takes memory: 60 MB, and 108 kB for each instance's connection. GOMEMLIMIT wins.
 func boundMemory(instances int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(64<<20 + int64(instances)*112<<10)
+		debug.SetMemoryLimit(60<<20 + int64(instances)*108<<10)
 	}
 }
 

@@ -20,6 +20,7 @@ func (h *Host) Settle(ctx context.Context) error {
 }
 
 func (h *Host) settle(ctx context.Context) error {
+	defer h.engine.rest() // until the run ends only the connection stays open
 	crew, err := h.look(ctx)
 	if err != nil {
 		return err

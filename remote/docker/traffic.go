@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/growl-dev/deploy/rollout"
 )
 
@@ -77,21 +79,34 @@ func (h *Host) newCounter(ctx context.Context) (*counter, error) {
 	}, nil
 }
 
+// countOpen reads both tables at once: a sample takes as long as its round trips.
 func (h *Host) countOpen(ctx context.Context, c *counter) (int, error) {
-	open := 0
-	for _, table := range []string{"tcp", "tcp6"} {
-		data, err := h.conn.ReadFile(ctx, fmt.Sprintf("/proc/%d/net/%s", c.pid, table))
-		if table == "tcp6" && errors.Is(err, fs.ErrNotExist) {
-			break // the instance has no IPv6
+	tables, ctx := errgroup.WithContext(ctx)
+	var open, open6 int
+	tables.Go(func() (err error) {
+		open, err = h.countIn(ctx, c, "tcp")
+		return err
+	})
+	tables.Go(func() (err error) {
+		open6, err = h.countIn(ctx, c, "tcp6")
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // the instance has no IPv6
 		}
-		if err != nil {
-			return 0, err
-		}
-		n, err := parseOpen(data, c.port)
-		if err != nil {
-			return 0, fmt.Errorf("parse /proc/%d/net/%s: %w", c.pid, table, err)
-		}
-		open += n
+		return err
+	})
+	err := tables.Wait()
+	return open + open6, err
+}
+
+func (h *Host) countIn(ctx context.Context, c *counter, table string) (int, error) {
+	name := fmt.Sprintf("/proc/%d/net/%s", c.pid, table)
+	data, err := h.conn.ReadFile(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	open, err := parseOpen(data, c.port)
+	if err != nil {
+		return 0, fmt.Errorf("parse %s: %w", name, err)
 	}
 	return open, nil
 }
