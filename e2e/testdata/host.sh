@@ -61,7 +61,8 @@ ip address add "$address" dev eth0
 ip link set eth0 up
 ip route add default via "$gateway"
 
-# keep starts a program again when it ends, unless /run/hold-NAME is there.
+# keep starts a program again when it ends, unless /run/hold-NAME is there. What
+# bash says of one that was killed belongs to the host.
 keep() {
 	local program=$1 log=/var/log/$1.log path
 	path=$(command -v "$1")
@@ -72,6 +73,7 @@ keep() {
 		sleep 0.5
 	done
 }
+exec 2>/var/log/host.log
 keep sshd -D -e &
 keep dockerd --storage-driver=overlay2 --exec-opt=native.cgroupdriver=cgroupfs --cgroup-parent="$cgroups" --insecure-registry=10.77.0.0/16 &
 cat >/dev/null
