@@ -12,7 +12,8 @@ import (
 
 // Link is a way to one instance that outlives its connections: the first call
 // after a connection was lost dials a new one, by the same rules, again and again
-// for ten seconds while nothing answers. What was under way when it was lost fails, so a caller reads back what an act has done.
+// for ten seconds while nothing answers. What was under way when it was lost
+// fails, so a caller reads back what an act has done.
 type Link struct {
 	config Config
 	check  func(context.Context, *Client) error

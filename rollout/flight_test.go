@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -47,25 +48,25 @@ func way(random *rand.Rand, instance string, old int) (entries []Entry) {
 	return entries
 }
 
-// thin is a journal that drops what is outdated as it grows.
-func thin(journal []Entry, e Entry) (thinner []Entry) {
+// thin appends to a journal and drops what that outdates.
+func thin(journal []Entry, e Entry) []Entry {
+	of := func(earlier Entry) bool { return earlier.Instance == e.Instance && earlier.Step != StepPrepare }
 	var way []Entry
 	for _, earlier := range journal {
-		if earlier.Instance == e.Instance && earlier.Step != StepPrepare {
+		if of(earlier) {
 			way = append(way, earlier)
 		}
 	}
 	outdated := Outdated(way, e)
-	for _, earlier := range journal {
-		if earlier.Instance == e.Instance && earlier.Step != StepPrepare {
-			drop := outdated[0]
-			if outdated = outdated[1:]; drop {
-				continue
+	if slices.Contains(outdated, true) {
+		journal = slices.DeleteFunc(journal, func(earlier Entry) (drop bool) {
+			if of(earlier) {
+				drop, outdated = outdated[0], outdated[1:]
 			}
-		}
-		thinner = append(thinner, earlier)
+			return drop
+		})
 	}
-	return append(thinner, e)
+	return append(journal, e)
 }
 
 // Recovery finds the same in flight, and knows the same of it, in a journal from

@@ -106,9 +106,8 @@ func (r *run) rollOut(ctx context.Context) error {
 }
 
 // bake lets a batch serve for a while and then asks the guards; watches are asked
-// meanwhile too, and end it early. After the last
-// one there is nothing left to halt: what they say is a remark, unless the fleet
-// would go back.
+// meanwhile too, and end it early. After the last one there is nothing left to
+// halt: what they say is a remark, unless the fleet would go back.
 func (r *run) bake(ctx context.Context, last bool) error {
 	var err error
 	if !last || r.Policy.Bake > 0 {

@@ -28,7 +28,7 @@ func (p *process) begins(port, id string, ended bool) {
 	if allowed, strict := intents[port]; strict {
 		w.check("intent before act", slices.Contains(allowed, p.intent[id]), "%s: %s of %s, the intent is %v", p.name, port, id, p.intent[id])
 	} else {
-		known := slices.ContainsFunc(w.ledger.entries, func(e Entry) bool { return e.Instance == id })
+		known := slices.ContainsFunc(slices.Concat(w.ledger.before, w.ledger.entries), func(e Entry) bool { return e.Instance == id })
 		w.check("intent before act", known, "%s: %s of %s without any intent", p.name, port, id)
 	}
 }

@@ -10,7 +10,13 @@ import (
 type ledger struct {
 	holder  *process
 	release int     // of the last run
-	entries []Entry // of runs that did not finish
+	entries []Entry // the holder's, without what is outdated
+	before  []Entry // those of runs that did not finish
+}
+
+// takes gives the lease to a process, whose journal begins.
+func (l *ledger) takes(p *process) {
+	l.holder, l.before, l.entries = p, append(l.before, l.entries...), nil
 }
 
 var errFenced = errors.New("the lease is lost")
@@ -57,7 +63,7 @@ func (p *process) write(e Entry) {
 		return
 	}
 	p.w.note("entry "+string(e.Step)+" "+string(e.Mark), e.Instance)
-	p.w.ledger.entries = append(p.w.ledger.entries, e)
+	p.w.ledger.entries = thin(p.w.ledger.entries, e)
 	switch e.Mark {
 	case Begun, Undoing:
 		p.intent[e.Instance] = intent{e.Step, e.Mark}
@@ -74,6 +80,6 @@ func (p *process) settle() {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	if p.holds() && !p.dead {
-		p.w.ledger.entries = nil
+		p.w.ledger.before, p.w.ledger.entries = nil, nil
 	}
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mutant, listed in testdata/mutants.txt, is a way to break the engine on purpose. The engine has no hooks for
-// that: what it would do wrong is done by its ports, out of sight of the checks.
+// mutant, listed in testdata/mutants.txt, is a way to break the engine on purpose.
+// The engine has no hooks for that: what it would do wrong is done by its ports,
+// out of sight of the checks.
 type mutant struct {
 	name string
 	// wrap breaks what a process works with.

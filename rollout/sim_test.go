@@ -48,7 +48,7 @@ const finalRelease = 50
 func (w *sim) take(p *process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.ledger.holder = p
+	w.ledger.takes(p)
 }
 
 // leaseEnds is how long after its last write a lease can be taken over.

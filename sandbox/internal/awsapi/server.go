@@ -1,7 +1,8 @@
 // Package awsapi is one HTTP endpoint that speaks AWS as far as a deploy needs it:
 // STS and ELBv2 in the Query protocol, ECR in JSON 1.1, CloudWatch's alarms in
-// each of its three protocols. The AWS SDK and the aws command talk to it unchanged; it answers with AWS's own errors, for calls that
-// it does not know too. Faults are switched on at run time.
+// each of its three protocols. The AWS SDK and the aws command talk to it
+// unchanged; it answers with AWS's own errors, for calls that it does not know
+// too. Faults are switched on at run time.
 //
 // Requests must carry the environment's access key; signatures are not verified.
 package awsapi
