@@ -34,7 +34,7 @@ type fleet struct {
 
 // newFleet brings a fleet up in which every host runs a release called v1, put
 // there as the old Makefile did.
-func newFleet(t *testing.T, shop *workshop, number int) *fleet {
+func newFleet(t testing.TB, shop *workshop, number int) *fleet {
 	t.Helper()
 	began := time.Now()
 	f := &fleet{number: number, shop: shop, dir: ".."}
@@ -59,7 +59,7 @@ func newFleet(t *testing.T, shop *workshop, number int) *fleet {
 }
 
 // boot starts all hosts at once.
-func (f *fleet) boot(t *testing.T) {
+func (f *fleet) boot(t testing.TB) {
 	t.Helper()
 	for n, zone := range []string{"us-west-1a", "us-west-1c", "us-west-1a"} {
 		f.hosts = append(f.hosts, f.addHost(t, n+1, zone))
@@ -70,7 +70,7 @@ func (f *fleet) boot(t *testing.T) {
 }
 
 // addHost starts one more host, outside of the load balancer.
-func (f *fleet) addHost(t *testing.T, n int, zone string) *host {
+func (f *fleet) addHost(t testing.TB, n int, zone string) *host {
 	t.Helper()
 	return startHost(t, rollout.Instance{
 		ID: fmt.Sprintf("i-0e2e%012d", f.number*10+n), Name: fmt.Sprintf("growl-backend-%d", n),
@@ -88,7 +88,7 @@ func (f *fleet) each(do func(*host)) {
 }
 
 // loginKey makes the deployer's key.
-func loginKey(t *testing.T) (public, private string) {
+func loginKey(t testing.TB) (public, private string) {
 	t.Helper()
 	private = filepath.Join(t.TempDir(), "id_ed25519")
 	made, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-C", "deployer", "-N", "", "-f", private).CombinedOutput()
@@ -99,7 +99,7 @@ func loginKey(t *testing.T) (public, private string) {
 }
 
 // knownHosts is what ssh-keygen made on each host, beside its address.
-func (f *fleet) knownHosts(t *testing.T) string {
+func (f *fleet) knownHosts(t testing.TB) string {
 	t.Helper()
 	var lines strings.Builder
 	for _, h := range f.hosts {
@@ -111,7 +111,7 @@ func (f *fleet) knownHosts(t *testing.T) string {
 }
 
 // runByHand starts a release as the old Makefile did, under no name or label of ours.
-func (f *fleet) runByHand(t *testing.T, h *host, release string) {
+func (f *fleet) runByHand(t testing.TB, h *host, release string) {
 	ref := f.env.Fleet.Repository + ":" + f.shop.source.commits[release]
 	config := t.TempDir()
 	token := exec.CommandContext(t.Context(), "docker", "pull", "-q", ref)
@@ -129,7 +129,7 @@ func (f *fleet) runByHand(t *testing.T, h *host, release string) {
 	h.awaitService(t)
 }
 
-func (h *host) awaitService(t *testing.T) {
+func (h *host) awaitService(t testing.TB) {
 	t.Helper()
 	assert.Eventually(t, func() bool {
 		answer, err := http.Get("http://" + h.address + ":8080/healthz")

@@ -44,7 +44,7 @@ type host struct {
 
 // startHost starts a machine that ends with the test. Key may log in. Its servers
 // come up by themselves.
-func startHost(t *testing.T, i rollout.Instance, key string) *host {
+func startHost(t testing.TB, i rollout.Instance, key string) *host {
 	t.Helper()
 	number := strings.Split(i.Address, ".")
 	h := &host{Instance: i, address: i.Address, cable: "host" + number[2] + "-" + number[3]}
@@ -77,7 +77,7 @@ func startHost(t *testing.T, i rollout.Instance, key string) *host {
 }
 
 // childOf is the one process that another has started.
-func childOf(t *testing.T, parent int) int {
+func childOf(t testing.TB, parent int) int {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	require.NoError(t, err)
@@ -100,13 +100,13 @@ func childOf(t *testing.T, parent int) int {
 }
 
 // awaitUp waits until both servers answer.
-func (h *host) awaitUp(t *testing.T) {
+func (h *host) awaitUp(t testing.TB) {
 	t.Helper()
 	h.awaitSSH(t)
 	h.awaitEngine(t)
 }
 
-func (h *host) awaitSSH(t *testing.T) {
+func (h *host) awaitSSH(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		c, err := net.DialTimeout("tcp", h.address+":22", time.Second)
@@ -120,7 +120,7 @@ func (h *host) awaitSSH(t *testing.T) {
 	}, 30*time.Second, 20*time.Millisecond, "the SSH server of %s", h.Name)
 }
 
-func (h *host) awaitEngine(t *testing.T) {
+func (h *host) awaitEngine(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool { return h.docker(t, "version") == nil },
 		30*time.Second, 50*time.Millisecond, "the engine of %s", h.Name)
@@ -133,12 +133,12 @@ func (h *host) path(name string) string { return fmt.Sprintf("/proc/%d/root%s", 
 func (h *host) socket() string { return "unix://" + h.path("/run/docker.sock") }
 
 // docker runs the Docker CLI against the host's engine.
-func (h *host) docker(t *testing.T, args ...string) error {
+func (h *host) docker(t testing.TB, args ...string) error {
 	_, err := h.dockerSays(t, args...)
 	return err
 }
 
-func (h *host) dockerSays(t *testing.T, args ...string) (string, error) {
+func (h *host) dockerSays(t testing.TB, args ...string) (string, error) {
 	c := exec.CommandContext(t.Context(), "docker", args...)
 	c.Env = append(os.Environ(), "DOCKER_HOST="+h.socket(), "DOCKER_CONFIG="+t.TempDir())
 	out, err := c.CombinedOutput()
@@ -150,7 +150,7 @@ func (h *host) dockerSays(t *testing.T, args ...string) (string, error) {
 
 // kill ends every process of that name on the host, at once, and answers how
 // many there were. Its init starts one again after half a second.
-func (h *host) kill(t *testing.T, name string) int {
+func (h *host) kill(t testing.TB, name string) int {
 	t.Helper()
 	space, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", h.init))
 	require.NoError(t, err)
@@ -170,26 +170,26 @@ func (h *host) kill(t *testing.T, name string) int {
 }
 
 // hold keeps a program from being started again, until unhold.
-func (h *host) hold(t *testing.T, name string) {
+func (h *host) hold(t testing.TB, name string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(h.path("/run/hold-"+name), nil, 0o600))
 }
 
-func (h *host) unhold(t *testing.T, name string) {
+func (h *host) unhold(t testing.TB, name string) {
 	t.Helper()
 	require.NoError(t, os.Remove(h.path("/run/hold-"+name)))
 }
 
 // killEngine ends the engine and what it runs containers with, as a crash does.
-func (h *host) killEngine(t *testing.T) {
+func (h *host) killEngine(t testing.TB) {
 	t.Helper()
 	assert.Positive(t, h.kill(t, "dockerd"), "no engine ran on %s", h.Name)
 	h.kill(t, "containerd")
 }
 
 // cut pulls the host's cable, mend plugs it in again.
-func (h *host) cut(t *testing.T)  { assert.NoError(t, command("ip link set "+h.cable+" down")) }
-func (h *host) mend(t *testing.T) { assert.NoError(t, command("ip link set "+h.cable+" up")) }
+func (h *host) cut(t testing.TB)  { assert.NoError(t, command("ip link set "+h.cable+" down")) }
+func (h *host) mend(t testing.TB) { assert.NoError(t, command("ip link set "+h.cable+" up")) }
 
 // machine is the host as the sandbox's load balancer knows it.
 func (h *host) machine() sandbox.Machine {
@@ -199,7 +199,7 @@ func (h *host) machine() sandbox.Machine {
 }
 
 // tell shows the end of the host's logs when the test has failed.
-func (h *host) tell(t *testing.T) {
+func (h *host) tell(t testing.TB) {
 	if !t.Failed() || h.init == 0 {
 		return
 	}

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 // needLab skips outside of a lab.
-func needLab(t *testing.T) {
+func needLab(t testing.TB) {
 	t.Helper()
 	if os.Getenv(labVariable) == "" {
 		t.Skip(missing())

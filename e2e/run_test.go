@@ -44,14 +44,14 @@ type run struct {
 }
 
 // start starts a target on the fleet; more are variables that it alone gets.
-func (f *fleet) start(t *testing.T, more []string, args ...string) *run {
+func (f *fleet) start(t testing.TB, more []string, args ...string) *run {
 	t.Helper()
 	return startTarget(t, f.dir, append(slices.Clone(f.vars), more...), args...)
 }
 
 // startTarget starts a target in a folder; vars are all that it knows of AWS,
 // SSH and Docker.
-func startTarget(t *testing.T, dir string, vars []string, args ...string) *run {
+func startTarget(t testing.TB, dir string, vars []string, args ...string) *run {
 	t.Helper()
 	file, err := program()
 	require.NoError(t, err)
@@ -83,7 +83,7 @@ func clean(env []string) []string {
 }
 
 // deploy starts a deploy of a release.
-func (f *fleet) deploy(t *testing.T, release string, more ...string) *run {
+func (f *fleet) deploy(t testing.TB, release string, more ...string) *run {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.json")
 	r := f.start(t, more, "deploy:dev", "-tag="+f.shop.source.commits[release], "-policy="+f.policy, "-report="+file)
@@ -97,7 +97,7 @@ func (f *fleet) atOnce(n int) {
 }
 
 // tend runs a target that looks after the fleet, to its end.
-func (f *fleet) tend(t *testing.T, target string, more ...string) *run {
+func (f *fleet) tend(t testing.TB, target string, more ...string) *run {
 	t.Helper()
 	r := f.start(t, nil, append([]string{"deploy:" + target, "dev"}, more...)...)
 	r.end(t)
@@ -112,7 +112,7 @@ func (r *run) kill() {
 
 // end waits for the target's own end and returns its exit code; -1 when a signal
 // ended it.
-func (r *run) end(t *testing.T) int {
+func (r *run) end(t testing.TB) int {
 	t.Helper()
 	select {
 	case <-r.ended:
@@ -136,7 +136,7 @@ func (r *run) said() string {
 }
 
 // document is the JSON report that the deploy wrote.
-func (r *run) document(t *testing.T) report.Document {
+func (r *run) document(t testing.TB) report.Document {
 	t.Helper()
 	text, err := os.ReadFile(r.report)
 	require.NoError(t, err, "%s", r.said())
@@ -146,7 +146,7 @@ func (r *run) document(t *testing.T) report.Document {
 }
 
 // outcomes are the instances' outcomes by name of the host.
-func (f *fleet) outcomes(t *testing.T, r *run) (all []string) {
+func (f *fleet) outcomes(t testing.TB, r *run) (all []string) {
 	t.Helper()
 	for _, i := range r.document(t).Instances {
 		all = append(all, string(i.Outcome))

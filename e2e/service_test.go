@@ -19,7 +19,7 @@ import (
 )
 
 // aws is the fleet's AWS for this process.
-func (f *fleet) aws(t *testing.T) aws.Config {
+func (f *fleet) aws(t testing.TB) aws.Config {
 	t.Helper()
 	cfg, err := awsconfig.LoadDefaultConfig(t.Context(),
 		awsconfig.WithRegion(f.env.Fleet.Region), awsconfig.WithBaseEndpoint(f.variable("AWS_ENDPOINT_URL")),
@@ -30,7 +30,7 @@ func (f *fleet) aws(t *testing.T) aws.Config {
 	return cfg
 }
 
-func (f *fleet) registryToken(t *testing.T) string {
+func (f *fleet) registryToken(t testing.TB) string {
 	images, err := ecr.NewFromConfig(f.aws(t), f.env.Fleet.Repository, ecr.Options{Region: f.env.Fleet.Region})
 	require.NoError(t, err)
 	login, err := images.Credentials(t.Context())
@@ -40,7 +40,7 @@ func (f *fleet) registryToken(t *testing.T) string {
 
 // load sends requests through the load balancer for as long as do takes, and
 // answers what came of them.
-func (f *fleet) load(t *testing.T, do func()) probe.Receipt {
+func (f *fleet) load(t testing.TB, do func()) probe.Receipt {
 	t.Helper()
 	return f.loaded(t, func(*probe.Probe) { do() })
 }
@@ -50,7 +50,7 @@ const fewest = 20
 
 // loaded is load for who looks at it meanwhile. Each host gets more than the seven
 // connections a second that make a drain's silence say something.
-func (f *fleet) loaded(t *testing.T, do func(*probe.Probe)) probe.Receipt {
+func (f *fleet) loaded(t testing.TB, do func(*probe.Probe)) probe.Receipt {
 	t.Helper()
 	load, err := probe.Start(context.WithoutCancel(t.Context()), probe.Options{URL: f.env.URL + "/", Rate: 60, KeepAlive: 6})
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ func (f *fleet) loaded(t *testing.T, do func(*probe.Probe)) probe.Receipt {
 }
 
 // requireNoneFailed wants that all requests were answered, and that there were any.
-func requireNoneFailed(t *testing.T, r probe.Receipt) {
+func requireNoneFailed(t testing.TB, r probe.Receipt) {
 	t.Helper()
 	require.Zero(t, r.Failed, "%s: %v", r, r.ByError)
 	require.Greater(t, r.Requests, int64(fewest))
@@ -72,14 +72,14 @@ func requireNoneFailed(t *testing.T, r probe.Receipt) {
 
 // assertServes wants every host in service with one container that answers as a
 // release and would be there after a reboot.
-func (f *fleet) assertServes(t *testing.T, release string) {
+func (f *fleet) assertServes(t testing.TB, release string) {
 	t.Helper()
 	for _, h := range f.hosts {
 		f.assertHostServes(t, h, release)
 	}
 }
 
-func (f *fleet) assertHostServes(t *testing.T, h *host, release string) {
+func (f *fleet) assertHostServes(t testing.TB, h *host, release string) {
 	t.Helper()
 	assert.Equal(t, f.shop.source.commits[release], h.commit(t), h.Name)
 	running, err := h.dockerSays(t, "ps", "--format", "{{.Names}}")
@@ -98,7 +98,7 @@ func (f *fleet) assertHostServes(t *testing.T, h *host, release string) {
 }
 
 // commit is what the host itself answers that it runs.
-func (h *host) commit(t *testing.T) string {
+func (h *host) commit(t testing.TB) string {
 	t.Helper()
 	web := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
 	answer, err := web.Get("http://" + h.address + ":8080/version")
@@ -112,7 +112,7 @@ func (h *host) commit(t *testing.T) string {
 }
 
 // awaitInService waits until every host is healthy and lets a deployer in.
-func (f *fleet) awaitInService(t *testing.T) {
+func (f *fleet) awaitInService(t testing.TB) {
 	t.Helper()
 	for _, h := range f.hosts {
 		h.awaitUp(t)

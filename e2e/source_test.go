@@ -27,7 +27,7 @@ var changes = map[string][3]string{
 }
 
 // newSource is a repository with this one's service, at nothing committed yet.
-func newSource(t *testing.T) *source {
+func newSource(t testing.TB) *source {
 	t.Helper()
 	s := &source{dir: t.TempDir(), commits: map[string]string{}}
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, ".gitignore"), []byte("/growl-backend/bin/\n"), 0o600))
@@ -35,7 +35,7 @@ func newSource(t *testing.T) *source {
 	return s
 }
 
-func (s *source) git(t *testing.T, args ...string) string {
+func (s *source) git(t testing.TB, args ...string) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=e2e", "-c", "user.email=e2e@localhost", "-c", "commit.gpgsign=false"}, args...)...)
 	c.Dir = s.dir
@@ -45,7 +45,7 @@ func (s *source) git(t *testing.T, args ...string) string {
 }
 
 // checkOut makes the tree a release's, and commits it where that is new.
-func (s *source) checkOut(t *testing.T, release string) {
+func (s *source) checkOut(t testing.TB, release string) {
 	t.Helper()
 	if commit := s.commits[release]; commit != "" {
 		s.git(t, "checkout", "-q", commit)

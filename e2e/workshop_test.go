@@ -22,7 +22,7 @@ type workshop struct {
 }
 
 // newWorkshop makes the releases too, so that all fleets only push them.
-func newWorkshop(t *testing.T) *workshop {
+func newWorkshop(t testing.TB) *workshop {
 	t.Helper()
 	w := &workshop{source: newSource(t)}
 	w.public, w.key = loginKey(t)
@@ -37,7 +37,7 @@ func newWorkshop(t *testing.T) *workshop {
 }
 
 // start starts a target in the checkout.
-func (w *workshop) start(t *testing.T, vars []string, args ...string) *run {
+func (w *workshop) start(t testing.TB, vars []string, args ...string) *run {
 	t.Helper()
 	return startTarget(t, w.source.dir, vars, args...)
 }
@@ -46,7 +46,7 @@ func (w *workshop) start(t *testing.T, vars []string, args ...string) *run {
 func (h *host) engine() []string { return []string{"DOCKER_HOST=" + h.socket()} }
 
 // publish pushes a release to the fleet's repository with the target that a user runs.
-func (f *fleet) publish(t *testing.T, release string) {
+func (f *fleet) publish(t testing.TB, release string) {
 	t.Helper()
 	f.shop.mu.Lock()
 	defer f.shop.mu.Unlock()
@@ -56,7 +56,7 @@ func (f *fleet) publish(t *testing.T, release string) {
 }
 
 // file writes a file that ends with the test.
-func file(t *testing.T, name, text string) string {
+func file(t testing.TB, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))

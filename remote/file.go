@@ -53,8 +53,8 @@ func readFile(s *sftp.Client, name string) ([]byte, error) {
 	return data.Bytes(), nil
 }
 
-// page is what Linux hands out of a file under /proc at once, in bytes. Who asks
-// for less has it walk a table from the start again for each piece.
+// page is what Linux hands out of a file under /proc at once, in bytes: to ask for
+// less only takes more round trips.
 const page = 4 << 10
 
 // WriteFile replaces a file on the instance atomically: readers see the old

@@ -24,7 +24,7 @@ func (r *run) possible(health Health) error {
 		registered := instancesIn(health, t.Group, func(h TargetHealth) bool { return h.State.Registered() })
 		r.floors[t.Group] = r.floor(len(registered))
 		if p := r.alone(health, t.Group); p != nil && !r.Policy.Downtime {
-			faults = append(faults, fmt.Errorf("%s alone serves target group %s, so updating it takes the service down: add an instance, or allow it with -policy=downtime=true", p.instance.ID, t.Group))
+			faults = append(faults, fmt.Errorf("%s alone serves target group %s, so updating it takes the service down: add an instance, or allow it with -allowDowntime (policy downtime=true)", p.instance.ID, t.Group))
 		}
 	}
 	for _, h := range health {
@@ -158,7 +158,7 @@ func (r *run) lackIn(t Timing, stays map[string]bool, batch []*passage) error {
 	zones := r.zonesOf(stays)
 	for _, p := range leaves {
 		if !zones[p.instance.Zone] {
-			return fmt.Errorf("%s is the last healthy target of zone %s in target group %s: turn cross-zone on, add an instance there, or allow it with -policy=zoneloss=true", p.instance.ID, p.instance.Zone, t.Group)
+			return fmt.Errorf("%s is the last healthy target of zone %s in target group %s: turn load_balancing.cross_zone.enabled on, add an instance there, or allow it with -allowZoneLoss (policy zoneloss=true)", p.instance.ID, p.instance.Zone, t.Group)
 		}
 	}
 	return nil

@@ -347,7 +347,7 @@ func TestRunRefusesAFleetOfOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		result, err := w.run(t.Context(), w.config())
-		require.ErrorContains(t, err, "downtime=true")
+		require.ErrorContains(t, err, "-allowDowntime (policy downtime=true)")
 		assert.Equal(t, Refused, result.Outcome)
 
 		c := w.config()

@@ -30,8 +30,8 @@ func TestBadCommandsTouchNothing(t *testing.T) {
 		{"a fleet of one", nil, p.deploy(p.vars["V2"]), 1, "alone serves target group"},
 		{"a key that is not there", nil, append(p.deploy(p.vars["V2"]), "-sshKey=/nonesuch"), 1, "read key /nonesuch: private key unusable"},
 		{"a policy", nil, []string{"deploy:dev", "-policy=batch=-1"}, 2, "batch=-1"},
-		{"a probe's path", nil, append(p.deploy(p.vars["V2"]), "-probe=http://"+p.vars["NLB"]+"/nonesuch", "-policy="+alone(t, p)), 1, "gate probe: none of "},
-		{"a probe's port", nil, append(p.deploy(p.vars["V2"]), "-probe=http://127.0.0.1:1/", "-policy="+alone(t, p)), 1, " dial: refused) · "},
+		{"a probe's path", nil, append(p.deploy(p.vars["V2"]), "-probe=http://"+p.vars["NLB"]+"/nonesuch", "-allowDowntime"), 1, "gate probe: none of "},
+		{"a probe's port", nil, append(p.deploy(p.vars["V2"]), "-probe=http://127.0.0.1:1/", "-allowDowntime"), 1, " dial: refused) · "},
 		{"a probe's name", nil, append(p.deploy(p.vars["V2"]), "-probe=http://nonesuch.invalid/"), 2, "resolve nonesuch.invalid"},
 		{"a flag", nil, []string{"deploy:dev", "-tga=v2"}, 2, `unknown option "tga"`},
 		{"an environment to heal", nil, []string{"deploy:heal", "staging"}, 2, `unknown environment "staging"`},
@@ -53,14 +53,6 @@ func TestBadCommandsTouchNothing(t *testing.T) {
 	require.NoError(t, err)
 	assert.Nil(t, status.Lease, "a lease was kept")
 	assert.Empty(t, status.Unfinished)
-}
-
-// alone is a policy with which a fleet of one is not refused.
-func alone(t *testing.T, p place) string {
-	t.Helper()
-	policy, err := changed(p.vars["POLICY"], "downtime=true")
-	require.NoError(t, err)
-	return policy
 }
 
 // assertOneLine wants the last line to tell what is wrong, and nothing before it

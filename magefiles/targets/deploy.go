@@ -31,6 +31,10 @@ func (Deploy) Dev(ctx context.Context,
 	skipDrift *bool,
 	// let instances run with an env file that is not the sealed one
 	allowEnvDrift *bool,
+	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
+	allowZoneLoss *bool,
+	// update an instance that serves alone, which takes the service down; the same as -policy=downtime=true
+	allowDowntime *bool,
 	// show what would be done and touch nothing
 	dryRun *bool,
 ) error {
@@ -41,7 +45,8 @@ func (Deploy) Dev(ctx context.Context,
 		Environment: "dev", Tag: value(tag, "IMAGE_TAG", "latest"), Fleet: value(fleet, "FLEET", ""),
 		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
 		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Alarms: value(alarms, "", ""), Report: value(report, "", ""),
-		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift), DryRun: set(dryRun),
+		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift),
+		AllowZoneLoss: set(allowZoneLoss), AllowDowntime: set(allowDowntime), DryRun: set(dryRun),
 	})
 }
 
@@ -64,6 +69,10 @@ func (Deploy) Prod(ctx context.Context,
 	skipDrift *bool,
 	// let instances run with an env file that is not the sealed one
 	allowEnvDrift *bool,
+	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
+	allowZoneLoss *bool,
+	// update an instance that serves alone, which takes the service down; the same as -policy=downtime=true
+	allowDowntime *bool,
 	// show what would be done and touch nothing
 	dryRun *bool,
 	// do not ask before touching prod
@@ -76,7 +85,8 @@ func (Deploy) Prod(ctx context.Context,
 		Environment: "prod", Tag: sha, Fleet: value(fleet, "FLEET", ""),
 		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
 		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Alarms: value(alarms, "", ""), Report: value(report, "", ""),
-		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift), DryRun: set(dryRun), Ask: !set(yes),
+		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift),
+		AllowZoneLoss: set(allowZoneLoss), AllowDowntime: set(allowDowntime), DryRun: set(dryRun), Ask: !set(yes),
 	})
 }
 

@@ -43,6 +43,8 @@ type settings struct {
 	// SkipDrift does not compare AWS with the code, AllowEnvDrift not the env files
 	// on the instances with their seal.
 	SkipDrift, AllowEnvDrift bool
+	// AllowZoneLoss and AllowDowntime are the policy's zoneloss and downtime.
+	AllowZoneLoss, AllowDowntime bool
 	// Ask wants a yes at the terminal before anything is touched.
 	Ask bool
 }
@@ -106,6 +108,8 @@ func (s settings) check() (rollout.Policy, error) {
 	if err != nil {
 		return policy, usage("%v", err)
 	}
+	policy.ZoneLoss = policy.ZoneLoss || s.AllowZoneLoss
+	policy.Downtime = policy.Downtime || s.AllowDowntime
 	if s.Probe != "" {
 		if err := (probe.Options{URL: s.Probe}).Validate(); err != nil {
 			return policy, usage("%v", err)
