@@ -15,9 +15,11 @@ import (
 	"github.com/growl-dev/deploy/remote/docker"
 )
 
-// BenchmarkSampling counts the connections of a host that serves, again and again
-// over its OpenSSH server, while some are open. It reports what a sample costs the
-// host, in CPU of all its processes: SSH's, the engine's and the service's.
+// BenchmarkSampling counts the connections of a host that serves over its OpenSSH
+// server, while a hundred are open. It reports what a sample costs the host, in
+// CPU of all its processes: SSH's, the engine's and the service's. Each sample
+// leaves a row in TIME_WAIT for a minute: -benchtime=60x has as many of them as
+// a drain, which takes one a second.
 func BenchmarkSampling(b *testing.B) {
 	needLab(b)
 	f := newFleet(b, newWorkshop(b), 1)

@@ -54,6 +54,10 @@ cat >/etc/ssh/sshd_config <<-END
 	Subsystem sftp internal-sftp
 END
 
+# As large a table of connections for each container as the lab gives each host.
+sizes=/proc/sys/net/ipv4/tcp_child_ehash_entries
+if [ -e $sizes ]; then echo 32768 >$sizes; fi
+
 echo up
 read -r _
 ip link set lo up

@@ -48,32 +48,32 @@ func TestParseOpen(t *testing.T) {
 		"IPv4 127.1.2.3 in tcp6":      {local6 + " 0000000000000000FFFF00000302017F:C001 01", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			open, err := parseOpen(tcpTable(test.row, test.row), 8080)
+			found, err := parseTable(tcpTable(test.row, test.row), 8080)
 			require.NoError(t, err)
-			require.Equal(t, 2*test.open, open)
+			require.Equal(t, table{open: 2 * test.open, listens: name == "listening"}, found)
 		})
 	}
-	open, err := parseOpen([]byte(tcpHeader), 8080)
+	found, err := parseTable([]byte(tcpHeader), 8080)
 	require.NoError(t, err)
-	require.Zero(t, open)
+	require.Zero(t, found)
 	for _, bad := range []string{"", "garbage", string(tcpTable("x y 01")), string(tcpTable("0100007F 0100007F:1 01")), string(tcpTable("01:1 0100007F:1 01")), tcpHeader + "1: a\n"} {
-		_, err := parseOpen([]byte(bad), 8080)
+		_, err := parseTable([]byte(bad), 8080)
 		require.Error(t, err, bad)
 	}
 }
 
-func FuzzParseOpen(f *testing.F) {
+func FuzzParseTable(f *testing.F) {
 	f.Add(string(tcpTable("0301A8C0:1F90 0A00000A:C001 01", "0100007F:1F90 0100007F:C001 01")), 8080)
 	f.Add(tcpHeader+"\n", 0)
-	f.Fuzz(func(t *testing.T, table string, port int) {
-		open, err := parseOpen([]byte(table), port)
+	f.Fuzz(func(t *testing.T, text string, port int) {
+		found, err := parseTable([]byte(text), port)
 		if err != nil {
 			return
 		}
-		require.LessOrEqual(t, open, strings.Count(table, "\n"))
-		require.GreaterOrEqual(t, open, 0)
+		require.LessOrEqual(t, found.open, strings.Count(text, "\n"))
+		require.GreaterOrEqual(t, found.open, 0)
 		if port < 0 || port > 65535 {
-			require.Zero(t, open)
+			require.Zero(t, found)
 		}
 	})
 }

@@ -10,35 +10,49 @@ import (
 	"strings"
 )
 
-// established is the kernel's TCP_ESTABLISHED in /proc/net/tcp's column st.
-const established = "01"
+// The kernel's TCP_ESTABLISHED and TCP_LISTEN in /proc/net/tcp's column st.
+const (
+	established = "01"
+	listen      = "0A"
+)
 
-// parseOpen counts the rows of /proc/net/tcp or tcp6 that are clients of a
-// local port: established, and the peer not loopback.
-func parseOpen(data []byte, port int) (int, error) {
+// table is what /proc/net/tcp or tcp6 tells of a local port.
+type table struct {
+	// open are the rows of clients: established, and the peer not loopback.
+	open    int
+	listens bool
+}
+
+func parseTable(data []byte, port int) (table, error) {
+	var t table
 	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
 	if !strings.Contains(lines[0], "local_address") {
-		return 0, errors.New("there is no header")
+		return t, errors.New("there is no header")
 	}
-	open := 0
 	for i, line := range lines[1:] {
 		fields := strings.Fields(line)
 		if len(fields) < 4 {
-			return 0, fmt.Errorf("row %d has %d columns", i+1, len(fields))
+			return t, fmt.Errorf("row %d has %d columns", i+1, len(fields))
 		}
 		local, err := parseEndpoint(fields[1])
 		if err != nil {
-			return 0, fmt.Errorf("row %d: %w", i+1, err)
+			return t, fmt.Errorf("row %d: %w", i+1, err)
 		}
 		peer, err := parseEndpoint(fields[2])
 		if err != nil {
-			return 0, fmt.Errorf("row %d: %w", i+1, err)
+			return t, fmt.Errorf("row %d: %w", i+1, err)
 		}
-		if fields[3] == established && int(local.Port()) == port && !peer.Addr().Unmap().IsLoopback() {
-			open++
+		if int(local.Port()) != port {
+			continue
+		}
+		switch {
+		case fields[3] == listen:
+			t.listens = true
+		case fields[3] == established && !peer.Addr().Unmap().IsLoopback():
+			t.open++
 		}
 	}
-	return open, nil
+	return t, nil
 }
 
 // parseEndpoint reads ADDRESS:PORT in hexadecimal. The kernel prints an address

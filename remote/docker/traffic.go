@@ -18,6 +18,9 @@ type counter struct {
 	pid  int
 	port int  // the service's, inside the container
 	host bool // the network is the instance's
+	// tables are those of the kernel's in which the service listens; none while
+	// that is not known.
+	tables []string
 	// source is where Opened comes from, once known is set.
 	source rollout.Source
 	known  bool
@@ -79,36 +82,60 @@ func (h *Host) newCounter(ctx context.Context) (*counter, error) {
 	}, nil
 }
 
-// countOpen reads both tables at once: a sample takes as long as its round trips.
+// countOpen counts in the tables that can hold the service's connections: the
+// kernel keeps an accepted one in the same table as the socket that listens for
+// it. Where nobody is seen to listen, that is any. One table less is half the
+// cost: for each the kernel looks through all connections of the machine.
 func (h *Host) countOpen(ctx context.Context, c *counter) (int, error) {
-	tables, ctx := errgroup.WithContext(ctx)
-	var open, open6 int
-	tables.Go(func() (err error) {
-		open, err = h.countIn(ctx, c, "tcp")
-		return err
-	})
-	tables.Go(func() (err error) {
-		open6, err = h.countIn(ctx, c, "tcp6")
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // the instance has no IPv6
-		}
-		return err
-	})
-	err := tables.Wait()
-	return open + open6, err
+	open, listening, err := h.readTables(ctx, c)
+	if err == nil && len(listening) == 0 && len(c.tables) > 0 {
+		c.tables = nil // it listens no more, or elsewhere
+		open, listening, err = h.readTables(ctx, c)
+	}
+	c.tables = listening
+	return open, err
 }
 
-func (h *Host) countIn(ctx context.Context, c *counter, table string) (int, error) {
-	name := fmt.Sprintf("/proc/%d/net/%s", c.pid, table)
+// readTables reads the counter's tables, or all, at once: a sample takes as long
+// as its round trips. listening are those in which the service listens.
+func (h *Host) readTables(ctx context.Context, c *counter) (open int, listening []string, err error) {
+	names := c.tables
+	if len(names) == 0 {
+		names = []string{"tcp", "tcp6"}
+	}
+	tables := make([]table, len(names))
+	reading, ctx := errgroup.WithContext(ctx)
+	for i, name := range names {
+		reading.Go(func() (err error) {
+			tables[i], err = h.readTable(ctx, fmt.Sprintf("/proc/%d/net/%s", c.pid, name), c.port)
+			if name == "tcp6" && errors.Is(err, fs.ErrNotExist) {
+				return nil // the instance has no IPv6
+			}
+			return err
+		})
+	}
+	if err := reading.Wait(); err != nil {
+		return 0, nil, err
+	}
+	for i, t := range tables {
+		open += t.open
+		if t.listens {
+			listening = append(listening, names[i])
+		}
+	}
+	return open, listening, nil
+}
+
+func (h *Host) readTable(ctx context.Context, name string, port int) (table, error) {
 	data, err := h.conn.ReadFile(ctx, name)
 	if err != nil {
-		return 0, err
+		return table{}, err
 	}
-	open, err := parseOpen(data, c.port)
+	t, err := parseTable(data, port)
 	if err != nil {
-		return 0, fmt.Errorf("parse %s: %w", name, err)
+		return t, fmt.Errorf("parse %s: %w", name, err)
 	}
-	return open, nil
+	return t, nil
 }
 
 // countOpened finds out once where the count comes from: an old container may

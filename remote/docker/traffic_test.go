@@ -1,0 +1,83 @@
+package docker
+
+import (
+	"context"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// proc is an instance of which only /proc is there.
+type proc struct {
+	Conn
+	mu    sync.Mutex
+	files map[string][]byte
+	read  []string
+}
+
+func (p *proc) ReadFile(_ context.Context, name string) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.read = append(p.read, strings.TrimPrefix(name, "/proc/7/net/"))
+	data, found := p.files[name]
+	if !found {
+		return nil, fs.ErrNotExist
+	}
+	return data, nil
+}
+
+// The tables that are read are those of the socket that listens, whenever it
+// moves or goes: connections are never overlooked.
+func TestTablesAreThoseOfTheListener(t *testing.T) {
+	const (
+		listening = "00000000:1F90 00000000:0000 0A"
+		client    = "0301A8C0:1F90 0A00000A:C001 01"
+		other     = "00000000:0050 00000000:0000 0A"
+	)
+	p := &proc{files: map[string][]byte{}}
+	h, c := &Host{conn: p}, &counter{pid: 7, port: 8080}
+	sample := func(open int, reads ...string) {
+		t.Helper()
+		p.read = nil
+		found, err := h.countOpen(t.Context(), c)
+		require.NoError(t, err)
+		require.Equal(t, open, found)
+		slices.Sort(p.read)
+		require.Equal(t, reads, p.read)
+	}
+	put := func(name string, rows ...string) { p.files["/proc/7/net/"+name] = tcpTable(rows...) }
+
+	put("tcp", other)
+	put("tcp6", client, client)
+	sample(2, "tcp", "tcp6") // nobody listens yet
+	sample(2, "tcp", "tcp6")
+	put("tcp6", listening, client)
+	sample(1, "tcp", "tcp6")
+	sample(1, "tcp6")
+	put("tcp6", client) // it listens no more
+	put("tcp", client)
+	sample(2, "tcp", "tcp6", "tcp6")
+	put("tcp", listening, client) // elsewhere
+	put("tcp6")
+	sample(1, "tcp", "tcp6")
+	sample(1, "tcp")
+	put("tcp6", listening, client)
+	put("tcp", client)
+	sample(2, "tcp", "tcp", "tcp6")
+	put("tcp", listening)
+	put("tcp6")
+	sample(0, "tcp", "tcp6", "tcp6")
+
+	delete(p.files, "/proc/7/net/tcp6") // an instance without IPv6
+	sample(0, "tcp")
+	p.files = nil // the container was restarted
+	_, err := h.countOpen(t.Context(), c)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	c.tables = []string{"tcp6"}
+	_, err = h.countOpen(t.Context(), c)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
