@@ -26,9 +26,8 @@ type files struct {
 	idle  *time.Timer
 }
 
-// idleSession is how long a session stays open for nobody's use: it takes as much
-// memory as all the rest of a connection, and the next one is opened in three
-// round trips.
+// idleSession is how long a session stays open for nobody's use: it has a third of
+// a connection's goroutines, and the next one is opened in three round trips.
 const idleSession = 5 * time.Second
 
 // session is one SFTP session; dead is closed when it has ended or was given up.

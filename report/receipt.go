@@ -26,22 +26,12 @@ func Receipt(d Document) string {
 		lines = append(lines, "traffic: "+d.Traffic.String())
 	}
 	if len(d.Newcomers) > 0 {
-		lines = append(lines, "not rolled: "+newcomers(d)+": they may run other code")
+		lines = append(lines, "not rolled: "+few(d.Newcomers)+": they may run other code")
 	}
 	if next := remedy(d); next != "" {
 		lines = append(lines, "next: "+next)
 	}
 	return strings.Join(lines, "\n")
-}
-
-// newcomers names those that are in the target groups and were not in the fleet.
-func newcomers(d Document) string {
-	named := d.Newcomers[:min(len(d.Newcomers), mostNamed)]
-	text := strings.Join(named, ", ")
-	if more := len(d.Newcomers) - len(named); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
 }
 
 // headline says what is true of the fleet.
@@ -167,18 +157,18 @@ func named(d Document, which func(rollout.InstanceResult) bool) string {
 // list words the instances that which chooses, the first few by name.
 func list(d Document, which func(rollout.InstanceResult) bool, word func(rollout.InstanceResult) string) string {
 	var words []string
-	more := 0
 	for _, i := range d.Instances {
-		switch {
-		case !which(i):
-		case len(words) < mostNamed:
+		if which(i) {
 			words = append(words, word(i))
-		default:
-			more++
 		}
 	}
-	if more > 0 {
-		words = append(words, fmt.Sprintf("and %d more", more))
+	return few(words)
+}
+
+// few lists the first words, and says how many more there are.
+func few(words []string) string {
+	if more := len(words) - mostNamed; more > 0 {
+		words = append(words[:mostNamed:mostNamed], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(words, ", ")
 }

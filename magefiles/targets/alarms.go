@@ -8,8 +8,8 @@ import (
 )
 
 // watchAlarms has a deploy ask the environment's alarms, and those that were
-// asked for by name, before it begins and while each batch bakes. A rollback asks none:
-// it is what one does when they ring.
+// asked for by name, before it begins and while each batch bakes. A rollback asks
+// none: it is what one does when they ring.
 func (w *world) watchAlarms(names string) error {
 	asked := slices.Concat(w.fleet.Alarms, split(names))
 	if len(asked) == 0 {

@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -38,10 +39,13 @@ func benchDeploy(ctx context.Context, vars []string, tag, policy string) (benche
 		return benched{}, err
 	}
 	said, failed := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		return benched{}, fmt.Errorf("deploy %s: %w", tag, failed) // it was never started
+	}
 	b := benched{CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), Peak: peak(cmd.ProcessState)}
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return b, fmt.Errorf("deploy %s: %w: %s", tag, failed, lastLine(said))
+		return b, fmt.Errorf("deploy %s: %w: %s", tag, cmp.Or(failed, err), lastLine(said))
 	}
 	if err := json.Unmarshal(content, &b.Document); err != nil {
 		return b, fmt.Errorf("read the report: %w", err)

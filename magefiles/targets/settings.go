@@ -115,13 +115,7 @@ func (s settings) check() (rollout.Policy, error) {
 			return policy, usage("%v", err)
 		}
 	}
-	if s.Report == "" {
-		return policy, nil
-	}
-	if dir, err := os.Stat(filepath.Dir(s.Report)); err != nil || !dir.IsDir() {
-		return policy, usage("write the report to %s: its folder does not exist", s.Report)
-	}
-	return policy, nil
+	return policy, checkReport(&s.Report)
 }
 
 // confirm asks at a terminal. Where there is none, CI's approval was the answer.

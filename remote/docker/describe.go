@@ -3,8 +3,6 @@ package docker
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
@@ -28,19 +26,10 @@ type Description struct {
 // and with the env file. It changes nothing.
 func (h *Host) Describe(ctx context.Context) (Description, error) {
 	var d Description
-	variables := mergeEnv(nil, h.spec.Env)
-	if h.spec.EnvFile != "" {
-		data, err := h.conn.ReadFile(ctx, h.spec.EnvFile)
-		if err != nil {
-			return d, fmt.Errorf("%w: %w", ErrEnvFile, err)
-		}
-		sum := sha256.Sum256(data)
-		d.EnvSeal = hex.EncodeToString(sum[:])
-		file, err := ParseEnvFile(strings.NewReader(string(data)))
-		if err != nil {
-			return d, fmt.Errorf("%w: parse %s: %w", ErrEnvFile, h.spec.EnvFile, err)
-		}
-		variables = mergeEnv(file, h.spec.Env)
+	variables, seal, err := h.loadEnv(ctx)
+	d.EnvSeal = seal
+	if err != nil {
+		return d, err
 	}
 	crew, err := h.look(ctx)
 	if err != nil || crew.current == nil {
@@ -50,7 +39,7 @@ func (h *Host) Describe(ctx context.Context) (Description, error) {
 	if err != nil {
 		return d, fmt.Errorf("inspect container %s: %w", title(crew.current), err)
 	}
-	d.Differs = h.spec.differences(found, variables)
+	d.Differs = h.spec.differences(found, mergeEnv(variables, h.spec.Env))
 	return d, nil
 }
 

@@ -98,30 +98,38 @@ func (h *Host) freeDisk(ctx context.Context, folder string) (uint64, string, err
 
 func gib(bytes uint64) string { return fmt.Sprintf("%.2f GiB", float64(bytes)/(1<<30)) }
 
-// readEnv reads the env file on the instance; errors hold no value of it.
+// readEnv reads the variables of the sealed env file on the instance. A file that
+// is not the sealed one is refused before anybody minds what it says.
 func (h *Host) readEnv(ctx context.Context) ([]string, error) {
+	variables, seal, err := h.loadEnv(ctx)
+	if fault := h.checkSeal(seal); fault != nil {
+		return nil, fault
+	}
+	return variables, err
+}
+
+// loadEnv reads the env file on the instance, and its SHA-256 in hex, which is
+// empty where the spec names none or it cannot be read. Errors hold no value of it.
+func (h *Host) loadEnv(ctx context.Context) (variables []string, seal string, err error) {
 	if h.spec.EnvFile == "" {
-		return nil, nil
+		return nil, "", nil
 	}
 	data, err := h.conn.ReadFile(ctx, h.spec.EnvFile)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrEnvFile, err)
+		return nil, "", fmt.Errorf("%w: %w", ErrEnvFile, err)
 	}
-	if err := h.checkSeal(data); err != nil {
-		return nil, err
+	sum := sha256.Sum256(data)
+	seal = hex.EncodeToString(sum[:])
+	if variables, err = ParseEnvFile(bytes.NewReader(data)); err != nil {
+		return nil, seal, fmt.Errorf("%w: parse %s: %w", ErrEnvFile, h.spec.EnvFile, err)
 	}
-	variables, err := ParseEnvFile(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("%w: parse %s: %w", ErrEnvFile, h.spec.EnvFile, err)
-	}
-	return variables, nil
+	return variables, seal, nil
 }
 
-// checkSeal compares the env file with its seal. A difference refuses the run:
-// the other instances' files are no better.
-func (h *Host) checkSeal(envFile []byte) error {
-	sum := sha256.Sum256(envFile)
-	if h.options.EnvSeal == "" || h.options.EnvSeal == hex.EncodeToString(sum[:]) {
+// checkSeal compares the seal of the env file that was read with the one wanted. A
+// difference refuses the run: the other instances' files are no better.
+func (h *Host) checkSeal(seal string) error {
+	if seal == "" || h.options.EnvSeal == "" || h.options.EnvSeal == seal {
 		return nil
 	}
 	return fmt.Errorf("%w: %w: %s is not the env file that was sealed", rollout.ErrRefuse, ErrEnvFile, h.spec.EnvFile)

@@ -104,7 +104,7 @@ func (h *Host) readTables(ctx context.Context, c *counter) (open int, listening 
 		names = []string{"tcp", "tcp6"}
 	}
 	tables := make([]table, len(names))
-	reading, ctx := errgroup.WithContext(ctx)
+	var reading errgroup.Group // not one that cancels: that would end the SFTP session
 	for i, name := range names {
 		reading.Go(func() (err error) {
 			tables[i], err = h.readTable(ctx, fmt.Sprintf("/proc/%d/net/%s", c.pid, name), c.port)

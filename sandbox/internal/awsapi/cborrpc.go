@@ -10,17 +10,8 @@ import (
 // cborRPC is AWS's protocol of RPC v2 in CBOR: the action in the path, a map both ways.
 type cborRPC struct{}
 
-func (cborRPC) codes() commonCodes {
-	return commonCodes{
-		unsigned:      "MissingAuthenticationTokenException",
-		badKey:        "UnrecognizedClientException",
-		expired:       "ExpiredTokenException",
-		badRegion:     "InvalidSignatureException",
-		throttled:     "ThrottlingException",
-		unknownAction: "UnknownOperationException",
-		denied:        http.StatusBadRequest,
-	}
-}
+// codes are those of the JSON protocol: both name AWS's exceptions.
+func (cborRPC) codes() commonCodes { return jsonRPC{}.codes() }
 
 // inCBOR is a result that this protocol can write.
 type inCBOR interface{ cbor() cbor.Map }
