@@ -55,8 +55,8 @@ func (f *files) serve(channel io.ReadWriteCloser) error {
 
 // Fileread opens a file for reading.
 func (f *files) Fileread(r *sftp.Request) (io.ReaderAt, error) {
-	if content, ok := f.proc(r.Filepath); ok {
-		return strings.NewReader(string(content)), nil
+	if file, ok := f.openProc(r.Filepath); ok {
+		return file, nil
 	}
 	file, err := f.root.Open(inRoot(r.Filepath))
 	if err != nil {

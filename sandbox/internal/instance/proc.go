@@ -1,12 +1,16 @@
 package instance
 
 import (
+	"bytes"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/growl-dev/deploy/sandbox/internal/engine"
 	"github.com/growl-dev/deploy/sandbox/internal/wire"
 )
 
@@ -31,17 +35,40 @@ func splitProc(p string) (pid int, file string, depth int) {
 	return pid, file, len(parts)
 }
 
-// proc is the content of a container's /proc file at this moment.
-func (f *files) proc(p string) ([]byte, bool) {
-	pid, file, depth := splitProc(p)
-	if depth != 4 {
+// procFile is an open file of /proc/<pid>/net: as the kernel's, it is written anew
+// by each read from its beginning, and stays that of its network when the process
+// is gone.
+type procFile struct {
+	engine *engine.Engine
+	pid    int
+	name   string
+
+	mu      sync.Mutex
+	content []byte
+}
+
+func (f *files) openProc(p string) (*procFile, bool) {
+	pid, name, depth := splitProc(p)
+	if depth != 4 || !slices.Contains(procFiles, name) {
 		return nil, false
 	}
-	stack, ok := f.engine.Stack(pid)
-	if !ok {
+	if _, ok := f.engine.Stack(pid); !ok {
 		return nil, false
 	}
-	return render(stack.Snapshot(), file)
+	return &procFile{engine: f.engine, pid: pid, name: name}, true
+}
+
+func (f *procFile) ReadAt(p []byte, offset int64) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if offset == 0 {
+		var now wire.Snapshot // of a network that nobody is in
+		if stack, ok := f.engine.Stack(f.pid); ok {
+			now = stack.Snapshot()
+		}
+		f.content, _ = render(now, f.name)
+	}
+	return bytes.NewReader(f.content).ReadAt(p, offset)
 }
 
 func render(s wire.Snapshot, file string) ([]byte, bool) {
