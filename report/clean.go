@@ -2,6 +2,7 @@ package report
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -29,6 +30,9 @@ func unwanted(r rune) bool {
 // stripEscapes removes ANSI escape sequences (ECMA-48), also those that are cut
 // off or begin with an eight-bit control character.
 func stripEscapes(text string) string {
+	if !strings.ContainsFunc(text, beginsEscape) {
+		return text
+	}
 	var b strings.Builder
 	for rest := []rune(text); len(rest) > 0; {
 		if n := escapeLength(rest); n > 0 {
@@ -43,6 +47,9 @@ func stripEscapes(text string) string {
 	}
 	return b.String()
 }
+
+// beginsEscape reports whether an escape sequence may begin with this character.
+func beginsEscape(r rune) bool { return r == 0x1b || (r >= 0x80 && r <= 0x9f) }
 
 // escapeLength is how many characters the escape sequence at the start of text
 // has, 0 when there is none.
@@ -116,16 +123,30 @@ func cut(text string, n int) string {
 	return string([]rune(text)[:n-1]) + "…"
 }
 
-var credentials = []*regexp.Regexp{
-	regexp.MustCompile(`(://[^/\s:@]*:)[^/\s@]+(@)`),
-	regexp.MustCompile(`(?i)(\b(?:basic|bearer) )[a-z0-9+/=._~-]{8,}()`),
-	regexp.MustCompile(`(?i)(\b[\w-]*(?:password|passwd|secret|token|api_?key|access_?key|private_?key)[\w-]*=)[^\s;,]+()`),
-	regexp.MustCompile(`(?i)("[\w-]*(?:password|passwd|secret|token|api_?key|access_?key|private_?key)[\w-]*" ?: ?")[^"]+()`),
+// credential is one of the usual spellings. A text without any of the hints, which
+// are in lower case, need not be matched: most texts need not.
+type credential struct {
+	hints   []string
+	pattern *regexp.Regexp
+}
+
+var credentials = []credential{
+	{[]string{"://"}, regexp.MustCompile(`(://[^/\s:@]*:)[^/\s@]+(@)`)},
+	{[]string{"ic ", "er "}, regexp.MustCompile(`(?i)(\b(?:basic|bearer) )[a-z0-9+/=._~-]{8,}()`)},
+	{[]string{"="}, regexp.MustCompile(`(?i)(\b[\w-]*(?:password|passwd|secret|token|api_?key|access_?key|private_?key)[\w-]*=)[^\s;,]+()`)},
+	{[]string{`" :`, `":`}, regexp.MustCompile(`(?i)("[\w-]*(?:password|passwd|secret|token|api_?key|access_?key|private_?key)[\w-]*" ?: ?")[^"]+()`)},
 }
 
 func mask(text string) string {
+	lower := strings.ToLower(text)
 	for _, c := range credentials {
-		text = c.ReplaceAllString(text, "${1}***${2}")
+		if c.hinted(lower) {
+			text = c.pattern.ReplaceAllString(text, "${1}***${2}")
+		}
 	}
 	return text
+}
+
+func (c credential) hinted(lower string) bool {
+	return slices.ContainsFunc(c.hints, func(hint string) bool { return strings.Contains(lower, hint) })
 }

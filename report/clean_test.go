@@ -44,7 +44,15 @@ func FuzzClean(f *testing.F) {
 	for _, seed := range []string{"", "a\x1b[31mb", "\x1b]0;x", "\u009b\u009d\x1b", "\x1b[\x1b]\x1bP\x07", "a\xff\u202e", "TOKEN=\x1b[mx"} {
 		f.Add(seed)
 	}
+	for _, seed := range []string{"BASIC dXNlcjpwYXNz", "a bearer 123456789", `{"my_token" : "x"}`, "to\u212aen=x", "https://u:p@h"} {
+		f.Add(seed)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
+		for _, c := range credentials {
+			if c.pattern.MatchString(text) && !c.hinted(strings.ToLower(text)) {
+				t.Fatalf("%q is a credential without a hint", text)
+			}
+		}
 		cleaned := clean(text)
 		for _, r := range cleaned {
 			if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
