@@ -40,8 +40,8 @@ func (p *passage) awaitRate(ctx context.Context) (string, error) {
 		return "traffic not measured", nil
 	}
 	quiet := p.run.Policy.Drain.Quiet
-	for pause := tick(quiet); !p.gauge(ctx) && time.Since(p.baselineAt) < quiet; pause *= 3 {
-		if err := sleep(ctx, min(pause, quiet-time.Since(p.baselineAt))); err != nil {
+	for !p.gauge(ctx) && time.Since(p.baselineAt) < quiet {
+		if err := sleep(ctx, min(p.untilProven(), quiet-time.Since(p.baselineAt))); err != nil {
 			return "", err
 		}
 	}
@@ -49,6 +49,22 @@ func (p *passage) awaitRate(ctx context.Context) (string, error) {
 		return "traffic not measured", nil
 	}
 	return fmt.Sprintf("%.3g connections/s before", p.rate.perSecond), nil
+}
+
+// untilProven is when to look again: when the rate seen so far will have brought
+// proof connections. Where it brought none the second look is soon, the third the
+// last.
+func (p *passage) untilProven() time.Duration {
+	quiet, elapsed := p.run.Policy.Drain.Quiet, time.Since(p.baselineAt)
+	switch {
+	case p.rate.perSecond > 0:
+		needed := min(proof/p.rate.perSecond, quiet.Seconds()) // more is not waited for
+		return max(tick(quiet), time.Duration(needed*float64(time.Second))-elapsed)
+	case elapsed < tick(quiet):
+		return tick(quiet)
+	default:
+		return quiet
+	}
 }
 
 func (p *passage) stop(ctx context.Context) (string, error) {

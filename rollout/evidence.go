@@ -131,7 +131,7 @@ func (e *evidence) lately() time.Duration {
 // decides from the minimum on where the instance was busy, else from the routing
 // lag on; a quiet period before that the looks become frequent, and before they
 // only tell people how it goes. The service's own count misses nothing between two
-// looks, so three a quiet period do where silence ends no drain early.
+// looks, so two a quiet period do where silence ends no drain early.
 func (e *evidence) pause(at time.Duration) time.Duration {
 	quiet := e.policy.Quiet
 	if e.policy.Fixed {
@@ -144,9 +144,9 @@ func (e *evidence) pause(at time.Duration) time.Duration {
 	}
 	step := tick(quiet)
 	if !busy && e.sampled && e.last.Source == ServiceCount {
-		step = max(step, quiet/3)
+		step = max(step, quiet/2)
 	}
-	return max(step, min(3*quiet, decides-quiet-at))
+	return max(step, min(4*quiet, decides-quiet-at))
 }
 
 func (e *evidence) seen() string {

@@ -90,8 +90,8 @@ func TestLooksAreRareUntilSilenceDecides(t *testing.T) {
 	}
 	policy := DefaultPolicy().Drain
 	idle := looks(evidence{policy: policy}, ServiceCount)
-	assert.Equal(t, []time.Duration{0, 45 * time.Second, 90 * time.Second, 105 * time.Second, 110 * time.Second, 115 * time.Second, 2 * time.Minute}, idle)
-	assert.Len(t, looks(evidence{policy: policy}, KernelCount), 14, "it misses what opens and ends between two looks")
+	assert.Equal(t, []time.Duration{0, time.Minute, 105 * time.Second, 112500 * time.Millisecond, 2 * time.Minute}, idle)
+	assert.Len(t, looks(evidence{policy: policy}, KernelCount), 13, "it misses what opens and ends between two looks")
 	busy := looks(evidence{policy: policy, before: rate{perSecond: 5}}, ServiceCount)
 	assert.Equal(t, []time.Duration{0, 45 * time.Second}, busy[:2])
 	assert.Equal(t, time.Minute, busy[len(busy)-1])
@@ -163,4 +163,29 @@ func TestPrepareSaysThatTrafficWasNotMeasured(t *testing.T) {
 		_, _ = w.run(t.Context(), c)
 		assert.Equal(t, "traffic not measured", said)
 	})
+}
+
+// TestRateIsLookedAtWhenItWillTell: the second look at a rate is soon, the next when
+// enough connections will have come, and one that shows none is not followed up.
+func TestRateIsLookedAtWhenItWillTell(t *testing.T) {
+	quiet := DefaultPolicy().Drain.Quiet
+	for name, c := range map[string]struct {
+		elapsed   time.Duration
+		perSecond float64
+		want      time.Duration
+	}{
+		"nothing yet":     {0, 0, tick(quiet)},
+		"nothing still":   {tick(quiet), 0, quiet},
+		"one a second":    {3 * time.Second, 1, 7 * time.Second},
+		"very busy":       {time.Millisecond, 1e6, tick(quiet)},
+		"next to nothing": {time.Second, 1e-300, quiet - time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &passage{run: &run{Config: Config{Policy: DefaultPolicy()}}, baselineAt: time.Now(), rate: rate{perSecond: c.perSecond}}
+				time.Sleep(c.elapsed)
+				assert.InDelta(t, c.want.Seconds(), p.untilProven().Seconds(), 0.001)
+			})
+		})
+	}
 }

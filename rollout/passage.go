@@ -219,6 +219,14 @@ func (p *passage) certain(err error) error {
 	return err
 }
 
+// part ends the connection to an instance to which nothing more is done.
+func (p *passage) part() {
+	if p.host != nil {
+		_ = p.host.Close()
+		p.host = nil
+	}
+}
+
 func (p *passage) emit(e Event) {
 	e.Instance = p.instance.ID
 	p.run.emit(e)

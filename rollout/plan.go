@@ -138,6 +138,7 @@ func (p *passage) inspect(ctx context.Context) {
 	}
 	if p.current() {
 		p.outcome = Unchanged
+		p.part()
 		p.emit(Event{Kind: InstanceEnded, Detail: string(Unchanged)})
 	}
 }

@@ -145,9 +145,13 @@ func (r *run) serve(ctx context.Context, d time.Duration) error {
 // watchPause is the least time between two questions to the watches of a baking batch.
 const watchPause = time.Second
 
-// take walks one prepared instance through the rest of the table.
+// take walks one prepared instance through the rest of the table. One that is
+// updated needs no connection any more, unless the fleet may go back.
 func (r *run) take(ctx context.Context, p *passage) {
 	p.walk(ctx, life, 0)
+	if p.outcome == Updated && !r.Policy.Rollback {
+		p.part()
+	}
 	p.emit(Event{Kind: InstanceEnded, Detail: string(p.outcome), Err: p.err})
 }
 
@@ -296,9 +300,7 @@ func (r *run) remark(text string) {
 func (r *run) close() {
 	r.watch.end()
 	for _, p := range r.passages {
-		if p.host != nil {
-			_ = p.host.Close()
-		}
+		p.part()
 	}
 }
 

@@ -246,6 +246,41 @@ func TestRunLeavesWhatIsCurrentAlone(t *testing.T) {
 	})
 }
 
+// A connection lasts as long as something may be done to its instance.
+func TestRunPartsWithWhatIsDone(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 4)
+			w.machines["i-4"].running = newDigest
+			c := w.config()
+			c.Policy.Rollback = back
+			var seen []int
+			c.Observe = func(e Event) {
+				if e.Step != StepDeregister || e.Kind != StepBegun {
+					return
+				}
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				open := 0
+				for _, n := range w.links {
+					open += n
+				}
+				seen = append(seen, open)
+			}
+			_, err := w.run(t.Context(), c)
+			require.NoError(t, err)
+			if back {
+				assert.Equal(t, []int{3, 3, 3}, seen)
+			} else {
+				assert.Equal(t, []int{3, 2, 1}, seen)
+			}
+			for id, n := range w.links {
+				assert.Zero(t, n, id)
+			}
+		})
+	}
+}
+
 // The run is broken off in every step: what is in flight is in service at the
 // end, and nothing new begins.
 func TestRunBrokenOff(t *testing.T) {

@@ -34,7 +34,8 @@ type world struct {
 	asked   int // calls of Health
 
 	faults map[string]fault
-	dead   bool // the process that acts was killed
+	links  map[string]int // open connections to an instance
+	dead   bool           // the process that acts was killed
 }
 
 const (
@@ -86,7 +87,7 @@ var (
 )
 
 func newWorld(t *testing.T, instances int) *world {
-	w := &world{t: t, machines: map[string]*machine{}, targets: map[Target]*membership{}, faults: map[string]fault{}, clients: 60}
+	w := &world{t: t, machines: map[string]*machine{}, targets: map[Target]*membership{}, faults: map[string]fault{}, links: map[string]int{}, clients: 60}
 	w.timing = []Timing{{Group: groupA, Port: 8080, CrossZone: true}, {Group: groupB, Port: 9090, CrossZone: true}}
 	long := time.Now().Add(-time.Hour)
 	for i := range instances {
@@ -104,7 +105,7 @@ func (w *world) config() Config {
 		Environment: "test", ID: "run-1", Policy: DefaultPolicy(), Balancer: w, Journal: &MemoryJournal{},
 		Release: Release{Image: "repo/app@" + newDigest, Tag: "v2"},
 		Connect: func(ctx context.Context, i Instance) (Host, error) {
-			return &fakeHost{w, w.machines[i.ID]}, w.call(ctx, "connect/"+i.ID, func() {})
+			return &fakeHost{w, w.machines[i.ID]}, w.call(ctx, "connect/"+i.ID, func() { w.links[i.ID]++ })
 		},
 	}
 	for _, id := range w.order {
@@ -366,7 +367,12 @@ func (h *fakeHost) Settle(ctx context.Context) error {
 	return h.call(ctx, "settle", func() { h.m.kept = ""; h.m.settled++ })
 }
 
-func (h *fakeHost) Close() error { return nil }
+func (h *fakeHost) Close() error {
+	h.w.mu.Lock()
+	defer h.w.mu.Unlock()
+	h.w.links[h.m.id]--
+	return nil
+}
 
 // requireServing checks what must be true of an instance after any run: it is
 // registered with every port it had and runs the digest.
