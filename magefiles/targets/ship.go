@@ -57,11 +57,15 @@ func roll(ctx context.Context, s settings, world *world, policy rollout.Policy, 
 	return ship(ctx, s, world, lease, config)
 }
 
-// boundMemory collects garbage earlier than the runtime would where a large fleet
-// takes memory: 60 MB, and 108 kB for each instance's connection. GOMEMLIMIT wins.
+// boundMemory lets garbage be until a fleet's share of memory is used, 60 MB and
+// 96 kB for each instance's connection, and no longer: else collecting it
+// takes a large run almost twice as long. GOMEMLIMIT and GOGC win.
 func boundMemory(instances int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(60<<20 + int64(instances)*108<<10)
+		debug.SetMemoryLimit(60<<20 + int64(instances)*96<<10)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(300)
 	}
 }
 
