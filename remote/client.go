@@ -1,11 +1,13 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -15,7 +17,7 @@ import (
 // dead.
 type Client struct {
 	config Config
-	ssh    *ssh.Client
+	ssh    ssh.Conn
 	// opened are the connections, the outermost first, the instance's own last.
 	opened []io.Closer
 	files  *files
@@ -25,18 +27,16 @@ type Client struct {
 	die  context.CancelCauseFunc
 }
 
-func newClient(config Config, connection *ssh.Client, opened []io.Closer) *Client {
+func newClient(config Config, connection *connection, opened []io.Closer) *Client {
 	c := &Client{config: config, ssh: connection, opened: opened}
 	c.life, c.die = context.WithCancelCause(context.Background())
 	c.files = newFiles(c.life, connection)
 	go func() {
-		err := connection.Wait()
-		if err == nil {
-			err = io.EOF
-		}
-		c.end(fmt.Errorf("%w: %w", ErrLost, err))
+		connection.serve()
+		c.end(fmt.Errorf("%w: %w", ErrLost, cmp.Or(connection.Wait(), io.EOF)))
 	}()
-	go c.keepAlive(config.KeepAlive)
+	beats := &keepAlive{client: c, interval: config.KeepAlive}
+	time.AfterFunc(config.KeepAlive, beats.beat)
 	return c
 }
 
@@ -57,11 +57,35 @@ func (c *Client) DialTCP(ctx context.Context, address string) (net.Conn, error) 
 func (c *Client) stream(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := within(ctx, c.life)
 	defer cancel()
-	conn, err := c.ssh.DialContext(ctx, network, address)
+	conn, err := dialStream(ctx, c.ssh, network, address)
 	if err != nil {
 		return nil, c.failed("dial "+network+" "+address+" on", err)
 	}
-	return withDeadlines(conn), nil
+	return conn, nil
+}
+
+// Exchange has a conversation with a TCP address as the instance sees it, over a
+// stream of its own that is closed when talk returns. When ctx ends Exchange
+// returns at once, and talk's reads and writes fail soon: at the latest when the
+// connection ends. What talk brings back must not be looked at then.
+func (c *Client) Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error {
+	ctx, cancel := within(ctx, c.life)
+	defer cancel()
+	err := awaitEnd(ctx, func() error { return exchange(ctx, c.ssh, address, talk) })
+	if err != nil {
+		return c.failed("ask "+address+" on", err)
+	}
+	return nil
+}
+
+func exchange(ctx context.Context, connection ssh.Conn, address string, talk func(io.ReadWriter) error) error {
+	channel, err := dialChannel(connection, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("dial: %w", err)
+	}
+	defer channel.Close()
+	defer context.AfterFunc(ctx, func() { _ = channel.Close() })()
+	return talk(channel)
 }
 
 // failed names the instance, and the connection's end where that is the reason.

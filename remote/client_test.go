@@ -67,6 +67,39 @@ func TestStreams(t *testing.T) {
 	require.NotErrorIs(t, err, remote.ErrLost, "a refused stream is not a lost connection")
 }
 
+// An exchange ends with what its talk says, or with its context, whatever talk
+// waits for; its stream is closed either way.
+func TestExchange(t *testing.T) {
+	_, c := start(t, sshtest.Options{})
+	client := dial(t, c)
+	address := echo(t, "tcp", "127.0.0.1:0")
+	var line string
+	err := client.Exchange(t.Context(), address, func(s io.ReadWriter) (err error) {
+		if _, err = io.WriteString(s, "hello\n"); err == nil {
+			line, err = bufio.NewReader(s).ReadString('\n')
+		}
+		return err
+	})
+	require.NoError(t, err)
+	require.Equal(t, "hello\n", line)
+
+	ended := make(chan error, 1)
+	err = client.Exchange(short(t, 50*time.Millisecond), address, func(s io.ReadWriter) error {
+		_, err := s.Read(make([]byte, 1))
+		ended <- err
+		return err
+	})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Error(t, <-ended)
+
+	err = client.Exchange(t.Context(), "127.0.0.1:1", func(io.ReadWriter) error { return nil })
+	require.ErrorContains(t, err, "i-0abc")
+	require.NotErrorIs(t, err, remote.ErrLost, "a refused stream is not a lost connection")
+	for _, bad := range []string{"", "nowhere", "127.0.0.1:http", "127.0.0.1:99999"} {
+		require.Error(t, client.Exchange(t.Context(), bad, func(io.ReadWriter) error { return nil }), bad)
+	}
+}
+
 func TestFiles(t *testing.T) {
 	_, c := start(t, sshtest.Options{})
 	client := dial(t, c)
@@ -180,8 +213,12 @@ func TestServerGoneMidCall(t *testing.T) {
 // calls are all that can be asked of an instance.
 func calls(client *remote.Client) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
-		"DialTCP":   func(ctx context.Context) error { _, err := client.DialTCP(ctx, "127.0.0.1:1"); return err },
-		"DialUnix":  func(ctx context.Context) error { _, err := client.DialUnix(ctx, "/x"); return err },
+		"DialTCP":  func(ctx context.Context) error { _, err := client.DialTCP(ctx, "127.0.0.1:1"); return err },
+		"DialUnix": func(ctx context.Context) error { _, err := client.DialUnix(ctx, "/x"); return err },
+		"Exchange": func(ctx context.Context) error {
+			return client.Exchange(ctx, "127.0.0.1:1", func(io.ReadWriter) error { return nil })
+		},
+		"Reread":    func(ctx context.Context) error { _, err := client.Reread(ctx, "/x"); return err },
 		"ReadFile":  func(ctx context.Context) error { _, err := client.ReadFile(ctx, "/x"); return err },
 		"WriteFile": func(ctx context.Context) error { return client.WriteFile(ctx, "/x", nil, 0o600) },
 		"Stat":      func(ctx context.Context) error { _, err := client.Stat(ctx, "/x"); return err },

@@ -90,8 +90,8 @@ type dialer struct {
 }
 
 // chain goes through all jump hosts to the instance.
-func (d *dialer) chain(ctx context.Context) (*ssh.Client, error) {
-	var through *ssh.Client
+func (d *dialer) chain(ctx context.Context) (*connection, error) {
+	var through *connection
 	for _, hop := range slices.Concat(d.config.Jump, []Hop{{Address: d.config.Address}}) {
 		if hop.User == "" {
 			hop.User = d.config.User
@@ -99,6 +99,9 @@ func (d *dialer) chain(ctx context.Context) (*ssh.Client, error) {
 		a, err := parseAddress(hop.Address)
 		if err != nil {
 			return nil, err
+		}
+		if through != nil {
+			go through.serve()
 		}
 		through, err = d.hop(ctx, through, hop.User, a)
 		if err != nil && hop.Address != d.config.Address {
@@ -112,7 +115,7 @@ func (d *dialer) chain(ctx context.Context) (*ssh.Client, error) {
 	return through, nil
 }
 
-func (d *dialer) hop(ctx context.Context, through *ssh.Client, user string, a address) (*ssh.Client, error) {
+func (d *dialer) hop(ctx context.Context, through *connection, user string, a address) (*connection, error) {
 	conn, err := d.connect(ctx, through, user, a)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
@@ -121,14 +124,10 @@ func (d *dialer) hop(ctx context.Context, through *ssh.Client, user string, a ad
 }
 
 // connect opens the stream that carries the SSH connection.
-func (d *dialer) connect(ctx context.Context, through *ssh.Client, user string, a address) (net.Conn, error) {
+func (d *dialer) connect(ctx context.Context, through *connection, user string, a address) (net.Conn, error) {
 	switch {
 	case through != nil:
-		channel, err := through.DialContext(ctx, "tcp", a.String())
-		if err != nil {
-			return nil, err
-		}
-		return withDeadlines(channel), nil
+		return dialStream(ctx, through, "tcp", a.String())
 	case d.config.ProxyCommand != "":
 		return proxyCommand(d.config.ProxyCommand, user, a)
 	default:
@@ -139,7 +138,7 @@ func (d *dialer) connect(ctx context.Context, through *ssh.Client, user string, 
 // handshake logs in over conn. The ssh package's own timeout covers only the
 // TCP connect, so conn is closed when ctx ends: that works for every kind of
 // stream.
-func (d *dialer) handshake(ctx context.Context, conn net.Conn, user string, a address) (*ssh.Client, error) {
+func (d *dialer) handshake(ctx context.Context, conn net.Conn, user string, a address) (*connection, error) {
 	var trusted atomic.Bool
 	config := &ssh.ClientConfig{
 		User:              user,
@@ -161,7 +160,7 @@ func (d *dialer) handshake(ctx context.Context, conn net.Conn, user string, a ad
 		_ = conn.Close()
 		return nil, d.classify(conn, err, trusted.Load(), user)
 	}
-	return ssh.NewClient(c, channels, requests), nil
+	return &connection{c, channels, requests}, nil
 }
 
 // classify tells what stage a handshake failed in. The ssh package's errors for

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"sync"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // Link is a way to one instance that outlives its connections: the first call
@@ -91,32 +94,26 @@ func over[T any](ctx context.Context, l *Link, call func(*Client) (T, error)) (T
 			return none, err
 		}
 		value, err := call(client)
-		if err == nil || again || ctx.Err() != nil || client.answers(ctx) {
+		if err == nil || again || ctx.Err() != nil || answered(err) || client.answers(ctx) {
 			return value, err
 		}
 		_ = client.Close() // lost, though it may not know it yet
 	}
 }
 
+// answered reports whether an error is what the server said.
+func answered(err error) bool {
+	_, refused := errors.AsType[*ssh.OpenChannelError](err)
+	return refused || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
+}
+
 // answers asks whether the server is there: the ssh package has no error of its
 // own for a connection that ended under a call.
 func (c *Client) answers(ctx context.Context) bool {
-	answered := make(chan struct{}, 1)
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		c.ask(answered)
-	}()
-	select {
-	case <-answered:
-		return true
-	case <-gone:
-		return len(answered) > 0
-	case <-c.life.Done():
-		return false
-	case <-ctx.Done():
-		return true // nothing says that it is gone
-	}
+	asked, cancel := within(ctx, c.life)
+	defer cancel()
+	err := awaitEnd(asked, c.ask)
+	return err == nil || (ctx.Err() != nil && c.life.Err() == nil) // else nothing says that it is gone
 }
 
 // DialUnix is [Client.DialUnix].
@@ -124,14 +121,20 @@ func (l *Link) DialUnix(ctx context.Context, path string) (net.Conn, error) {
 	return over(ctx, l, func(c *Client) (net.Conn, error) { return c.DialUnix(ctx, path) })
 }
 
-// DialTCP is [Client.DialTCP].
-func (l *Link) DialTCP(ctx context.Context, address string) (net.Conn, error) {
-	return over(ctx, l, func(c *Client) (net.Conn, error) { return c.DialTCP(ctx, address) })
+// Exchange is [Client.Exchange]. Over a new connection talk begins again.
+func (l *Link) Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error {
+	_, err := over(ctx, l, func(c *Client) (struct{}, error) { return struct{}{}, c.Exchange(ctx, address, talk) })
+	return err
 }
 
 // ReadFile is [Client.ReadFile].
 func (l *Link) ReadFile(ctx context.Context, name string) ([]byte, error) {
 	return over(ctx, l, func(c *Client) ([]byte, error) { return c.ReadFile(ctx, name) })
+}
+
+// Reread is [Client.Reread].
+func (l *Link) Reread(ctx context.Context, name string) ([]byte, error) {
+	return over(ctx, l, func(c *Client) ([]byte, error) { return c.Reread(ctx, name) })
 }
 
 // Stat is [Client.Stat].

@@ -19,20 +19,15 @@ import (
 func (c *Client) Run(ctx context.Context, command string) ([]byte, error) {
 	ctx, cancel := within(ctx, c.life)
 	defer cancel()
-	output := make(chan []byte, 1)
-	err := await(ctx, func() error {
-		data, err := c.run(ctx, command)
-		output <- data
-		return err
-	})
+	output, err := await(ctx, func() ([]byte, error) { return c.run(ctx, command) }, nil)
 	if err != nil {
 		return nil, c.failed(fmt.Sprintf("run %.80q on", command), err)
 	}
-	return <-output, nil
+	return output, nil
 }
 
 func (c *Client) run(ctx context.Context, command string) ([]byte, error) {
-	session, err := c.ssh.NewSession()
+	session, err := (&ssh.Client{Conn: c.ssh}).NewSession() // it needs no more of a Client
 	if err != nil {
 		return nil, err
 	}

@@ -1,174 +1,199 @@
 package remote
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"sync"
-	"sync/atomic"
-	"time"
+	"io/fs"
+	"slices"
 
-	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 )
 
-// files is the SFTP session, opened when it is first needed and again when it
-// has died.
-type files struct {
-	life       context.Context
-	connection *ssh.Client
-	// slot holds the session, nil where there is none. Whoever took it out puts
-	// it back: a lock that can be waited for with a context.
-	slot chan *session
-	// users is how many use it now; where nobody did for a while, idle drops it.
-	users atomic.Int64
-	idle  *time.Timer
-}
-
-// idleSession is how long a session stays open for nobody's use: it has a third of
-// a connection's goroutines, and the next one is opened in three round trips.
-const idleSession = 5 * time.Second
-
-// session is one SFTP session; dead is closed when it has ended or was given up.
+// session is an SFTP session as far as looking at files takes, version 3 of
+// draft-ietf-secsh-filexfer-02: one request after the other. A general client
+// takes four round trips for a file, and reads on to an end of file that makes
+// the kernel look through all its connections again. Counting connections takes
+// one, and the instance pays for each.
 type session struct {
-	*sftp.Client
-	dead chan struct{}
-	once sync.Once
+	channel io.ReadWriteCloser
+	last    uint32 // request's ID
+	statVFS bool   // the server knows how full a disk is
+	kept    []kept // the oldest first
+	broken  error  // why it cannot be used any more
 }
 
-func newFiles(life context.Context, connection *ssh.Client) *files {
-	f := &files{life: life, connection: connection, slot: make(chan *session, 1)}
-	f.slot <- nil
-	f.idle = time.AfterFunc(idleSession, f.rest)
-	return f
-}
+// kept is a file that stays open for the next look.
+type kept struct{ name, handle string }
 
-func (f *files) leave() {
-	if f.users.Add(-1) == 0 {
-		f.idle.Reset(idleSession)
-	}
-}
+// mostKept are as many files as a sample of connections reads.
+const mostKept = 3
 
-// rest drops the session that nobody uses. Who comes meanwhile is counted before
-// it asks for the session, and opens another.
-func (f *files) rest() {
-	select {
-	case s := <-f.slot:
-		if s != nil && f.users.Load() == 0 {
-			s.drop()
-			s = nil
-		}
-		f.slot <- s
-	default: // somebody is opening one
-	}
-}
-
-// do runs work on a live session. A session that turns out dead is replaced
-// once: what is done here may all be done twice. When ctx ends first the
-// session is dropped, because a server that answers one request at a time may
-// be stuck in this one.
-func (f *files) do(ctx context.Context, work func(*sftp.Client) error) error {
-	f.users.Add(1)
-	defer f.leave()
-	ctx, cancel := within(ctx, f.life)
-	defer cancel()
-	for attempt := 0; ; attempt++ {
-		s, err := f.open(ctx)
-		if err != nil {
-			return err
-		}
-		err = await(ctx, func() error { return work(s.Client) })
-		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			s.drop()
-			return err
-		}
-		if attempt > 0 || !s.died(err) {
-			return err
-		}
-	}
-}
-
-func (f *files) open(ctx context.Context) (*session, error) {
-	var s *session
-	select {
-	case s = <-f.slot:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	defer func() { f.slot <- s }()
-	if s != nil && !s.ended() {
-		return s, nil
-	}
-	var err error
-	s, err = newSession(ctx, f.connection)
-	return s, err
-}
-
-func newSession(ctx context.Context, connection *ssh.Client) (*session, error) {
-	opened := make(chan *sftp.Client, 1)
-	err := await(ctx, func() error {
-		// One request at a time: files under /proc want to be read in order.
-		client, err := sftp.NewClient(connection, sftp.UseConcurrentReads(false))
-		opened <- client
-		return err
-	})
+// startSession opens an SFTP session.
+func startSession(connection ssh.Conn) (*session, error) {
+	channel, err := openChannel(connection, "session", nil)
 	if err != nil {
-		go func() {
-			if client := <-opened; client != nil {
-				_ = client.Close()
-			}
-		}()
-		return nil, fmt.Errorf("open SFTP session: %w", err)
+		return nil, err
 	}
-	s := &session{Client: <-opened, dead: make(chan struct{})}
-	go func() {
-		_ = s.Wait()
-		s.drop()
-	}()
+	granted, err := channel.SendRequest("subsystem", true, ssh.Marshal(&struct{ Name string }{"sftp"}))
+	if err == nil && !granted {
+		err = fmt.Errorf("%w: the server has no subsystem sftp", ErrUnsupported)
+	}
+	s := &session{channel: channel}
+	if err == nil {
+		err = s.greet()
+	}
+	if err != nil {
+		_ = channel.Close()
+		return nil, err
+	}
 	return s, nil
 }
 
-// drop gives the session up. Saying goodbye may take as long as the connection
-// lives.
-func (s *session) drop() {
-	s.once.Do(func() {
-		close(s.dead)
-		go s.Close()
-	})
-}
-
-func (s *session) ended() bool {
-	select {
-	case <-s.dead:
-		return true
-	default:
-		return false
-	}
-}
-
-// died tells whether an error means the session, not the file. The session's
-// end may be seen by its user before its own goroutine sees it.
-func (s *session) died(err error) bool {
-	if err == nil || !(errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.Is(err, io.EOF) || s.ended()) {
-		return false
-	}
-	s.drop()
-	return true
-}
-
-// await runs work and returns when it is done or ctx has ended, whichever is
-// first. Work that cannot be interrupted goes on until its connection ends.
-func await(ctx context.Context, work func() error) error {
-	if err := ctx.Err(); err != nil {
+// greet agrees on a version and notes which extensions there are.
+func (s *session) greet() error {
+	if err := s.send(&initMessage{sftpVersion}); err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	go func() { done <- work() }()
-	select {
-	case err := <-done:
+	packet, err := s.packet()
+	if err != nil {
 		return err
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	var hello versionMessage
+	if err := ssh.Unmarshal(packet, &hello); err != nil {
+		return s.breaks(err)
+	}
+	if hello.Version != sftpVersion {
+		return s.breaks(fmt.Errorf("version %d", hello.Version))
+	}
+	for rest := hello.Extensions; len(rest) > 0; {
+		var extension struct {
+			Name, Data string
+			Rest       []byte `ssh:"rest"`
+		}
+		if err := ssh.Unmarshal(rest, &extension); err != nil {
+			return s.breaks(err)
+		}
+		s.statVFS = s.statVFS || extension.Name == extStatVFS
+		rest = extension.Rest
+	}
+	return nil
+}
+
+// readFile reads a file that is there under this name now.
+func (s *session) readFile(name string) ([]byte, error) {
+	s.forget(name)
+	handle, err := s.open(name)
+	if err != nil {
+		return nil, err
+	}
+	data, err := s.read(handle)
+	s.close(handle)
+	return data, err
+}
+
+// reread reads a file once more, opening it where it is not open. One that
+// cannot be read any more is opened by its name again.
+func (s *session) reread(name string) ([]byte, error) {
+	if i := s.find(name); i >= 0 {
+		data, err := s.read(s.kept[i].handle)
+		if err == nil || s.broken != nil {
+			return data, err
+		}
+		s.forget(name)
+	}
+	handle, err := s.open(name)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.kept) == mostKept {
+		s.forget(s.kept[0].name)
+	}
+	s.kept = append(s.kept, kept{name, handle})
+	return s.read(handle)
+}
+
+func (s *session) find(name string) int {
+	return slices.IndexFunc(s.kept, func(k kept) bool { return k.name == name })
+}
+
+func (s *session) forget(name string) {
+	if i := s.find(name); i >= 0 {
+		s.close(s.kept[i].handle)
+		s.kept = slices.Delete(s.kept, i, i+1)
+	}
+}
+
+func (s *session) open(name string) (handle string, err error) {
+	var opened handleMessage
+	err = s.ask(&openMessage{ID: s.next(), Name: name, Flags: openToRead}, &opened)
+	return opened.Handle, err
+}
+
+// close does not wait for the answer: the next request skips it.
+func (s *session) close(handle string) { _ = s.send(&closeMessage{s.next(), handle}) }
+
+// read reads from the file's beginning to its end.
+func (s *session) read(handle string) (data []byte, err error) {
+	for {
+		var got dataMessage
+		err := s.ask(&readMessage{s.next(), handle, uint64(len(data)), chunk}, &got)
+		switch {
+		case errors.Is(err, errEnd):
+			return data, nil
+		case err != nil:
+			return nil, err
+		case len(got.Data) == 0 || len(got.Data) > chunk:
+			return nil, s.breaks(fmt.Errorf("%d bytes of data, %d asked for", len(got.Data), chunk))
+		case len(data)+len(got.Data) > MaxSize:
+			return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxSize)
+		}
+		data = append(data, got.Data...)
+		if ends(len(got.Data)) {
+			return data, nil
+		}
+	}
+}
+
+const (
+	// chunk is asked for at once, in bytes: what every server grants.
+	chunk = 32 << 10
+	// page is the least that Linux hands out at once of a file under /proc, in
+	// bytes, where there is more.
+	page = 4 << 10
+	// row is more than any row of /proc/net/tcp6 has, in bytes.
+	row = 512
+)
+
+// ends reports whether a read that brought n bytes has reached the end of the
+// file. An ordinary file's is wherever less comes than was asked for. One that the
+// kernel writes as it is read comes in as many whole rows as fit into a page or a
+// few: there is more only where less than a row's room was left.
+func ends(n int) bool { return n < chunk && page-n%page >= row && n%page != 0 }
+
+func (s *session) stat(name string) (fs.FileInfo, error) {
+	var found attributesMessage
+	if err := s.ask(&statMessage{s.next(), name}, &found); err != nil {
+		return nil, err
+	}
+	info, err := parseAttributes(name, found.Attributes)
+	if err != nil {
+		return nil, s.breaks(err)
+	}
+	return info, nil
+}
+
+// freeDisk is in bytes.
+func (s *session) freeDisk(name string) (uint64, error) {
+	if !s.statVFS {
+		return 0, fmt.Errorf("%s: %w", extStatVFS, ErrUnsupported)
+	}
+	var disk vfsMessage
+	err := s.ask(&statVFSMessage{s.next(), extStatVFS, name}, &disk)
+	return disk.BlocksAvailable * disk.FragmentSize, err
+}
+
+func (s *session) next() uint32 {
+	s.last++
+	return s.last
 }

@@ -12,7 +12,7 @@ const buffered = 4 << 10
 // withDeadlines makes an ordinary connection of an SSH channel. A channel has
 // no deadlines, and closing it leaves a pending Read waiting for the peer's
 // answer: a dead peer would hold its reader. A pipe in between has both.
-func withDeadlines(channel net.Conn) net.Conn {
+func withDeadlines(channel io.ReadWriteCloser, to peer) net.Conn {
 	near, far := net.Pipe()
 	go func() {
 		_, _ = io.CopyBuffer(far, channel, make([]byte, buffered))
@@ -22,14 +22,20 @@ func withDeadlines(channel net.Conn) net.Conn {
 		_, _ = io.CopyBuffer(channel, far, make([]byte, buffered))
 		_ = channel.Close()
 	}()
-	return &pipeConn{near, channel}
+	return &pipeConn{near, to}
 }
 
-// pipeConn answers with the channel's addresses.
+// pipeConn answers with the address it leads to.
 type pipeConn struct {
 	net.Conn
-	channel net.Conn
+	to peer
 }
 
-func (c *pipeConn) LocalAddr() net.Addr  { return c.channel.LocalAddr() }
-func (c *pipeConn) RemoteAddr() net.Addr { return c.channel.RemoteAddr() }
+func (c *pipeConn) LocalAddr() net.Addr  { return peer{c.to.network, ""} }
+func (c *pipeConn) RemoteAddr() net.Addr { return c.to }
+
+// peer is an address as an instance sees it.
+type peer struct{ network, address string }
+
+func (p peer) Network() string { return p.network }
+func (p peer) String() string  { return p.address }

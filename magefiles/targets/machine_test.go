@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -255,11 +256,17 @@ func (here) DialUnix(ctx context.Context, path string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "unix", path)
 }
 
-func (here) DialTCP(ctx context.Context, address string) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "tcp", address)
+func (here) Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return talk(conn)
 }
 
 func (here) ReadFile(_ context.Context, path string) ([]byte, error)  { return os.ReadFile(path) }
+func (here) Reread(_ context.Context, path string) ([]byte, error)    { return os.ReadFile(path) }
 func (here) Stat(_ context.Context, path string) (fs.FileInfo, error) { return os.Stat(path) }
 func (here) FreeDisk(_ context.Context, _ string) (uint64, error)     { return 1 << 40, nil }
 func (here) Close() error                                             { return nil }

@@ -14,14 +14,14 @@ import (
 
 // createNext creates the new container beside the old one, so that the time
 // without a listener holds no more than a stop and a start.
-func (h *Host) createNext(ctx context.Context, r rollout.Release, previousRestart string) (string, error) {
+func (h *Host) createNext(ctx context.Context, r rollout.Release, previousRestart string) error {
 	file, err := h.readEnv(ctx)
 	if err != nil {
-		return "", err
+		return err
 	}
 	restart, err := parseRestart(h.spec.Restart)
 	if err != nil {
-		return "", err
+		return err
 	}
 	exposed, bound := h.spec.ports()
 	grace := h.spec.StopGraceSeconds
@@ -45,9 +45,10 @@ func (h *Host) createNext(ctx context.Context, r rollout.Release, previousRestar
 		},
 	})
 	if err != nil {
-		return "", fmt.Errorf("create container %s: %w", h.spec.next(), err)
+		return fmt.Errorf("create container %s: %w", h.spec.next(), err)
 	}
-	return id, nil
+	h.created, h.digest = id, r.Digest()
+	return nil
 }
 
 // ports publish the service's port; with host networking nothing is published.

@@ -2,8 +2,10 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 )
 
@@ -17,18 +19,29 @@ func (h *Host) Undrain(ctx context.Context) error { return h.signal(ctx, LabelUn
 // signal is sent once: a lost answer cannot be read back, and whether it arrived
 // shows in the connections.
 func (h *Host) signal(ctx context.Context, label string) error {
-	crew, err := h.look(ctx)
-	if err != nil {
+	for {
+		known := h.serving != nil
+		s, err := h.lookForServing(ctx)
+		if errors.Is(err, ErrNotRunning) {
+			return nil
+		}
+		if err != nil || s.Labels[label] == "" {
+			return err
+		}
+		err = h.kill(ctx, s, s.Labels[label])
+		if known && (cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err)) {
+			h.serving = nil // it is another one by now
+			continue
+		}
 		return err
 	}
-	found := crew.serving()
-	if found == nil || found.Labels[label] == "" {
-		return nil
-	}
+}
+
+func (h *Host) kill(ctx context.Context, s *serving, signal string) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	if _, err := h.engine.ContainerKill(ctx, found.ID, client.ContainerKillOptions{Signal: found.Labels[label]}); err != nil {
-		return fmt.Errorf("send %.20q to container %s: %w", found.Labels[label], title(found), err)
+	if _, err := h.engine.ContainerKill(ctx, s.ID, client.ContainerKillOptions{Signal: signal}); err != nil {
+		return fmt.Errorf("send %.20q to container %s: %w", signal, title(&s.Summary), err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/versions"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // minAPI is the oldest Engine API spoken: that of engine 20.10.
@@ -40,6 +43,7 @@ func openEngine(ctx context.Context, conn Conn, socket string) (*engine, error) 
 			}
 			return opened, nil
 		}),
+		client.WithTraceOptions(otelhttp.WithFilter(traced)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEngine, err)
@@ -60,6 +64,10 @@ func openEngine(ctx context.Context, conn Conn, socket string) (*engine, error) 
 	}
 	return &engine{api}, nil
 }
+
+// traced reports whether whoever calls us traces: the client prepares a span for
+// every request else.
+func traced(r *http.Request) bool { return trace.SpanFromContext(r.Context()).IsRecording() }
 
 // rest closes streams that are not used; the next call opens one.
 func (e *engine) rest() { _ = e.Close() } // of the client, which stays usable

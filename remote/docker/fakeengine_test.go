@@ -121,7 +121,16 @@ func (f *fakeEngine) DialUnix(ctx context.Context, _ string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", f.server.Listener.Addr().String())
 }
 
-func (f *fakeEngine) DialTCP(context.Context, string) (net.Conn, error) {
+func (f *fakeEngine) Exchange(_ context.Context, _ string, talk func(io.ReadWriter) error) error {
+	near, err := f.dialService()
+	if err != nil {
+		return err
+	}
+	defer near.Close()
+	return talk(near)
+}
+
+func (f *fakeEngine) dialService() (net.Conn, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, c := range f.containers {
@@ -149,6 +158,10 @@ func (f *fakeEngine) ReadFile(_ context.Context, path string) ([]byte, error) {
 		return []byte("i-a"), nil
 	}
 	return nil, fs.ErrNotExist
+}
+
+func (f *fakeEngine) Reread(ctx context.Context, path string) ([]byte, error) {
+	return f.ReadFile(ctx, path)
 }
 
 func (f *fakeEngine) Stat(context.Context, string) (fs.FileInfo, error) { return nil, fs.ErrPermission }

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
-	"net/http"
 	"strings"
 	"time"
 
@@ -15,9 +15,15 @@ import (
 
 // Conn is the way to an instance. *remote.Client is one.
 type Conn interface {
+	// DialUnix opens a stream to a unix socket.
 	DialUnix(ctx context.Context, path string) (net.Conn, error)
-	DialTCP(ctx context.Context, address string) (net.Conn, error)
+	// Exchange has talk with a TCP address, over a stream of its own. An error may
+	// leave talk under way.
+	Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error
 	ReadFile(ctx context.Context, path string) ([]byte, error)
+	// Reread is ReadFile of what is read again and again. It may go on reading a
+	// file that is not there under its name any more.
+	Reread(ctx context.Context, path string) ([]byte, error)
 	Stat(ctx context.Context, path string) (fs.FileInfo, error)
 	FreeDisk(ctx context.Context, path string) (uint64, error)
 	Close() error
@@ -50,7 +56,6 @@ type Options struct {
 type Host struct {
 	conn     Conn
 	engine   *engine
-	http     *http.Client
 	options  Options
 	spec     Spec
 	identity string
@@ -58,7 +63,7 @@ type Host struct {
 	// What this process knows of its own swap; another process reads the rest
 	// from the engine.
 	swap
-	counter *counter // how the running container is counted
+	serving *serving // the container that runs, once it was looked for
 }
 
 // swap is how far a swap came in this process.
@@ -67,6 +72,7 @@ type swap struct {
 	renamed  bool      // the old container bears the name of one, or may
 	asked    bool      // the old container's stop was asked for, by whomever
 	created  string    // the container Stop created
+	digest   string    // of the release that it runs
 	stopSent time.Time // when nothing was to listen any more
 }
 
@@ -80,7 +86,6 @@ func Open(ctx context.Context, conn Conn, o Options) (*Host, error) {
 		return nil, fmt.Errorf("container spec %s: %s", o.Spec.Name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	h := &Host{conn: conn, options: o, spec: o.Spec.WithDefaults()}
-	h.http = newHTTP(conn)
 	if err := h.identify(ctx); err != nil {
 		return nil, err
 	}

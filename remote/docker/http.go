@@ -1,6 +1,8 @@
 package docker
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,46 +16,67 @@ import (
 // Bounds of one request to the service.
 const (
 	requestTimeout = 5 * time.Second
-	maxAnswer      = 64 << 10
+	maxBody        = 64 << 10 // bytes that are looked at
+	maxAnswer      = 1 << 20  // bytes that are read, header and all
 )
 
-// newHTTP asks the service through the instance: each request on a connection
-// of its own, closed after the answer, so that none of ours stays open.
-func newHTTP(conn Conn) *http.Client {
-	return &http.Client{
-		Timeout: requestTimeout,
-		Transport: &http.Transport{
-			DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-				return conn.DialTCP(ctx, address)
-			},
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+// answer is what the service said.
+type answer struct {
+	status int
+	body   []byte
 }
 
-// get asks the service on the instance itself.
-func (h *Host) get(ctx context.Context, path string) (int, []byte, error) {
-	url := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(h.spec.HostPort)) + path
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// get asks the service on the instance itself, each time on a connection of its
+// own. The service closes it after the answer: were it us, the next look at its
+// connections might still find ours.
+func (h *Host) get(ctx context.Context, path string) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(h.spec.HostPort))
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
-		return 0, nil, err
+		return answer{}, err
 	}
 	request.Header.Set("User-Agent", "growl-deploy")
-	response, err := h.http.Do(request)
+	request.Close = true
+	answers := make(chan answer, 2) // the exchange may begin again
+	err = h.conn.Exchange(ctx, address, func(service io.ReadWriter) error {
+		a, err := ask(service, request)
+		if err == nil {
+			answers <- a
+		}
+		return err
+	})
 	if err != nil {
-		return 0, nil, err
+		return answer{}, fmt.Errorf("GET %s: %w", path, err)
+	}
+	return <-answers, nil
+}
+
+// ask sends a request and reads the answer. Both are small, and a thousand
+// instances are asked often: so are the buffers.
+func ask(service io.ReadWriter, request *http.Request) (answer, error) {
+	var text bytes.Buffer
+	if err := request.Write(&text); err != nil {
+		return answer{}, err
+	}
+	if _, err := service.Write(text.Bytes()); err != nil {
+		return answer{}, err
+	}
+	response, err := http.ReadResponse(bufio.NewReaderSize(io.LimitReader(service, maxAnswer), 512), request)
+	if err != nil {
+		return answer{}, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	return response.StatusCode, body, err
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	return answer{response.StatusCode, body}, err
 }
 
 // healthy is nil when the health path answers 200.
 func (h *Host) healthy(ctx context.Context) error {
-	status, _, err := h.get(ctx, h.spec.HealthPath)
-	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("GET %s answers %d", h.spec.HealthPath, status)
+	said, err := h.get(ctx, h.spec.HealthPath)
+	if err == nil && said.status != http.StatusOK {
+		err = fmt.Errorf("GET %s answers %d", h.spec.HealthPath, said.status)
 	}
 	return err
 }
@@ -68,14 +91,14 @@ type version struct {
 // askVersion asks the version path. Not being one is an answer too: then found
 // is false.
 func (h *Host) askVersion(ctx context.Context) (v version, found bool, err error) {
-	status, body, err := h.get(ctx, h.spec.VersionPath)
+	said, err := h.get(ctx, h.spec.VersionPath)
 	if err != nil {
 		return v, false, err
 	}
-	if status != http.StatusOK {
+	if said.status != http.StatusOK {
 		return v, false, nil
 	}
-	v, found = parseVersion(body, h.spec.CountField)
+	v, found = parseVersion(said.body, h.spec.CountField)
 	return v, found, nil
 }
 

@@ -28,12 +28,20 @@ func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
 	}
 	state.Container = found.ID
 	state.Running = running(found) && !same(found, crew.previous)
-	release, since, remark, err := h.runs(ctx, found)
+	details, err := h.engine.inspect(ctx, found.ID)
 	if err != nil {
-		return rollout.State{}, err
+		return rollout.State{}, fmt.Errorf("inspect container %s: %w", title(found), err)
 	}
-	state.Release, state.Since = release, since
-	state.Remarks = append(state.Remarks, remark...)
+	if s := crew.serving(); same(s, found) {
+		h.serving = &serving{Summary: *s}
+		h.serving.learn(details, h.spec)
+	}
+	release, remarks, err := h.release(ctx, details)
+	if err != nil {
+		return rollout.State{}, fmt.Errorf("inspect container %s: %w", title(found), err)
+	}
+	state.Release, state.Since = release, started(details)
+	state.Remarks = append(state.Remarks, remarks...)
 	return state, nil
 }
 
@@ -55,19 +63,6 @@ func (h *Host) leftovers(c crew) []string {
 		remarks = append(remarks, "connections cannot be counted: host networking, and no count of the service's own")
 	}
 	return remarks
-}
-
-// runs is what a container runs, since when, and what is odd about it.
-func (h *Host) runs(ctx context.Context, s *container.Summary) (rollout.Release, time.Time, []string, error) {
-	found, err := h.engine.inspect(ctx, s.ID)
-	if err != nil {
-		return rollout.Release{}, time.Time{}, nil, fmt.Errorf("inspect container %s: %w", title(s), err)
-	}
-	release, remarks, err := h.release(ctx, found)
-	if err != nil {
-		return rollout.Release{}, time.Time{}, nil, fmt.Errorf("inspect container %s: %w", title(s), err)
-	}
-	return release, started(found), remarks, nil
 }
 
 // release is what a container runs: its image by digest where the engine knows

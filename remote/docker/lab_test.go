@@ -220,8 +220,14 @@ func (c *localConn) DialUnix(ctx context.Context, path string) (net.Conn, error)
 	return new(net.Dialer).DialContext(ctx, "unix", path)
 }
 
-func (c *localConn) DialTCP(ctx context.Context, address string) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "tcp", address)
+func (c *localConn) Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	return talk(conn)
 }
 
 func (c *localConn) ReadFile(_ context.Context, path string) ([]byte, error) {
@@ -229,6 +235,10 @@ func (c *localConn) ReadFile(_ context.Context, path string) ([]byte, error) {
 		return []byte(c.id + "\n"), nil
 	}
 	return os.ReadFile(path)
+}
+
+func (c *localConn) Reread(ctx context.Context, path string) ([]byte, error) {
+	return c.ReadFile(ctx, path)
 }
 
 func (c *localConn) Stat(_ context.Context, path string) (fs.FileInfo, error) { return os.Stat(path) }

@@ -56,7 +56,7 @@ func TestParseOpen(t *testing.T) {
 	found, err := parseTable([]byte(tcpHeader), 8080)
 	require.NoError(t, err)
 	require.Zero(t, found)
-	for _, bad := range []string{"", "garbage", string(tcpTable("x y 01")), string(tcpTable("0100007F 0100007F:1 01")), string(tcpTable("01:1 0100007F:1 01")), tcpHeader + "1: a\n"} {
+	for _, bad := range []string{"", "garbage", string(tcpTable("x y 01")), string(tcpTable("0100007F 0100007F:1 01")), string(tcpTable("0100007F:1F90 01:1 01")), string(tcpTable("0100007F:11F90 0100007F:1 01")), tcpHeader + "1: a\n"} {
 		_, err := parseTable([]byte(bad), 8080)
 		require.Error(t, err, bad)
 	}

@@ -11,6 +11,7 @@ import (
 	"path"
 
 	"github.com/growl-dev/deploy/rollout"
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
 )
@@ -55,11 +56,11 @@ func (h *Host) checkOld(ctx context.Context) error {
 	if err != nil || !running(crew.current) {
 		return err
 	}
-	old, err := h.engine.inspect(ctx, crew.current.ID)
+	gone, err := h.autoRemoved(ctx, crew.current)
 	if err != nil {
 		return err
 	}
-	if old.HostConfig.AutoRemove {
+	if gone {
 		return fmt.Errorf("container %s was started with --rm and could not be put back: start it again without", title(crew.current))
 	}
 	if crew.previous == nil || (!h.neverStopped(crew) && h.healthy(ctx) != nil) {
@@ -69,6 +70,18 @@ func (h *Host) checkOld(ctx context.Context) error {
 		return fmt.Errorf("remove %s of an earlier run: %w", h.spec.previous(), err)
 	}
 	return nil
+}
+
+// autoRemoved reports whether the engine removes the container when it stops.
+func (h *Host) autoRemoved(ctx context.Context, s *container.Summary) (bool, error) {
+	if known := h.serving; known != nil && known.ID == s.ID && known.pid != 0 {
+		return known.autoRemove, nil
+	}
+	found, err := h.engine.inspect(ctx, s.ID)
+	if err != nil {
+		return false, err
+	}
+	return found.HostConfig.AutoRemove, nil
 }
 
 // checkDisk wants the spec's free bytes where the engine keeps images.

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -23,59 +24,78 @@ type table struct {
 	listens bool
 }
 
+// parseTable looks closely at the rows of the port alone: a machine may have ten
+// thousand others.
 func parseTable(data []byte, port int) (table, error) {
 	var t table
-	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
-	if !strings.Contains(lines[0], "local_address") {
+	header, rows, _ := bytes.Cut(data, []byte("\n"))
+	if !bytes.Contains(header, []byte("local_address")) {
 		return t, errors.New("there is no header")
 	}
-	for i, line := range lines[1:] {
-		fields := strings.Fields(line)
-		if len(fields) < 4 {
-			return t, fmt.Errorf("row %d has %d columns", i+1, len(fields))
-		}
-		local, err := parseEndpoint(fields[1])
-		if err != nil {
-			return t, fmt.Errorf("row %d: %w", i+1, err)
-		}
-		peer, err := parseEndpoint(fields[2])
-		if err != nil {
-			return t, fmt.Errorf("row %d: %w", i+1, err)
-		}
-		if int(local.Port()) != port {
-			continue
-		}
-		switch {
-		case fields[3] == listen:
-			t.listens = true
-		case fields[3] == established && !peer.Addr().Unmap().IsLoopback():
-			t.open++
+	n := 0
+	for line := range bytes.Lines(rows) {
+		n++
+		if err := t.count(line, port); err != nil {
+			return t, fmt.Errorf("row %d: %w", n, err)
 		}
 	}
 	return t, nil
 }
 
-// parseEndpoint reads ADDRESS:PORT in hexadecimal. The kernel prints an address
-// as 32-bit words of the machine's own byte order, which is little-endian on
-// every machine EC2 has; the port is in the usual order.
-func parseEndpoint(text string) (netip.AddrPort, error) {
-	word, portText, ok := strings.Cut(text, ":")
-	if !ok {
-		return netip.AddrPort{}, errors.New("an address has no port")
+// count looks at one row: its number, then the local endpoint, the peer's, and the
+// state.
+func (t *table) count(line []byte, port int) error {
+	var columns [4][]byte
+	n := 0
+	for field := range bytes.FieldsSeq(line) {
+		if columns[n] = field; n == 3 {
+			break
+		}
+		n++
 	}
-	address, err := hex.DecodeString(word)
+	local, peer, state := columns[1], columns[2], columns[3]
+	if state == nil {
+		return fmt.Errorf("%d columns", n)
+	}
+	if found, err := parsePort(local); err != nil || found != port {
+		return err
+	}
+	address, err := parseAddress(peer)
+	switch {
+	case err != nil:
+		return err
+	case string(state) == listen:
+		t.listens = true
+	case string(state) == established && !address.Unmap().IsLoopback():
+		t.open++
+	}
+	return nil
+}
+
+// parsePort reads the port of ADDRESS:PORT, in hexadecimal.
+func parsePort(endpoint []byte) (int, error) {
+	_, text, found := bytes.Cut(endpoint, []byte(":"))
+	port, err := strconv.ParseUint(string(text), 16, 16)
+	if !found || err != nil {
+		return 0, errors.New("an endpoint has no port in hexadecimal")
+	}
+	return int(port), nil
+}
+
+// parseAddress reads the address of ADDRESS:PORT. The kernel prints it in
+// hexadecimal, as 32-bit words of the machine's own byte order, which is
+// little-endian on every machine EC2 has.
+func parseAddress(endpoint []byte) (netip.Addr, error) {
+	text, _, _ := bytes.Cut(endpoint, []byte(":"))
+	address, err := hex.AppendDecode(nil, text)
 	if err != nil || (len(address) != 4 && len(address) != 16) {
-		return netip.AddrPort{}, errors.New("an address is not 4 or 16 bytes in hexadecimal")
-	}
-	port, err := strconv.ParseUint(portText, 16, 16)
-	if err != nil {
-		return netip.AddrPort{}, errors.New("a port is not hexadecimal")
+		return netip.Addr{}, errors.New("an address is not 4 or 16 bytes in hexadecimal")
 	}
 	for i := 0; i < len(address); i += 4 {
 		slices.Reverse(address[i : i+4])
 	}
 	addr, _ := netip.AddrFromSlice(address)
-	return netip.AddrPortFrom(addr, uint16(port)), nil
+	return addr, nil
 }
 
 // parsePassiveOpens reads how many connections were accepted from

@@ -26,15 +26,11 @@ const (
 // window is from the call that stopped the old container to the first good
 // answer; zero when another process made that call.
 func (h *Host) Prove(ctx context.Context, r rollout.Release) (time.Duration, error) {
-	crew, err := h.look(ctx)
+	id, err := h.toProve(ctx, r)
 	if err != nil {
 		return 0, err
 	}
-	found := crew.named(h.spec.Name)
-	if found == nil || found.Labels[LabelRelease] != r.Digest() {
-		return 0, fmt.Errorf("%w: %s is not this release", ErrNotRunning, h.spec.Name)
-	}
-	p := &proof{host: h, id: found.ID, name: h.spec.Name, strict: true, commit: r.Commit}
+	p := &proof{host: h, id: id, name: h.spec.Name, strict: true, commit: r.Commit}
 	if err := p.wait(ctx); err != nil {
 		return 0, err
 	}
@@ -42,6 +38,22 @@ func (h *Host) Prove(ctx context.Context, r rollout.Release) (time.Duration, err
 		return 0, nil
 	}
 	return p.answered.Sub(h.stopSent), nil
+}
+
+// toProve is the ID of the release's container, which bears the service's name.
+func (h *Host) toProve(ctx context.Context, r rollout.Release) (string, error) {
+	if h.made(r) {
+		return h.created, nil
+	}
+	crew, err := h.look(ctx)
+	if err != nil {
+		return "", err
+	}
+	found := crew.named(h.spec.Name)
+	if found == nil || found.Labels[LabelRelease] != r.Digest() {
+		return "", fmt.Errorf("%w: %s is not this release", ErrNotRunning, h.spec.Name)
+	}
+	return found.ID, nil
 }
 
 // proof is the wait for one container.

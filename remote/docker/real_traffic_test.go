@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/growl-dev/deploy/remote"
+	"github.com/growl-dev/deploy/remote/docker"
+	"github.com/growl-dev/deploy/remote/internal/sshtest"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
@@ -21,6 +24,46 @@ func TestDrainSignals(t *testing.T) {
 	require.Eventually(t, func() bool { return l.version()["signal"] == "user defined signal 1" }, 5*time.Second, 5*time.Millisecond)
 	require.NoError(t, h.Undrain(t.Context()))
 	require.Eventually(t, func() bool { return l.version()["signal"] == "user defined signal 2" }, 5*time.Second, 5*time.Millisecond)
+
+	// The container is another, or none, than the one that was looked for.
+	l.deploy(l.push(time.Minute, map[string]string{"GIT_COMMIT": "two"}))
+	require.NoError(t, h.Drain(t.Context()))
+	require.Eventually(t, func() bool { return l.version()["signal"] == "user defined signal 1" }, 5*time.Second, 5*time.Millisecond)
+	_, err := l.api.ContainerStop(t.Context(), l.spec.Name, client.ContainerStopOptions{})
+	require.NoError(t, err)
+	require.NoError(t, h.Undrain(t.Context()))
+}
+
+// Over SSH the kernel's table stays open between two looks: of a container that was
+// restarted another one is looked at.
+func TestTrafficOfARestartedContainer(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.deploy(l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"}))
+	path, key, _ := sshtest.KeyFile(t, "")
+	server := sshtest.Start(t, sshtest.Options{Authorized: key})
+	conn, err := remote.Dial(t.Context(), remote.Config{Address: server.Addr, KeyFile: path, KnownHosts: []string{server.KnownHosts()}})
+	require.NoError(t, err)
+	h, err := docker.Open(t.Context(), conn, docker.Options{Spec: l.spec})
+	require.NoError(t, err)
+	defer h.Close()
+	for range 3 {
+		conns := l.connect(3)
+		for range 3 {
+			now, err := h.Traffic(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, 3, now.Open)
+		}
+		_, err := l.api.ContainerRestart(t.Context(), l.spec.Name, client.ContainerRestartOptions{})
+		require.NoError(t, err)
+		for _, c := range conns {
+			_ = c.Close()
+		}
+		require.Eventually(t, func() bool {
+			now, err := h.Traffic(t.Context())
+			return err == nil && now.Open == 0
+		}, 10*time.Second, 10*time.Millisecond)
+	}
 }
 
 // Connections are counted by the service where it can, else by the kernel; host

@@ -26,7 +26,7 @@ const (
 // and Start left off, in this process or in one that died. It may be called
 // again and again.
 func (h *Host) Revert(ctx context.Context) error {
-	h.counter = nil
+	h.serving = nil
 	if err := h.revert(ctx); err != nil {
 		return fmt.Errorf("put the old container back: %w", err)
 	}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
 	imagetypes "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
@@ -38,11 +40,25 @@ func (h *Host) settle(ctx context.Context) error {
 		}
 	}
 	h.swap = swap{}
-	release, _, _, err := h.runs(ctx, crew.current)
+	repo, err := h.repositoryOf(ctx, crew.current)
 	if err != nil {
 		return err
 	}
-	return h.prune(ctx, repository(release.Image), used)
+	return h.prune(ctx, repo, used)
+}
+
+// repositoryOf is the registry's repository that a container's image is from;
+// empty where it was built on the instance.
+func (h *Host) repositoryOf(ctx context.Context, s *container.Summary) (string, error) {
+	if strings.Contains(s.Image, "@") {
+		return repository(s.Image), nil
+	}
+	found, err := h.engine.inspect(ctx, s.ID)
+	if err != nil {
+		return "", fmt.Errorf("inspect container %s: %w", title(s), err)
+	}
+	release, _, err := h.release(ctx, found)
+	return repository(release.Image), err
 }
 
 // prune takes the repository's names off the images beyond the newest; the

@@ -16,7 +16,7 @@ func (h *Host) Stop(ctx context.Context, r rollout.Release) error {
 	if err := r.Validate(); err != nil {
 		return err
 	}
-	h.swap, h.counter = swap{}, nil
+	h.swap, h.serving = swap{}, nil
 	return h.stop(ctx, r)
 }
 
@@ -33,7 +33,7 @@ func (h *Host) stop(ctx context.Context, r rollout.Release) error {
 		return err
 	}
 	if old == nil {
-		h.created, err = h.createNext(ctx, r, "")
+		err = h.createNext(ctx, r, "")
 		h.stopSent = time.Now()
 		return err
 	}
@@ -41,7 +41,7 @@ func (h *Host) stop(ctx context.Context, r rollout.Release) error {
 	if err != nil {
 		return fmt.Errorf("inspect container %s: %w", title(old), err)
 	}
-	if h.created, err = h.createNext(ctx, r, h.restartOf(kept, crew.next)); err != nil {
+	if err := h.createNext(ctx, r, h.restartOf(kept, crew.next)); err != nil {
 		return err
 	}
 	return h.retire(ctx, kept)
@@ -126,21 +126,14 @@ func (h *Host) retire(ctx context.Context, old container.InspectResponse) error 
 
 // Start starts the new container and gives it the service's name.
 func (h *Host) Start(ctx context.Context, r rollout.Release) error {
-	h.counter = nil
+	h.serving = nil
 	return h.start(ctx, r)
 }
 
 func (h *Host) start(ctx context.Context, r rollout.Release) error {
-	crew, err := h.look(ctx)
+	next, err := h.toStart(ctx, r)
 	if err != nil {
 		return err
-	}
-	next := crew.next
-	if next == nil && crew.current != nil && crew.current.Labels[LabelRelease] == r.Digest() {
-		next = crew.current // started before, and the answer was lost
-	}
-	if next == nil || next.Labels[LabelRelease] != r.Digest() {
-		return fmt.Errorf("there is no container %s of this release: stop creates it", h.spec.next())
 	}
 	if !running(next) {
 		if err := h.engine.start(ctx, next.ID); err != nil {
@@ -155,6 +148,29 @@ func (h *Host) start(ctx context.Context, r rollout.Release) error {
 	}
 	return nil
 }
+
+// toStart is the release's container as Stop left it. Where another process
+// stopped, the engine tells.
+func (h *Host) toStart(ctx context.Context, r rollout.Release) (*container.Summary, error) {
+	if h.made(r) {
+		return &container.Summary{ID: h.created, Names: []string{"/" + h.spec.next()}, State: container.StateCreated}, nil
+	}
+	crew, err := h.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	next := crew.next
+	if next == nil && crew.current != nil && crew.current.Labels[LabelRelease] == r.Digest() {
+		next = crew.current // started before, and the answer was lost
+	}
+	if next == nil || next.Labels[LabelRelease] != r.Digest() {
+		return nil, fmt.Errorf("there is no container %s of this release: stop creates it", h.spec.next())
+	}
+	return next, nil
+}
+
+// made reports whether this process created the release's container.
+func (h *Host) made(r rollout.Release) bool { return h.created != "" && h.digest == r.Digest() }
 
 // diedOr is the container's end where that is why a call failed: engine 20.10
 // cannot rename one whose network is just going away ("sandbox not found").

@@ -7,23 +7,44 @@ import (
 	"fmt"
 	"io/fs"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/moby/moby/api/types/container"
 
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// counter is how the running container is counted. It holds until the container
-// changes.
-type counter struct {
-	pid  int
+// serving is the container that runs, and how it is counted. It holds until the
+// container changes.
+type serving struct {
+	container.Summary
+
+	pid  int  // 0 while it is not known, nor what follows
 	port int  // the service's, inside the container
 	host bool // the network is the instance's
+	// autoRemove is set where the engine removes the container when it stops.
+	autoRemove bool
 	// tables are those of the kernel's in which the service listens; none while
 	// that is not known.
 	tables []string
-	// source is where Opened comes from, once known is set.
-	source rollout.Source
-	known  bool
+	// source is where Opened comes from, once counted is set.
+	source  rollout.Source
+	counted bool
+}
+
+// lookForServing looks once: nobody but this run changes what runs.
+func (h *Host) lookForServing(ctx context.Context) (*serving, error) {
+	if h.serving != nil {
+		return h.serving, nil
+	}
+	crew, err := h.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := crew.serving()
+	if found == nil {
+		return nil, ErrNotRunning
+	}
+	h.serving = &serving{Summary: *found}
+	return h.serving, nil
 }
 
 // Traffic counts the connections of whichever container runs now: those open
@@ -32,7 +53,7 @@ type counter struct {
 func (h *Host) Traffic(ctx context.Context) (rollout.Traffic, error) {
 	sample, err := h.sample(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
-		h.counter = nil // the container was restarted, and its process is another
+		h.serving = nil // it was restarted, and its process is another
 		sample, err = h.sample(ctx)
 	}
 	if err != nil {
@@ -42,92 +63,88 @@ func (h *Host) Traffic(ctx context.Context) (rollout.Traffic, error) {
 }
 
 func (h *Host) sample(ctx context.Context) (rollout.Traffic, error) {
-	if h.counter == nil {
-		c, err := h.newCounter(ctx)
-		if err != nil {
-			return rollout.Traffic{}, err
-		}
-		h.counter = c
+	s, err := h.lookForServing(ctx)
+	if err == nil && s.pid == 0 {
+		err = h.findProcess(ctx, s)
 	}
-	open, err := h.countOpen(ctx, h.counter)
+	if err != nil {
+		return rollout.Traffic{}, err
+	}
+	open, err := h.countOpen(ctx, s)
 	if err != nil {
 		return rollout.Traffic{}, err
 	}
 	// The tables are read before the service is asked: our question is a
 	// connection too.
-	opened, err := h.countOpened(ctx, h.counter)
-	return rollout.Traffic{Open: open, Opened: opened, Source: h.counter.source}, err
+	opened, err := h.countOpened(ctx, s)
+	return rollout.Traffic{Open: open, Opened: opened, Source: s.source}, err
 }
 
-func (h *Host) newCounter(ctx context.Context) (*counter, error) {
-	crew, err := h.look(ctx)
+// findProcess finds out whose tables to read, and what to look for in them.
+func (h *Host) findProcess(ctx context.Context, s *serving) error {
+	inspected, err := h.engine.inspect(ctx, s.ID)
 	if err != nil {
-		return nil, err
+		h.serving = nil
+		return fmt.Errorf("inspect container %s: %w", title(&s.Summary), err)
 	}
-	found := crew.serving()
-	if found == nil {
-		return nil, ErrNotRunning
+	if s.learn(inspected, h.spec); s.pid == 0 {
+		h.serving = nil
+		return fmt.Errorf("%w: container %s has no process", ErrNotRunning, title(&s.Summary))
 	}
-	inspected, err := h.engine.inspect(ctx, found.ID)
-	if err != nil {
-		return nil, fmt.Errorf("inspect container %s: %w", title(found), err)
+	return nil
+}
+
+func (s *serving) learn(found container.InspectResponse, spec Spec) {
+	if found.State == nil || found.State.Pid <= 0 {
+		return
 	}
-	if inspected.State.Pid <= 0 {
-		return nil, fmt.Errorf("%w: container %s has no process", ErrNotRunning, title(found))
-	}
-	return &counter{
-		pid:  inspected.State.Pid,
-		port: cmp.Or(containerPort(found, uint16(h.spec.HostPort)), h.spec.ContainerPort),
-		host: inspected.HostConfig.NetworkMode == hostNetwork,
-	}, nil
+	s.pid = found.State.Pid
+	s.port = cmp.Or(containerPort(&s.Summary, uint16(spec.HostPort)), spec.ContainerPort)
+	s.host = found.HostConfig.NetworkMode == hostNetwork
+	s.autoRemove = found.HostConfig.AutoRemove
 }
 
 // countOpen counts in the tables that can hold the service's connections: the
 // kernel keeps an accepted one in the same table as the socket that listens for
-// it. Where nobody is seen to listen, that is any. One table less is half the
-// cost: for each the kernel looks through all connections of the machine.
-func (h *Host) countOpen(ctx context.Context, c *counter) (int, error) {
-	open, listening, err := h.readTables(ctx, c)
-	if err == nil && len(listening) == 0 && len(c.tables) > 0 {
-		c.tables = nil // it listens no more, or elsewhere
-		open, listening, err = h.readTables(ctx, c)
+// it. Where nobody is seen to listen, that is any, by their names as they are now:
+// a table that stayed open may be that of a container that is gone. One table less
+// is half the cost: for each the kernel looks through all connections of the machine.
+func (h *Host) countOpen(ctx context.Context, s *serving) (int, error) {
+	if len(s.tables) > 0 {
+		open, listening, err := h.readTables(ctx, s, s.tables, h.conn.Reread)
+		if err != nil || len(listening) > 0 {
+			return open, err
+		}
 	}
-	c.tables = listening
+	open, listening, err := h.readTables(ctx, s, []string{"tcp", "tcp6"}, h.conn.ReadFile)
+	s.tables = listening
 	return open, err
 }
 
-// readTables reads the counter's tables, or all, at once: a sample takes as long
-// as its round trips. listening are those in which the service listens.
-func (h *Host) readTables(ctx context.Context, c *counter) (open int, listening []string, err error) {
-	names := c.tables
-	if len(names) == 0 {
-		names = []string{"tcp", "tcp6"}
-	}
-	tables := make([]table, len(names))
-	var reading errgroup.Group // not one that cancels: that would end the SFTP session
-	for i, name := range names {
-		reading.Go(func() (err error) {
-			tables[i], err = h.readTable(ctx, fmt.Sprintf("/proc/%d/net/%s", c.pid, name), c.port)
-			if name == "tcp6" && errors.Is(err, fs.ErrNotExist) {
-				return nil // the instance has no IPv6
-			}
-			return err
-		})
-	}
-	if err := reading.Wait(); err != nil {
-		return 0, nil, err
-	}
-	for i, t := range tables {
+// readTables counts in tables of those names. listening are those in which the
+// service listens.
+func (h *Host) readTables(ctx context.Context, s *serving, names []string, read readFile) (open int, listening []string, err error) {
+	for _, name := range names {
+		t, err := readTable(ctx, read, fmt.Sprintf("/proc/%d/net/%s", s.pid, name), s.port)
+		if name == "tcp6" && errors.Is(err, fs.ErrNotExist) {
+			continue // the instance has no IPv6
+		}
+		if err != nil {
+			return 0, nil, err
+		}
 		open += t.open
 		if t.listens {
-			listening = append(listening, names[i])
+			listening = append(listening, name)
 		}
 	}
 	return open, listening, nil
 }
 
-func (h *Host) readTable(ctx context.Context, name string, port int) (table, error) {
-	data, err := h.conn.ReadFile(ctx, name)
+// readFile is one of the ways to read a file.
+type readFile func(ctx context.Context, name string) ([]byte, error)
+
+func readTable(ctx context.Context, read readFile, name string, port int) (table, error) {
+	data, err := read(ctx, name)
 	if err != nil {
 		return table{}, err
 	}
@@ -140,33 +157,33 @@ func (h *Host) readTable(ctx context.Context, name string, port int) (table, err
 
 // countOpened finds out once where the count comes from: an old container may
 // lack what the spec says of the new.
-func (h *Host) countOpened(ctx context.Context, c *counter) (uint64, error) {
-	if h.spec.CountField != "" && (!c.known || c.source == rollout.ServiceCount) {
+func (h *Host) countOpened(ctx context.Context, s *serving) (uint64, error) {
+	if h.spec.CountField != "" && (!s.counted || s.source == rollout.ServiceCount) {
 		answer, _, err := h.askVersion(ctx)
 		if err != nil {
 			return 0, err
 		}
 		if answer.count != nil {
-			c.source, c.known = rollout.ServiceCount, true
+			s.source, s.counted = rollout.ServiceCount, true
 			return *answer.count, nil
 		}
-		if c.known {
+		if s.counted {
 			return 0, fmt.Errorf("GET %s no longer answers with %q", h.spec.VersionPath, h.spec.CountField)
 		}
 	}
-	c.known = true
-	if c.host {
-		c.source = rollout.Uncounted
+	s.counted = true
+	if s.host {
+		s.source = rollout.Uncounted
 		return 0, nil
 	}
-	c.source = rollout.KernelCount
-	data, err := h.conn.ReadFile(ctx, fmt.Sprintf("/proc/%d/net/snmp", c.pid))
+	s.source = rollout.KernelCount
+	data, err := h.conn.Reread(ctx, fmt.Sprintf("/proc/%d/net/snmp", s.pid))
 	if err != nil {
 		return 0, err
 	}
 	opened, err := parsePassiveOpens(data)
 	if err != nil {
-		return 0, fmt.Errorf("parse /proc/%d/net/snmp: %w", c.pid, err)
+		return 0, fmt.Errorf("parse /proc/%d/net/snmp: %w", s.pid, err)
 	}
 	return opened, nil
 }

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,14 +13,26 @@ import (
 // proc is an instance of which only /proc is there.
 type proc struct {
 	Conn
-	mu    sync.Mutex
 	files map[string][]byte
+	kept  map[string]bool // open; what is read of them when the file is gone is an empty table
 	read  []string
 }
 
 func (p *proc) ReadFile(_ context.Context, name string) ([]byte, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	delete(p.kept, name)
+	return p.look(name)
+}
+
+func (p *proc) Reread(_ context.Context, name string) ([]byte, error) {
+	data, err := p.look(name)
+	if err != nil && p.kept[name] {
+		return tcpTable(), nil
+	}
+	p.kept[name] = err == nil
+	return data, err
+}
+
+func (p *proc) look(name string) ([]byte, error) {
 	p.read = append(p.read, strings.TrimPrefix(name, "/proc/7/net/"))
 	data, found := p.files[name]
 	if !found {
@@ -38,8 +49,8 @@ func TestTablesAreThoseOfTheListener(t *testing.T) {
 		client    = "0301A8C0:1F90 0A00000A:C001 01"
 		other     = "00000000:0050 00000000:0000 0A"
 	)
-	p := &proc{files: map[string][]byte{}}
-	h, c := &Host{conn: p}, &counter{pid: 7, port: 8080}
+	p := &proc{files: map[string][]byte{}, kept: map[string]bool{}}
+	h, c := &Host{conn: p}, &serving{pid: 7, port: 8080}
 	sample := func(open int, reads ...string) {
 		t.Helper()
 		p.read = nil
@@ -74,7 +85,10 @@ func TestTablesAreThoseOfTheListener(t *testing.T) {
 
 	delete(p.files, "/proc/7/net/tcp6") // an instance without IPv6
 	sample(0, "tcp")
-	p.files = nil // the container was restarted
+	put("tcp", listening)
+	sample(0, "tcp")
+	sample(0, "tcp")
+	p.files = nil // the container was restarted; its table is still open
 	_, err := h.countOpen(t.Context(), c)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	c.tables = []string{"tcp6"}

@@ -1,0 +1,41 @@
+package remote
+
+import "context"
+
+// await returns what work does, or that ctx has ended, whichever is first. Work
+// that cannot be interrupted goes on until its connection ends; what it brings
+// then goes to late, unless that is nil.
+func await[T any](ctx context.Context, work func() (T, error), late func(T)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := work()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+	}
+	if late != nil {
+		go func() {
+			if r := <-done; r.err == nil {
+				late(r.value)
+			}
+		}()
+	}
+	return none, ctx.Err()
+}
+
+// awaitEnd is await of work that brings nothing.
+func awaitEnd(ctx context.Context, work func() error) error {
+	_, err := await(ctx, func() (struct{}, error) { return struct{}{}, work() }, nil)
+	return err
+}

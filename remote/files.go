@@ -1,0 +1,105 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// files lends out the one SFTP session of a connection. It is opened when it is
+// first needed and again when it has died, and closed while nobody needs it.
+type files struct {
+	life       context.Context
+	connection ssh.Conn
+	// slot holds the session, nil where there is none. Who takes it out has it
+	// alone: a lock that can be waited for with a context.
+	slot chan *session
+	idle *time.Timer
+}
+
+// idleSession is how long a session stays open for nobody's use: what it has open
+// is open on the instance, and the next one is opened in three round trips.
+const idleSession = 5 * time.Second
+
+func newFiles(life context.Context, connection ssh.Conn) *files {
+	f := &files{life: life, connection: connection, slot: make(chan *session, 1)}
+	f.slot <- nil
+	f.idle = time.AfterFunc(idleSession, f.rest)
+	return f
+}
+
+// rest closes the session, unless somebody uses it.
+func (f *files) rest() {
+	select {
+	case s := <-f.slot:
+		s.end()
+		f.slot <- nil
+	default:
+	}
+}
+
+// looking runs look on the session. A session that turns out dead is replaced
+// once: a look changes nothing. When ctx ends first the session is given up,
+// because its next answer would be to a question that nobody waits for.
+func looking[T any](ctx context.Context, f *files, look func(*session) (T, error)) (T, error) {
+	ctx, cancel := within(ctx, f.life)
+	defer cancel()
+	for again := false; ; again = true {
+		s, err := f.take(ctx)
+		if err != nil {
+			var none T
+			return none, err
+		}
+		value, err := await(ctx, func() (T, error) { return look(s) }, nil)
+		switch {
+		case ctx.Err() != nil:
+			f.giveUp(s)
+			return value, err
+		case s.broken == nil:
+			f.giveBack(s)
+			return value, err
+		}
+		f.giveUp(s)
+		if again {
+			return value, err
+		}
+	}
+}
+
+func (f *files) take(ctx context.Context) (*session, error) {
+	var s *session
+	select {
+	case s = <-f.slot:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if s != nil {
+		return s, nil
+	}
+	s, err := await(ctx, func() (*session, error) { return startSession(f.connection) }, (*session).end)
+	if err != nil {
+		f.slot <- nil
+		return nil, fmt.Errorf("open SFTP session: %w", err)
+	}
+	return s, nil
+}
+
+func (f *files) giveBack(s *session) {
+	f.slot <- s
+	f.idle.Reset(idleSession)
+}
+
+func (f *files) giveUp(s *session) {
+	s.end()
+	f.slot <- nil
+}
+
+// end closes the session, and with it all its files. Saying goodbye may take as
+// long as the connection lives.
+func (s *session) end() {
+	if s != nil {
+		go s.channel.Close()
+	}
+}
