@@ -16,8 +16,7 @@ func (h *Host) Drain(ctx context.Context) error { return h.signal(ctx, LabelDrai
 // Undrain takes Drain back, in the same way.
 func (h *Host) Undrain(ctx context.Context) error { return h.signal(ctx, LabelUndrain) }
 
-// signal is sent once: a lost answer cannot be read back, and whether it arrived
-// shows in the connections.
+// signal asks the engine without looking for a container that is known.
 func (h *Host) signal(ctx context.Context, label string) error {
 	for {
 		known := h.serving != nil
@@ -37,10 +36,14 @@ func (h *Host) signal(ctx context.Context, label string) error {
 	}
 }
 
+// kill sends a signal, and sends it again when the answer was lost: nothing tells
+// whether it arrived, and a second one says the same.
 func (h *Host) kill(ctx context.Context, s *serving, signal string) error {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	if _, err := h.engine.ContainerKill(ctx, s.ID, client.ContainerKillOptions{Signal: signal}); err != nil {
+	err := act(ctx, readTimeout, func(ctx context.Context) error {
+		_, err := h.engine.ContainerKill(ctx, s.ID, client.ContainerKillOptions{Signal: signal})
+		return err
+	}, func(context.Context) bool { return false })
+	if err != nil {
 		return fmt.Errorf("send %.20q to container %s: %w", signal, title(&s.Summary), err)
 	}
 	return nil

@@ -94,20 +94,27 @@ func (e *engine) inspect(ctx context.Context, id string) (container.InspectRespo
 }
 
 // act makes one changing call. When it answers with an error, done looks at what
-// is: under a context of its own, because the call's may be what ended.
+// is: under a context of its own, because the call's may be what ended. A call
+// that was lost with its connection and did nothing is made once more: the
+// connection may have ended since the last one, which nothing tells before.
 func act(ctx context.Context, timeout time.Duration, call func(ctx context.Context) error, done func(ctx context.Context) bool) error {
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := call(bounded)
-	if err == nil {
-		return nil
+	for again := false; ; again = true {
+		err := call(bounded)
+		if err == nil || isDone(ctx, done) {
+			return nil
+		}
+		if again || bounded.Err() != nil || !client.IsErrConnectionFailed(err) {
+			return err
+		}
 	}
+}
+
+func isDone(ctx context.Context, done func(ctx context.Context) bool) bool {
 	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 	defer cancel()
-	if done(looking) {
-		return nil
-	}
-	return err
+	return done(looking)
 }
 
 // is looks at a container; one that cannot be seen is not as wished.

@@ -34,9 +34,12 @@ type fakeEngine struct {
 
 	version string // what the ping answers
 	// lose lets a changing call happen and its answer be lost; refuse answers
-	// with a status instead of doing it. The key is the call: "rename".
+	// with a status instead of doing it; cut ends that many connections before
+	// anything is done. The key is the call: "rename".
 	lose   map[string]bool
 	refuse map[string]int
+	cut    map[string]int
+	signal string // the last one that was sent
 	// stream is what a pull answers with, and pulled the image that is there
 	// afterwards; then comes after it, and pulls counts them.
 	stream string
@@ -67,7 +70,7 @@ const (
 func newFakeEngine(t *testing.T) *fakeEngine {
 	t.Helper()
 	f := &fakeEngine{
-		t: t, version: "1.41", lose: map[string]bool{}, refuse: map[string]int{},
+		t: t, version: "1.41", lose: map[string]bool{}, refuse: map[string]int{}, cut: map[string]int{},
 		spec: docker.Spec{Name: "svc", HostPort: 8080, ContainerPort: 8080, VersionPath: "/version", StopGraceSeconds: 1},
 		images: map[string]fakeImage{
 			fakeOld: {[]string{fakeOld}, "linux", "amd64", "old"},
@@ -225,10 +228,14 @@ func (f *fakeEngine) refused(w http.ResponseWriter, call string) bool {
 	return false
 }
 
-// change makes a changing call, or refuses it, or loses its answer.
+// change makes a changing call, or refuses it, or loses it or its answer.
 func (f *fakeEngine) change(w http.ResponseWriter, call string, do func()) {
 	if f.refused(w, call) {
 		return
+	}
+	if f.cut[call] > 0 {
+		f.cut[call]--
+		panic(http.ErrAbortHandler)
 	}
 	do()
 	if f.lose[call] {
@@ -308,8 +315,14 @@ func (f *fakeEngine) serveContainer(w http.ResponseWriter, r *http.Request, path
 				c.State = "exited"
 			}
 		})
-	case "stop", "kill":
+	case "stop":
 		f.change(w, call, func() { c.State = "exited" })
+	case "kill":
+		f.change(w, call, func() {
+			if f.signal = r.URL.Query().Get("signal"); f.signal == "SIGKILL" {
+				c.State = "exited"
+			}
+		})
 	case "rename":
 		if c.State == "exited" && f.images[c.Image].Commit == "dies" {
 			fail(w, http.StatusInternalServerError, "sandbox not found") // as engine 20.10

@@ -48,6 +48,47 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+// A connection can end between two calls, and the next goes out into nothing. It
+// is made anew once; where that is lost too, what came before can be undone.
+func TestLostCalls(t *testing.T) {
+	for _, call := range []string{"create", "rename", "update", "stop", "start"} {
+		t.Run(call, func(t *testing.T) {
+			f := newFakeEngine(t)
+			h := f.host()
+			f.cut[call] = 1
+			require.NoError(t, swap(t, h))
+			require.Equal(t, "svc-previous=old:exited:no svc=new:running:always", f.summary())
+			f.cut["remove"] = 1
+			require.NoError(t, h.Revert(t.Context()))
+			require.Equal(t, "svc=old:running:always", f.summary())
+			f.cut[call] = 2
+			require.ErrorContains(t, swap(t, h), "svc")
+			require.Zero(t, f.cut[call])
+			require.NoError(t, h.Revert(t.Context()))
+			require.Equal(t, "svc=old:running:always", f.summary())
+		})
+	}
+}
+
+// A signal says how things shall be, so one too many is harmless, and one too few
+// is not.
+func TestLostSignals(t *testing.T) {
+	f := newFakeEngine(t)
+	f.containers[0].Labels = map[string]string{docker.LabelDrain: "SIGUSR1", docker.LabelUndrain: "SIGUSR2"}
+	h := f.host()
+	for range 2 { // the container is not known, then it is
+		f.cut["kill"] = 1
+		require.NoError(t, h.Drain(t.Context()))
+		require.Equal(t, "SIGUSR1", f.signal)
+		f.lose["kill"] = true
+		require.Error(t, h.Undrain(t.Context()))
+		f.lose["kill"] = false
+		require.Equal(t, "SIGUSR2", f.signal)
+	}
+	f.cut["kill"] = 2
+	require.Error(t, h.Drain(t.Context()))
+}
+
 // A call that did nothing is an error, and what came before it can be undone.
 func TestRefusedCalls(t *testing.T) {
 	for _, call := range []string{"create", "rename", "update", "stop", "start"} {

@@ -6,7 +6,7 @@ import "strings"
 // signals itself: containers inherit an image's labels.
 const (
 	// LabelDrain and LabelUndrain name the signals that tell the service to send
-	// its clients away, and to take that back.
+	// its clients away, and to take that back. Either may arrive twice.
 	LabelDrain   = "dev.growl.drain"
 	LabelUndrain = "dev.growl.undrain"
 	// LabelRelease is the digest the container was created from, "sha256:…".
