@@ -17,9 +17,10 @@ import (
 
 // BenchmarkSampling counts the connections of a host that serves over its OpenSSH
 // server, while a hundred are open. It reports what a sample costs the host, in
-// CPU of all its processes: SSH's, the engine's and the service's. Each sample
-// leaves a row in TIME_WAIT for a minute: -benchtime=60x has as many of them as
-// a drain, which takes one a second.
+// CPU of all its processes: SSH's, the engine's and the service's. Once nothing
+// happens between two samples; once a client comes and goes, whose connection is
+// in the figure. There each sample leaves two rows in TIME_WAIT for a minute:
+// -benchtime=60x has as many of them as a drain, which takes one a second.
 func BenchmarkSampling(b *testing.B) {
 	needLab(b)
 	f := newFleet(b, newWorkshop(b), 1)
@@ -35,55 +36,74 @@ func BenchmarkSampling(b *testing.B) {
 	defer service.Close()
 	const open = 100
 	for range open {
-		client, err := net.Dial("tcp", h.address+":8080")
-		require.NoError(b, err)
-		defer client.Close()
+		defer h.connect(b).Close()
 	}
-	first, err := service.Traffic(b.Context())
-	require.NoError(b, err)
-	require.GreaterOrEqual(b, first.Open, open)
-	before := h.cpu(b)
-	for b.Loop() {
-		_, err := service.Traffic(b.Context())
-		require.NoError(b, err)
+	for name, meanwhile := range map[string]func(){
+		"still":   func() {},
+		"clients": func() { _ = h.connect(b).Close() },
+	} {
+		b.Run(name, func(b *testing.B) {
+			first, err := service.Traffic(b.Context())
+			require.NoError(b, err)
+			require.GreaterOrEqual(b, first.Open, open)
+			before := h.cpu(b)
+			for b.Loop() {
+				meanwhile()
+				_, err := service.Traffic(b.Context())
+				require.NoError(b, err)
+			}
+			spent := h.cpu(b) - before
+			b.ReportMetric(float64(spent.Microseconds())/float64(b.N), "host-µs/op")
+		})
 	}
-	spent := h.cpu(b) - before
-	b.ReportMetric(float64(spent.Microseconds())/float64(b.N), "host-µs/op")
 }
 
-// cpu is what all processes of the host have taken so far.
+func (h *host) connect(t testing.TB) net.Conn {
+	t.Helper()
+	client, err := net.Dial("tcp", h.address+":8080")
+	require.NoError(t, err)
+	return client
+}
+
+// cpu is what all processes of the host have taken so far, by the scheduler's own
+// count: that of /proc/PID/stat goes by hundredths of a second.
 func (h *host) cpu(t testing.TB) time.Duration {
 	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	folders, err := filepath.Glob("/proc/[0-9]*")
 	require.NoError(t, err)
-	parent, took := map[int]int{}, map[int]time.Duration{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
+	parent, took := map[string]string{}, map[string]time.Duration{}
+	for _, folder := range folders {
+		text, err := os.ReadFile(folder + "/stat")
 		if err != nil {
 			continue // it ended
 		}
-		var pid int
-		_, err = fmt.Sscan(string(text), &pid)
-		require.NoError(t, err)
-		_, rest, _ := strings.Cut(string(text), ") ")
-		fields := strings.Fields(rest) // from the third on
-		var ppid, user, system int
-		_, err = fmt.Sscan(fields[1]+" "+fields[11]+" "+fields[12], &ppid, &user, &system)
-		require.NoError(t, err)
-		parent[pid] = ppid
-		took[pid] = time.Duration(user+system) * time.Second / userHZ
+		_, rest, _ := strings.Cut(string(text), ") ") // the name may hold spaces
+		pid := filepath.Base(folder)
+		parent[pid] = strings.Fields(rest)[1]
+		took[pid] = ran(folder)
 	}
 	var all time.Duration
 	for pid := range took {
-		for up := pid; up != 0; up = parent[up] {
-			if up == h.init {
+		for up := pid; up != ""; up = parent[up] {
+			if up == fmt.Sprint(h.init) {
 				all += took[pid]
 				break
 			}
 		}
 	}
+	require.Positive(t, all, "does this kernel count in schedstat?")
 	return all
 }
 
-// userHZ is the unit of times in /proc, on every architecture of Linux.
-const userHZ = 100
+// ran is how long the threads of a process ran.
+func ran(folder string) time.Duration {
+	threads, _ := filepath.Glob(folder + "/task/*/schedstat")
+	var all time.Duration
+	for _, thread := range threads {
+		text, _ := os.ReadFile(thread) // nothing, where it ended
+		var took time.Duration
+		_, _ = fmt.Sscan(string(text), &took)
+		all += took
+	}
+	return all
+}

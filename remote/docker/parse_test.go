@@ -80,29 +80,33 @@ func FuzzParseTable(f *testing.F) {
 
 const snmp = `Ip: Forwarding DefaultTTL
 Ip: 1 64
-Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails
-Tcp: 1 200 120000 -1 5 42 0
+Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab
+Tcp: 1 200 120000 -1 5 42 0 0 7
 Udp: InDatagrams
 Udp: 0
 `
 
-func TestParsePassiveOpens(t *testing.T) {
-	opened, err := parsePassiveOpens([]byte(snmp))
+func TestParseCounters(t *testing.T) {
+	found, err := parseCounters([]byte(snmp))
 	require.NoError(t, err)
-	require.Equal(t, uint64(42), opened)
-	for _, bad := range []string{"", "Tcp: PassiveOpens\n", "Tcp: A\nTcp: 1\n", "Tcp: A PassiveOpens\nTcp: 1\n", "Tcp: PassiveOpens\nTcp: x\n"} {
-		_, err := parsePassiveOpens([]byte(bad))
+	require.Equal(t, counters{active: 5, passive: 42, established: 7}, found)
+	const names = "Tcp: ActiveOpens PassiveOpens CurrEstab\n"
+	for _, bad := range []string{
+		"", names, "Tcp: A\nTcp: 1\n", "Tcp: ActiveOpens CurrEstab\nTcp: 1 2\n",
+		names + "Tcp: 1 2\n", names + "Tcp: 1 2 x\n", names + "Tcp: 1 2 -1\n", names + "Tcp:\n",
+	} {
+		_, err := parseCounters([]byte(bad))
 		require.Error(t, err, bad)
 	}
 }
 
-func FuzzParsePassiveOpens(f *testing.F) {
+func FuzzParseCounters(f *testing.F) {
 	f.Add(snmp)
-	f.Add("Tcp: PassiveOpens\nTcp: 18446744073709551616\n")
+	f.Add("Tcp: ActiveOpens PassiveOpens CurrEstab\nTcp: 18446744073709551616 1 1\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		opened, err := parsePassiveOpens([]byte(text))
-		if err == nil {
-			require.Contains(t, text, fmt.Sprint(opened))
+		found, err := parseCounters([]byte(text))
+		if err != nil {
+			require.Zero(t, found)
 		}
 	})
 }

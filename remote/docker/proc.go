@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // The kernel's TCP_ESTABLISHED and TCP_LISTEN in /proc/net/tcp's column st.
@@ -96,26 +95,4 @@ func parseAddress(endpoint []byte) (netip.Addr, error) {
 	}
 	addr, _ := netip.AddrFromSlice(address)
 	return addr, nil
-}
-
-// parsePassiveOpens reads how many connections were accepted from
-// /proc/net/snmp: a line "Tcp:" of names, then one of numbers.
-func parsePassiveOpens(data []byte) (uint64, error) {
-	var names []string
-	for line := range strings.Lines(string(data)) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || fields[0] != "Tcp:" {
-			continue
-		}
-		if names == nil {
-			names = fields
-			continue
-		}
-		i := slices.Index(names, "PassiveOpens")
-		if i < 0 || i >= len(fields) {
-			return 0, errors.New("there is no PassiveOpens")
-		}
-		return strconv.ParseUint(fields[i], 10, 64)
-	}
-	return 0, errors.New("there are no Tcp lines")
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -49,20 +50,23 @@ func TestTrafficOfARestartedContainer(t *testing.T) {
 	defer h.Close()
 	for range 3 {
 		conns := l.connect(3)
-		for range 3 {
-			now, err := h.Traffic(t.Context())
-			require.NoError(t, err)
-			require.Equal(t, 3, now.Open)
+		counts := func(open int) func() bool {
+			return func() bool {
+				now, err := h.Traffic(t.Context())
+				return err == nil && now.Open == open
+			}
 		}
+		require.Eventually(t, counts(3), 10*time.Second, 10*time.Millisecond)
 		_, err := l.api.ContainerRestart(t.Context(), l.spec.Name, client.ContainerRestartOptions{})
 		require.NoError(t, err)
 		for _, c := range conns {
 			_ = c.Close()
 		}
-		require.Eventually(t, func() bool {
-			now, err := h.Traffic(t.Context())
-			return err == nil && now.Open == 0
-		}, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, counts(0), 10*time.Second, 10*time.Millisecond)
+		_, err = l.api.ContainerRestart(t.Context(), l.spec.Name, client.ContainerRestartOptions{})
+		require.NoError(t, err, "now with nobody connected, whose end would show")
+		l.awaitHealth()
+		http.DefaultClient.CloseIdleConnections()
 	}
 }
 
@@ -93,6 +97,7 @@ func TestTraffic(t *testing.T) {
 			}
 			require.Equal(t, 3, after.Open)
 			require.GreaterOrEqual(t, after.Opened-before.Opened, uint64(3))
+			l.awaitStill(h, 3)
 			for _, c := range conns {
 				require.NoError(t, c.Close())
 			}
@@ -100,8 +105,22 @@ func TestTraffic(t *testing.T) {
 				now, err := h.Traffic(t.Context())
 				return err == nil && now.Open == 0
 			}, 5*time.Second, 10*time.Millisecond)
+			l.awaitStill(h, 0)
 		})
 	}
+}
+
+// awaitStill looks until the kernel's counters say that nothing has happened since
+// the last look: our own question's connection takes a moment to close.
+func (l *lab) awaitStill(h *docker.Host, open int) {
+	l.t.Helper()
+	require.Eventually(l.t, func() bool {
+		before := l.conn.looked
+		now, err := h.Traffic(l.t.Context())
+		require.NoError(l.t, err)
+		require.Equal(l.t, open, now.Open)
+		return l.conn.looked == before
+	}, 5*time.Second, 10*time.Millisecond)
 }
 
 // connect opens connections that have carried a request and stay open. They

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 
@@ -28,6 +29,9 @@ type serving struct {
 	// source is where Opened comes from, once counted is set.
 	source  rollout.Source
 	counted bool
+	// last is the sample before; nil on the instance's network, whose counters
+	// count all that the machine does.
+	last *sighting
 }
 
 // lookForServing looks once: nobody but this run changes what runs.
@@ -62,6 +66,8 @@ func (h *Host) Traffic(ctx context.Context) (rollout.Traffic, error) {
 	return sample, nil
 }
 
+// sample looks closely where the kernel's counters say that anything has happened
+// since the last time.
 func (h *Host) sample(ctx context.Context) (rollout.Traffic, error) {
 	s, err := h.lookForServing(ctx)
 	if err == nil && s.pid == 0 {
@@ -70,14 +76,33 @@ func (h *Host) sample(ctx context.Context) (rollout.Traffic, error) {
 	if err != nil {
 		return rollout.Traffic{}, err
 	}
-	open, err := h.countOpen(ctx, s)
+	if s.host {
+		return h.count(ctx, s, &counters{})
+	}
+	now, err := h.readCounters(ctx, s.pid)
 	if err != nil {
 		return rollout.Traffic{}, err
 	}
-	// The tables are read before the service is asked: our question is a
-	// connection too.
-	opened, err := h.countOpened(ctx, s)
-	return rollout.Traffic{Open: open, Opened: opened, Source: s.source}, err
+	if s.last.holds(now) {
+		return s.last.traffic, nil
+	}
+	s.last = nil
+	found, err := h.count(ctx, s, &now)
+	if err == nil {
+		s.last = &sighting{found, now, time.Now()}
+	}
+	return found, err
+}
+
+// count looks at the tables before it asks the service: our question is a
+// connection too.
+func (h *Host) count(ctx context.Context, s *serving, now *counters) (found rollout.Traffic, err error) {
+	if found.Open, err = h.countOpen(ctx, s); err != nil {
+		return found, err
+	}
+	found.Opened, err = h.countOpened(ctx, s, now)
+	found.Source = s.source
+	return found, err
 }
 
 // findProcess finds out whose tables to read, and what to look for in them.
@@ -156,13 +181,14 @@ func readTable(ctx context.Context, read readFile, name string, port int) (table
 }
 
 // countOpened finds out once where the count comes from: an old container may
-// lack what the spec says of the new.
-func (h *Host) countOpened(ctx context.Context, s *serving) (uint64, error) {
+// lack what the spec says of the new. Asking the service is counted in now.
+func (h *Host) countOpened(ctx context.Context, s *serving, now *counters) (uint64, error) {
 	if h.spec.CountField != "" && (!s.counted || s.source == rollout.ServiceCount) {
 		answer, _, err := h.askVersion(ctx)
 		if err != nil {
 			return 0, err
 		}
+		now.passive++
 		if answer.count != nil {
 			s.source, s.counted = rollout.ServiceCount, true
 			return *answer.count, nil
@@ -177,13 +203,5 @@ func (h *Host) countOpened(ctx context.Context, s *serving) (uint64, error) {
 		return 0, nil
 	}
 	s.source = rollout.KernelCount
-	data, err := h.conn.Reread(ctx, fmt.Sprintf("/proc/%d/net/snmp", s.pid))
-	if err != nil {
-		return 0, err
-	}
-	opened, err := parsePassiveOpens(data)
-	if err != nil {
-		return 0, fmt.Errorf("parse /proc/%d/net/snmp: %w", s.pid, err)
-	}
-	return opened, nil
+	return now.passive, nil
 }
