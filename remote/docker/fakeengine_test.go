@@ -98,6 +98,14 @@ func (f *fakeEngine) host() *docker.Host {
 
 func release(image string) rollout.Release { return rollout.Release{Image: image} }
 
+// set changes what the engine does, or looks at what it did: a connection that was
+// cut says nothing of when the engine was done with it.
+func (f *fakeEngine) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
 // summary is what runs under which name.
 func (f *fakeEngine) summary() string {
 	f.mu.Lock()

@@ -55,15 +55,15 @@ func TestLostCalls(t *testing.T) {
 		t.Run(call, func(t *testing.T) {
 			f := newFakeEngine(t)
 			h := f.host()
-			f.cut[call] = 1
+			f.set(func() { f.cut[call] = 1 })
 			require.NoError(t, swap(t, h))
 			require.Equal(t, "svc-previous=old:exited:no svc=new:running:always", f.summary())
-			f.cut["remove"] = 1
+			f.set(func() { f.cut["remove"] = 1 })
 			require.NoError(t, h.Revert(t.Context()))
 			require.Equal(t, "svc=old:running:always", f.summary())
-			f.cut[call] = 2
+			f.set(func() { f.cut[call] = 2 })
 			require.ErrorContains(t, swap(t, h), "svc")
-			require.Zero(t, f.cut[call])
+			f.set(func() { require.Zero(t, f.cut[call]) })
 			require.NoError(t, h.Revert(t.Context()))
 			require.Equal(t, "svc=old:running:always", f.summary())
 		})
@@ -77,15 +77,15 @@ func TestLostSignals(t *testing.T) {
 	f.containers[0].Labels = map[string]string{docker.LabelDrain: "SIGUSR1", docker.LabelUndrain: "SIGUSR2"}
 	h := f.host()
 	for range 2 { // the container is not known, then it is
-		f.cut["kill"] = 1
+		f.set(func() { f.cut["kill"] = 1 })
 		require.NoError(t, h.Drain(t.Context()))
-		require.Equal(t, "SIGUSR1", f.signal)
-		f.lose["kill"] = true
+		f.set(func() { require.Equal(t, "SIGUSR1", f.signal) })
+		f.set(func() { f.lose["kill"] = true })
 		require.Error(t, h.Undrain(t.Context()))
-		f.lose["kill"] = false
-		require.Equal(t, "SIGUSR2", f.signal)
+		f.set(func() { f.lose["kill"] = false })
+		f.set(func() { require.Equal(t, "SIGUSR2", f.signal) })
 	}
-	f.cut["kill"] = 2
+	f.set(func() { f.cut["kill"] = 2 })
 	require.Error(t, h.Drain(t.Context()))
 }
 
