@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,10 +83,11 @@ func (h *host) cpu(t testing.TB) time.Duration {
 		parent[pid] = strings.Fields(rest)[1]
 		took[pid] = ran(folder)
 	}
+	init := strconv.Itoa(h.init)
 	var all time.Duration
 	for pid := range took {
 		for up := pid; up != ""; up = parent[up] {
-			if up == fmt.Sprint(h.init) {
+			if up == init {
 				all += took[pid]
 				break
 			}

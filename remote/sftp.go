@@ -26,8 +26,9 @@ type session struct {
 // kept is a file that stays open for the next look.
 type kept struct{ name, handle string }
 
-// mostKept are as many files as a sample of connections reads.
-const mostKept = 3
+// mostKept are as many tables of connections as a kernel has: TCP's, for IPv4 and
+// IPv6.
+const mostKept = 2
 
 // startSession opens an SFTP session.
 func startSession(connection ssh.Conn) (*session, error) {

@@ -53,7 +53,8 @@ func (h *Host) lookForServing(ctx context.Context) (*serving, error) {
 
 // Traffic counts the connections of whichever container runs now: those open
 // from the kernel's tables, those opened from the service's own count where it
-// has one, else from the kernel's.
+// has one, else from the kernel's. While the kernel's counters stand still it
+// answers as before, with connections open for 10 s at most.
 func (h *Host) Traffic(ctx context.Context) (rollout.Traffic, error) {
 	sample, err := h.sample(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
