@@ -17,11 +17,11 @@ import (
 )
 
 // BenchmarkSampling counts the connections of a host that serves over its OpenSSH
-// server, while a hundred are open. It reports what a sample costs the host, in
-// CPU of all its processes: SSH's, the engine's and the service's. Once nothing
-// happens between two samples; once a client comes and goes, whose connection is
-// in the figure. There each sample leaves two rows in TIME_WAIT for a minute:
-// -benchtime=60x has as many of them as a drain, which takes one a second.
+// server. It reports what a sample costs the host, in CPU of all its processes:
+// SSH's, the engine's and the service's. What clients do between two samples is
+// done as often without samples, and taken off. Each question to the service leaves
+// a row in TIME_WAIT for a minute: -benchtime=60x has as many of them as a drain,
+// which takes a sample a second.
 func BenchmarkSampling(b *testing.B) {
 	needLab(b)
 	f := newFleet(b, newWorkshop(b), 1)
@@ -35,27 +35,65 @@ func BenchmarkSampling(b *testing.B) {
 	}})
 	require.NoError(b, err)
 	defer service.Close()
-	const open = 100
-	for range open {
-		defer h.connect(b).Close()
+	var clients []net.Conn
+	arrive := func() { clients = append(clients, h.connect(b)) }
+	leave := func() {
+		_ = clients[0].Close()
+		clients = clients[1:]
 	}
-	for name, meanwhile := range map[string]func(){
-		"still":   func() {},
-		"clients": func() { _ = h.connect(b).Close() },
+	nothing := func() {}
+	passBy := func() { _ = h.connect(b).Close() }
+	for _, bench := range []struct {
+		name             string
+		open             int
+		prepare, happens func() // before each pass as often as in it; between two samples
+	}{
+		{"check", 0, nothing, passBy}, // a health check, with nobody connected
+		{"still", 100, nothing, nothing},
+		{"arriving", 100, nothing, passBy},
+		{"leaving", 100, arrive, leave},
 	} {
-		b.Run(name, func(b *testing.B) {
-			first, err := service.Traffic(b.Context())
-			require.NoError(b, err)
-			require.GreaterOrEqual(b, first.Open, open)
-			before := h.cpu(b)
-			for b.Loop() {
-				meanwhile()
+		b.Run(bench.name, func(b *testing.B) {
+			sample := func() {
 				_, err := service.Traffic(b.Context())
 				require.NoError(b, err)
 			}
-			spent := h.cpu(b) - before
+			pass := func(sample func()) time.Duration {
+				for range b.N {
+					bench.prepare()
+				}
+				h.sampled(b, service, len(clients))
+				before := h.cpu(b)
+				for range b.N {
+					bench.happens()
+					sample()
+				}
+				return h.cpu(b) - before
+			}
+			for range bench.open {
+				arrive()
+			}
+			without := pass(func() {})
+			b.ResetTimer()
+			spent := pass(sample) - without
 			b.ReportMetric(float64(spent.Microseconds())/float64(b.N), "host-µs/op")
+			for len(clients) > 0 {
+				leave()
+			}
 		})
+	}
+}
+
+// sampled waits until a sample finds as many connections as there are, twice: then
+// the host is done with what happened before.
+func (h *host) sampled(t testing.TB, service *docker.Host, open int) {
+	t.Helper()
+	for range 2 {
+		require.Eventually(t, func() bool {
+			now, err := service.Traffic(t.Context())
+			require.NoError(t, err)
+			return now.Open == open
+		}, 10*time.Second, 20*time.Millisecond)
 	}
 }
 

@@ -7,9 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/growl-dev/deploy/rollout"
 )
 
 // counters are what the kernel counts in a network: connections made from within
@@ -17,10 +14,14 @@ import (
 // for a table it looks through all connections of the machine.
 type counters struct{ active, passive, established uint64 }
 
-// readCounters opens the file by its name: the network of a process that is gone
-// would stand still for ever.
-func (h *Host) readCounters(ctx context.Context, pid int) (counters, error) {
-	name := fmt.Sprintf("/proc/%d/net/snmp", pid)
+// readCounters reads them without our own questions; none on the instance's
+// network, where they count all that the machine does. The file is opened by its
+// name: the network of a process that is gone would stand still for ever.
+func (h *Host) readCounters(ctx context.Context, s *serving) (counters, error) {
+	if s.host {
+		return counters{}, nil
+	}
+	name := fmt.Sprintf("/proc/%d/net/snmp", s.pid)
 	data, err := h.conn.ReadFile(ctx, name)
 	if err != nil {
 		return counters{}, err
@@ -29,6 +30,7 @@ func (h *Host) readCounters(ctx context.Context, pid int) (counters, error) {
 	if err != nil {
 		return counters{}, fmt.Errorf("parse %s: %w", name, err)
 	}
+	found.passive -= s.count.own
 	return found, nil
 }
 
@@ -65,22 +67,4 @@ func pickCounters(names, numbers []string) (counters, error) {
 		*wanted.into = number
 	}
 	return c, nil
-}
-
-// sighting is a sample, and the counters as they are for as long as it is true.
-type sighting struct {
-	traffic  rollout.Traffic
-	counters counters
-	at       time.Time
-}
-
-// believed is how long a sample with open connections is taken for true: a client
-// that closes its side of a connection, and a first request on one, show in no
-// counter.
-const believed = 10 * time.Second
-
-// holds reports whether another sample would be the same: since then nobody has
-// opened a connection, and as many are established, so it is the same ones.
-func (s *sighting) holds(now counters) bool {
-	return s != nil && s.counters == now && (s.traffic.Open == 0 || time.Since(s.at) < believed)
 }

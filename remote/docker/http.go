@@ -26,13 +26,17 @@ type answer struct {
 	body   []byte
 }
 
-// get asks the service on the instance itself, each time on a connection of its
-// own. The service closes it after the answer: were it us, the next look at its
-// connections might still find ours.
-func (h *Host) get(ctx context.Context, path string) (answer, error) {
+// published is the service's address on the instance itself.
+func (h *Host) published() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(h.spec.HostPort))
+}
+
+// get asks the service at an address as the instance sees it, each time on a
+// connection of its own. The service closes it after the answer: were it us, the
+// next look at its connections might still find ours.
+func (h *Host) get(ctx context.Context, address, path string) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(h.spec.HostPort))
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
 		return answer{}, err
@@ -74,7 +78,7 @@ func ask(service io.ReadWriter, request *http.Request) (answer, error) {
 
 // healthy is nil when the health path answers 200.
 func (h *Host) healthy(ctx context.Context) error {
-	said, err := h.get(ctx, h.spec.HealthPath)
+	said, err := h.get(ctx, h.published(), h.spec.HealthPath)
 	if err == nil && said.status != http.StatusOK {
 		err = fmt.Errorf("GET %s answers %d", h.spec.HealthPath, said.status)
 	}
@@ -90,8 +94,8 @@ type version struct {
 
 // askVersion asks the version path. Not being one is an answer too: then found
 // is false.
-func (h *Host) askVersion(ctx context.Context) (v version, found bool, err error) {
-	said, err := h.get(ctx, h.spec.VersionPath)
+func (h *Host) askVersion(ctx context.Context, address string) (v version, found bool, err error) {
+	said, err := h.get(ctx, address, h.spec.VersionPath)
 	if err != nil {
 		return v, false, err
 	}

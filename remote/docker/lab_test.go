@@ -212,7 +212,8 @@ func (l *lab) within(d time.Duration) context.Context {
 type localConn struct {
 	id     string
 	free   uint64
-	looked int // closely, at the kernel's tables
+	looked int    // closely, at the kernel's tables
+	asked  string // the last address
 }
 
 var _ docker.Conn = (*localConn)(nil)
@@ -222,6 +223,7 @@ func (c *localConn) DialUnix(ctx context.Context, path string) (net.Conn, error)
 }
 
 func (c *localConn) Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error {
+	c.asked = address
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return err

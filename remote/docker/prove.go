@@ -128,7 +128,7 @@ func (p *proof) checkCommit(ctx context.Context, found container.InspectResponse
 	if p.commit == "" {
 		return nil, nil
 	}
-	answer, ok, err := p.host.askVersion(ctx)
+	answer, ok, err := p.host.askVersion(ctx, p.host.published())
 	switch {
 	case err != nil:
 		return err, nil

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +92,7 @@ func TestTraffic(t *testing.T) {
 			after, err := h.Traffic(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, want, after.Source)
+			require.Equal(t, mode == "", !strings.HasPrefix(l.conn.asked, "127.0.0.1:"), "asked at %s", l.conn.asked)
 			if mode == "host" {
 				require.Zero(t, after.Open, "loopback peers are not clients")
 				return

@@ -91,7 +91,7 @@ func TestTablesAreThoseOfTheListener(t *testing.T) {
 	p.files = nil // the container was restarted; its table is still open
 	_, err := h.countOpen(t.Context(), c)
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	c.tables = []string{"tcp6"}
+	c.tables.names = []string{"tcp6"}
 	_, err = h.countOpen(t.Context(), c)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
