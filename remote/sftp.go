@@ -11,10 +11,10 @@ import (
 )
 
 // session is an SFTP session as far as looking at files takes, version 3 of
-// draft-ietf-secsh-filexfer-02: one request after the other. A general client
-// takes four round trips for a file, and reads on to an end of file that makes
-// the kernel look through all its connections again. Counting connections takes
-// one, and the instance pays for each.
+// draft-ietf-secsh-filexfer-02. A general client takes four round trips for a
+// file, and reads on to an end of file that makes the kernel look through all its
+// connections again. Counting connections takes one for most of a table, and the
+// instance pays for each.
 type session struct {
 	channel io.ReadWriteCloser
 	last    uint32 // request's ID
@@ -24,7 +24,10 @@ type session struct {
 }
 
 // kept is a file that stays open for the next look.
-type kept struct{ name, handle string }
+type kept struct {
+	name, handle string
+	size         int // at the last look, in bytes
+}
 
 // mostKept are as many tables of connections as a kernel has: TCP's, for IPv4 and
 // IPv6.
@@ -88,7 +91,7 @@ func (s *session) readFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := s.read(handle)
+	data, err := s.read(handle, 0)
 	s.close(handle)
 	return data, err
 }
@@ -97,7 +100,7 @@ func (s *session) readFile(name string) ([]byte, error) {
 // cannot be read any more is opened by its name again.
 func (s *session) reread(name string) ([]byte, error) {
 	if i := s.find(name); i >= 0 {
-		data, err := s.read(s.kept[i].handle)
+		data, err := s.rereadKept(&s.kept[i])
 		if err == nil || s.broken != nil {
 			return data, err
 		}
@@ -110,8 +113,14 @@ func (s *session) reread(name string) ([]byte, error) {
 	if len(s.kept) == mostKept {
 		s.forget(s.kept[0].name)
 	}
-	s.kept = append(s.kept, kept{name, handle})
-	return s.read(handle)
+	s.kept = append(s.kept, kept{name: name, handle: handle})
+	return s.rereadKept(&s.kept[len(s.kept)-1])
+}
+
+func (s *session) rereadKept(k *kept) ([]byte, error) {
+	data, err := s.read(k.handle, k.size)
+	k.size = len(data)
+	return data, err
 }
 
 func (s *session) find(name string) int {
@@ -134,36 +143,75 @@ func (s *session) open(name string) (handle string, err error) {
 // close does not wait for the answer: the next request skips it.
 func (s *session) close(handle string) { _ = s.send(&closeMessage{s.next(), handle}) }
 
-// read reads from the file's beginning to its end.
-func (s *session) read(handle string) (data []byte, err error) {
+// read reads from the file's beginning to its end. Three quarters of the size that
+// is expected are asked for at once, what is left one part after the other: asked for
+// one past the end, the kernel writes the whole file anew.
+func (s *session) read(handle string, expected int) (data []byte, err error) {
+	size, requests := chunk, 1
 	for {
-		var got dataMessage
-		err := s.ask(&readMessage{s.next(), handle, uint64(len(data)), chunk}, &got)
-		switch {
-		case errors.Is(err, errEnd):
-			return data, nil
-		case err != nil:
+		parts, err := s.parts(handle, len(data), size, requests)
+		if err != nil {
 			return nil, err
-		case len(got.Data) == 0 || len(got.Data) > chunk:
-			return nil, s.breaks(fmt.Errorf("%d bytes of data, %d asked for", len(got.Data), chunk))
-		case len(data)+len(got.Data) > MaxSize:
-			return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxSize)
 		}
-		data = append(data, got.Data...)
-		if ends(len(got.Data)) {
+		for _, part := range parts {
+			data = append(data, part...)
+		}
+		last := len(parts[len(parts)-1])
+		switch {
+		case len(data) > MaxSize:
+			return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxSize)
+		case last == 0 || (size == chunk && ends(last)) || (size == step && last < step):
 			return data, nil
+		case last < size:
+			size = step
+		}
+		if size == step {
+			requests = max(1, (expected*3/4-len(data))/step)
 		}
 	}
 }
 
+// parts asks for as many parts of a file as requests, one after the other, all of
+// them at once. The last part is empty where the file ended before it.
+func (s *session) parts(handle string, from, size, requests int) ([][]byte, error) {
+	first := s.last + 1
+	messages := make([]any, requests)
+	for i := range messages {
+		messages[i] = &readMessage{s.next(), handle, uint64(from + i*size), uint32(size)}
+	}
+	if err := s.send(messages...); err != nil {
+		return nil, err
+	}
+	parts := make([][]byte, requests)
+	for i := range parts {
+		var got dataMessage
+		err := s.answer(first+uint32(i), &got)
+		switch {
+		case errors.Is(err, errEnd):
+			continue
+		case err != nil:
+			return nil, err
+		case len(got.Data) == 0 || len(got.Data) > size:
+			return nil, s.breaks(fmt.Errorf("%d bytes of data, %d asked for", len(got.Data), size))
+		case i > 0 && len(parts[i-1]) < size:
+			return nil, s.breaks(errors.New("data after the end of the file"))
+		}
+		parts[i] = got.Data
+	}
+	return parts, nil
+}
+
 const (
-	// chunk is asked for at once, in bytes: what every server grants.
+	// chunk is asked for first, in bytes: what every server grants.
 	chunk = 32 << 10
 	// page is the least that Linux hands out at once of a file under /proc, in
 	// bytes, where there is more.
 	page = 4 << 10
 	// row is more than any row of /proc/net/tcp6 has, in bytes.
 	row = 512
+	// step is what Linux always hands out of such a file, to its end: where that
+	// splits a row, the rest comes first the next time.
+	step = page - row
 )
 
 // ends reports whether a read that brought n bytes has reached the end of the

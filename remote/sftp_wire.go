@@ -79,19 +79,26 @@ const (
 	maxPacket = 256 << 10
 )
 
-// ask sends the request that bears the last ID and reads its answer. A status is
-// an error: none of these requests is answered by a good one.
+// ask sends the request that bears the last ID and reads its answer.
 func (s *session) ask(request, answer any) error {
 	if err := s.send(request); err != nil {
 		return err
 	}
+	return s.answer(s.last, answer)
+}
+
+// answer reads the answer to a request, past those to requests before it: nobody
+// waits for them. A status is an error: none of these requests is answered by a good
+// one. Servers answer in the order of the requests, as all do that keep to
+// draft-ietf-secsh-filexfer-02 for one file.
+func (s *session) answer(request uint32, answer any) error {
 	for {
 		packet, err := s.packet()
 		if err != nil {
 			return err
 		}
-		if id := binary.BigEndian.Uint32(packet[1:]); id != s.last {
-			continue // answers a close
+		if id := binary.BigEndian.Uint32(packet[1:]); id != request {
+			continue
 		}
 		var status statusMessage
 		if ssh.Unmarshal(packet, &status) == nil {
@@ -104,10 +111,15 @@ func (s *session) ask(request, answer any) error {
 	}
 }
 
-func (s *session) send(message any) error {
-	body := ssh.Marshal(message)
-	packet := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(body)), uint32(len(body)))
-	if _, err := s.channel.Write(append(packet, body...)); err != nil {
+// send sends messages in one go.
+func (s *session) send(messages ...any) error {
+	var all []byte
+	for _, message := range messages {
+		body := ssh.Marshal(message)
+		all = binary.BigEndian.AppendUint32(all, uint32(len(body)))
+		all = append(all, body...)
+	}
+	if _, err := s.channel.Write(all); err != nil {
 		return s.breaks(err)
 	}
 	return nil
