@@ -21,8 +21,8 @@ type tables struct {
 	at    time.Time
 }
 
-// many is of connections. Fewer are always looked for in the tables: there it
-// matters whether they are the last, and that a table is read while some come and go.
+// many is of connections. Fewer are always looked for in the tables: they may be the
+// last, and while a table is read a few may come or go.
 const many = 10
 
 // still tells how many connections are open by now, where the counters tell that:

@@ -10,7 +10,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// count is of the connections that a container was opened.
+// count is how many connections were opened to a container, and who says so.
 type count struct {
 	source  rollout.Source
 	known   bool   // source is
