@@ -172,7 +172,8 @@ func (s *session) read(handle string, expected int) (data []byte, err error) {
 }
 
 // parts asks for as many parts of a file as requests, one after the other, all of
-// them at once. The last part is empty where the file ended before it.
+// them at once. They may be answered in any order. The last part is empty where the
+// file ended before it.
 func (s *session) parts(handle string, from, size, requests int) ([][]byte, error) {
 	first := s.last + 1
 	messages := make([]any, requests)
@@ -183,22 +184,36 @@ func (s *session) parts(handle string, from, size, requests int) ([][]byte, erro
 		return nil, err
 	}
 	parts := make([][]byte, requests)
-	for i := range parts {
-		var got dataMessage
-		err := s.answer(first+uint32(i), &got)
-		switch {
-		case errors.Is(err, errEnd):
-			continue
-		case err != nil:
+	for range requests {
+		id, packet, err := s.answer(first)
+		if err != nil {
 			return nil, err
-		case len(got.Data) == 0 || len(got.Data) > size:
-			return nil, s.breaks(fmt.Errorf("%d bytes of data, %d asked for", len(got.Data), size))
-		case i > 0 && len(parts[i-1]) < size:
+		}
+		if parts[id-first], err = s.part(packet, size); err != nil {
+			return nil, err
+		}
+	}
+	for i, part := range parts[1:] {
+		if len(part) > 0 && len(parts[i]) < size {
 			return nil, s.breaks(errors.New("data after the end of the file"))
 		}
-		parts[i] = got.Data
 	}
 	return parts, nil
+}
+
+// part is what was read of a file: nothing past its end.
+func (s *session) part(packet []byte, size int) ([]byte, error) {
+	var got dataMessage
+	err := s.decode(packet, &got)
+	switch {
+	case errors.Is(err, errEnd):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case len(got.Data) == 0 || len(got.Data) > size:
+		return nil, s.breaks(fmt.Errorf("%d bytes of data, %d asked for", len(got.Data), size))
+	}
+	return got.Data, nil
 }
 
 const (

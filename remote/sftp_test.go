@@ -138,8 +138,9 @@ type kernel struct {
 	pos    int    // in the file
 
 	answers    bytes.Buffer
-	trips      int // writes of requests
-	rewritings int // of all rows, to look for where a request begins
+	backwards  bool // the last request is answered first
+	trips      int  // writes of requests
+	rewritings int  // of all rows, to look for where a request begins
 }
 
 func (k *kernel) read(from, most int) []byte {
@@ -172,6 +173,7 @@ func (k *kernel) take(out []byte, most int) []byte {
 
 func (k *kernel) Write(p []byte) (int, error) {
 	k.trips++
+	var answers [][]byte
 	for rest := p; len(rest) > 0; {
 		n := int(binary.BigEndian.Uint32(rest))
 		var request readMessage
@@ -180,11 +182,15 @@ func (k *kernel) Write(p []byte) (int, error) {
 		}
 		rest = rest[4+n:]
 		if data := k.read(int(request.Offset), int(request.Length)); len(data) > 0 {
-			k.answers.Write(packets(&dataMessage{ID: request.ID, Data: data}))
+			answers = append(answers, packets(&dataMessage{ID: request.ID, Data: data}))
 		} else {
-			k.answers.Write(packets(&statusMessage{ID: request.ID, Code: 1}))
+			answers = append(answers, packets(&statusMessage{ID: request.ID, Code: 1}))
 		}
 	}
+	if k.backwards {
+		slices.Reverse(answers)
+	}
+	k.answers.Write(bytes.Join(answers, nil))
 	return len(p), nil
 }
 
@@ -198,6 +204,7 @@ func TestTableIsReadToItsEnd(t *testing.T) {
 	for seed := range uint64(2_000) {
 		dice := rand.New(rand.NewPCG(seed, 0))
 		k := &kernel{buffer: []int{4 << 10, 16 << 10, 64 << 10}[dice.IntN(3)]}
+		k.backwards = dice.IntN(2) == 0
 		width := 100 + dice.IntN(150)
 		for range dice.IntN(700) {
 			k.rows = append(k.rows, strings.Repeat(string(rune('a'+dice.IntN(26))), width+dice.IntN(100)))

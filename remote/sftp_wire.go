@@ -84,31 +84,38 @@ func (s *session) ask(request, answer any) error {
 	if err := s.send(request); err != nil {
 		return err
 	}
-	return s.answer(s.last, answer)
+	_, packet, err := s.answer(s.last)
+	if err != nil {
+		return err
+	}
+	return s.decode(packet, answer)
 }
 
-// answer reads the answer to a request, past those to requests before it: nobody
-// waits for them. A status is an error: none of these requests is answered by a good
-// one. Servers answer in the order of the requests, as all do that keep to
-// draft-ietf-secsh-filexfer-02 for one file.
-func (s *session) answer(request uint32, answer any) error {
+// answer reads the next answer to one of the requests from first to the last one.
+// Those to requests before nobody waits for.
+func (s *session) answer(first uint32) (request uint32, packet []byte, err error) {
 	for {
 		packet, err := s.packet()
 		if err != nil {
-			return err
+			return 0, nil, err
 		}
-		if id := binary.BigEndian.Uint32(packet[1:]); id != request {
-			continue
+		if id := binary.BigEndian.Uint32(packet[1:]); id-first <= s.last-first {
+			return id, packet, nil
 		}
-		var status statusMessage
-		if ssh.Unmarshal(packet, &status) == nil {
-			return statusError(status)
-		}
-		if err := ssh.Unmarshal(packet, answer); err != nil {
-			return s.breaks(err)
-		}
-		return nil
 	}
+}
+
+// decode fills in the answer. A status is an error: none of these requests is
+// answered by a good one.
+func (s *session) decode(packet []byte, answer any) error {
+	var status statusMessage
+	if ssh.Unmarshal(packet, &status) == nil {
+		return statusError(status)
+	}
+	if err := ssh.Unmarshal(packet, answer); err != nil {
+		return s.breaks(err)
+	}
+	return nil
 }
 
 // send sends messages in one go.

@@ -30,7 +30,7 @@ const many = 10
 // most are left, or others came: a table costs the instance the more the more are
 // connected.
 func (t *tables) still(now counters) (open int, known bool) {
-	recent := !t.at.IsZero() && time.Since(t.at) < believed
+	recent := time.Since(t.at) < believed
 	if now == t.then {
 		return t.open, recent || (t.open == 0 && !t.at.IsZero())
 	}
