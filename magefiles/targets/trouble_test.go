@@ -15,13 +15,17 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// trouble stands between a run and the ledger's bucket, and is the store that the
-// test has in mind.
-type trouble struct{ *httptest.Server }
+// trouble is the address of what stands between a run and the ledger's bucket: the
+// store that the test has in mind.
+type trouble string
+
+// nowhere is a port that no test is ever given: one that was given back may be
+// another test's by now.
+const nowhere trouble = "http://127.0.0.1:1"
 
 // trouble is a bucket in trouble: before may answer a call itself, after may change
 // the bucket's answer.
-func (p place) trouble(t *testing.T, before func(w http.ResponseWriter, r *http.Request) bool, after func(*http.Response)) *trouble {
+func (p place) trouble(t *testing.T, before func(w http.ResponseWriter, r *http.Request) bool, after func(*http.Response)) trouble {
 	t.Helper()
 	target, err := url.Parse(p.vars["AWS_ENDPOINT_URL"])
 	require.NoError(t, err)
@@ -32,16 +36,16 @@ func (p place) trouble(t *testing.T, before func(w http.ResponseWriter, r *http.
 		}
 		return nil
 	}
-	b := &trouble{httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if before == nil || !before(w, r) {
 			store.ServeHTTP(w, r)
 		}
-	}))}
-	t.Cleanup(b.Close)
-	return b
+	}))
+	t.Cleanup(server.Close)
+	return trouble(server.URL)
 }
 
-func (b *trouble) variable() string { return "AWS_ENDPOINT_URL_S3=" + b.URL }
+func (b trouble) variable() string { return "AWS_ENDPOINT_URL_S3=" + string(b) }
 
 // refuse answers as S3 does.
 func refuse(w http.ResponseWriter, status int, code string) bool {
@@ -83,11 +87,7 @@ func TestAStoreInTrouble(t *testing.T) {
 		})
 	}
 	t.Run("read-only", func(t *testing.T) { p.refusedBy(t, p.readOnly(t, rollout.Entry{}), "denies access") })
-	t.Run("not there", func(t *testing.T) {
-		b := p.trouble(t, nil, nil)
-		b.Close()
-		p.refusedBy(t, b, "connection refused")
-	})
+	t.Run("not there", func(t *testing.T) { p.refusedBy(t, nowhere, "connection refused") })
 	t.Run("read-only in the middle of a run", p.strandedBy)
 }
 
@@ -113,7 +113,7 @@ func shift(by time.Duration) func(*http.Response) {
 
 // readOnly is a bucket that takes no writes from the one on that holds an entry
 // like this; the zero Entry: from the first.
-func (p place) readOnly(t *testing.T, from rollout.Entry) *trouble {
+func (p place) readOnly(t *testing.T, from rollout.Entry) trouble {
 	var shut atomic.Bool
 	shut.Store(from.Instance == "")
 	return p.trouble(t, func(w http.ResponseWriter, r *http.Request) bool {
@@ -130,7 +130,7 @@ func (p place) readOnly(t *testing.T, from rollout.Entry) *trouble {
 }
 
 // refusedBy wants a deploy to be refused in one line, and nothing touched.
-func (p place) refusedBy(t *testing.T, b *trouble, says string) {
+func (p place) refusedBy(t *testing.T, b trouble, says string) {
 	before := p.look(t)
 	run := p.start(t, []string{b.variable()}, p.deploy(p.other(t))...)
 	assert.Equal(t, 1, run.end(t), "%s", run.said())
