@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -279,6 +280,47 @@ func TestStartWithoutStop(t *testing.T) {
 	_, err := f.host().Prove(t.Context(), release(fakeNew))
 	require.ErrorIs(t, err, docker.ErrNotRunning)
 	require.Equal(t, "svc=old:running:always", f.summary())
+}
+
+// A proof whose time is over says what was missing while there was time, not that the
+// look it was in the middle of ended with it.
+func TestProofThatRunsOutSaysWhatWasMissing(t *testing.T) {
+	f := newFakeEngine(t)
+	f.spec.HealthPath = "/healthz"
+	ctx, cancel := context.WithCancel(t.Context())
+	conn := &sickConn{Conn: f, second: cancel}
+	h, err := docker.Open(t.Context(), conn, docker.Options{Spec: f.spec})
+	require.NoError(t, err)
+	require.NoError(t, h.Stop(t.Context(), release(fakeNew)))
+	require.NoError(t, h.Start(t.Context(), release(fakeNew)))
+	_, err = h.Prove(ctx, release(fakeNew))
+	require.ErrorIs(t, err, docker.ErrNotProven)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "GET /healthz answers 503")
+	require.NotContains(t, err.Error(), "inspect")
+}
+
+// sickConn is a connection to an instance whose service answers 503 once.
+type sickConn struct {
+	docker.Conn
+	second func() // called at the second question
+	asked  int
+}
+
+func (c *sickConn) Exchange(ctx context.Context, _ string, talk func(io.ReadWriter) error) error {
+	if c.asked++; c.asked > 1 {
+		c.second()
+		return ctx.Err()
+	}
+	near, far := net.Pipe()
+	defer near.Close()
+	go func() {
+		defer far.Close()
+		if _, err := far.Read(make([]byte, 4096)); err == nil {
+			_, _ = io.WriteString(far, "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+		}
+	}()
+	return talk(near)
 }
 
 func TestSettleKeepsWithoutService(t *testing.T) {

@@ -71,20 +71,27 @@ type proof struct {
 	restarts, looks int
 }
 
-// wait polls until the container is proven, is known to be bad, or ctx ends.
+// wait polls until the container is proven, is known to be bad, or ctx ends: then
+// the last look that was not cut short says what was missing.
 func (p *proof) wait(ctx context.Context) error {
+	var last error
 	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
 		missing, err := p.look(ctx)
-		if err == nil && missing == nil {
+		switch {
+		case err == nil && missing == nil:
 			return nil
-		}
-		if err != nil && ctx.Err() == nil {
+		case ctx.Err() != nil && last == nil:
+			return p.timedOut(ctx, errors.Join(missing, err))
+		case ctx.Err() != nil:
+			return p.timedOut(ctx, last)
+		case err != nil:
 			return err
 		}
+		last = missing
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return p.timedOut(ctx, errors.Join(missing, err))
+			return p.timedOut(ctx, last)
 		}
 	}
 }
