@@ -33,17 +33,19 @@ const maxBody = 64 << 20
 // Server is the endpoint. All methods may be called concurrently.
 type Server struct {
 	opts Options
-	late sync.WaitGroup
 
 	mu      sync.Mutex
 	buckets map[string]bucket
 	faults  Faults
 	calls   map[string]int
+	late    int        // writes that are still to be applied
+	applied *sync.Cond // one of them was
 }
 
 // New returns an endpoint with empty buckets.
 func New(o Options) *Server {
 	s := &Server{opts: o, buckets: map[string]bucket{}, calls: map[string]int{}}
+	s.applied = sync.NewCond(&s.mu)
 	for _, name := range o.Buckets {
 		s.buckets[name] = bucket{}
 	}
@@ -61,7 +63,27 @@ func (s *Server) Calls() map[string]int {
 }
 
 // Wait returns once every write that a fault made late is applied.
-func (s *Server) Wait() { s.late.Wait() }
+func (s *Server) Wait() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.late > 0 {
+		s.applied.Wait()
+	}
+}
+
+// postpone applies a write after a while.
+func (s *Server) postpone(after time.Duration, write func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.late++
+	time.AfterFunc(after, func() {
+		write()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.late--
+		s.applied.Broadcast()
+	})
+}
 
 // now is the endpoint's clock.
 func (s *Server) now() time.Time {
@@ -99,11 +121,7 @@ func (s *Server) answer(w http.ResponseWriter, c *call, strike strike) {
 		act = unknown
 	}
 	if strike.late > 0 {
-		s.late.Add(1)
-		time.AfterFunc(strike.late, func() {
-			defer s.late.Done()
-			act(s, c)
-		})
+		s.postpone(strike.late, func() { act(s, c) })
 		panic(http.ErrAbortHandler)
 	}
 	reply := act(s, c)
