@@ -77,14 +77,12 @@ func (p *passage) undrain(ctx context.Context) (string, error) {
 
 // awaitQuiet samples the instance's traffic until evidence says it has left.
 func (p *passage) awaitQuiet(ctx context.Context, name StepName) (string, error) {
-	drain := p.run.Policy.Drain
-	e := evidence{policy: drain, before: p.rate}
+	e := evidence{policy: p.run.Policy.Drain, before: p.rate}
 	for {
-		if !drain.Fixed {
-			t, err := p.traffic(ctx)
-			e.observe(time.Since(p.gone), t, err)
+		done, seen := p.look(ctx, &e)
+		if done && e.sampled && e.last.Half {
+			done, seen = p.look(ctx, &e)
 		}
-		done, seen := e.drained(time.Since(p.gone))
 		if done {
 			return p.left(name, &e, seen), nil
 		}
@@ -93,6 +91,15 @@ func (p *passage) awaitQuiet(ctx context.Context, name StepName) (string, error)
 			return seen, err
 		}
 	}
+}
+
+// look takes one sample, unless the drain is fixed, and decides.
+func (p *passage) look(ctx context.Context, e *evidence) (done bool, seen string) {
+	if !e.policy.Fixed {
+		t, err := p.traffic(ctx)
+		e.observe(time.Since(p.gone), t, err)
+	}
+	return e.drained(time.Since(p.gone))
 }
 
 // left words how the drain ended, and says once what could not be counted.
@@ -117,14 +124,24 @@ func (p *passage) traffic(ctx context.Context) (Traffic, error) {
 	return p.host.Traffic(ctx)
 }
 
+// wholeTraffic is a sample, and another where the first left something out: a rate
+// is measured between counts of now.
+func (p *passage) wholeTraffic(ctx context.Context) (Traffic, error) {
+	t, err := p.traffic(ctx)
+	if err == nil && t.Half {
+		return p.traffic(ctx)
+	}
+	return t, err
+}
+
 var errUnreachable = errors.New("the instance cannot be reached")
 
-// gauge measures the rate since the baseline sample.
+// gauge measures the rate since the baseline sample, and tells whether it is proven.
 func (p *passage) gauge(ctx context.Context) bool {
 	if p.run.Policy.Drain.Fixed || p.baselineAt.IsZero() {
 		return true
 	}
-	t, err := p.traffic(ctx)
+	t, err := p.wholeTraffic(ctx)
 	if err != nil {
 		return false
 	}

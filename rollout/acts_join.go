@@ -113,13 +113,13 @@ func (p *passage) awaitTraffic(ctx context.Context) (string, error) {
 		return "traffic not waited for", nil
 	}
 	began := time.Now()
-	first, err := p.traffic(ctx)
+	first, err := p.wholeTraffic(ctx)
 	for time.Since(began) < policy.Traffic {
 		if err := sleep(ctx, tick(policy.Drain.Quiet)); err != nil {
 			return "", err
 		}
 		if err != nil {
-			first, err = p.traffic(ctx)
+			first, err = p.wholeTraffic(ctx)
 			continue
 		}
 		if now, seen := p.traffic(ctx); seen == nil && p.takes(first, now, time.Since(began)) {

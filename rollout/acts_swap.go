@@ -26,7 +26,7 @@ func (p *passage) sampleBaseline(ctx context.Context) {
 	if p.run.Policy.Drain.Fixed || !p.before.Running {
 		return
 	}
-	t, err := p.traffic(ctx)
+	t, err := p.wholeTraffic(ctx)
 	if err != nil || t.Source == Uncounted {
 		return
 	}

@@ -189,3 +189,42 @@ func TestRateIsLookedAtWhenItWillTell(t *testing.T) {
 		})
 	}
 }
+
+// A drain ends on what two samples in a row say: who is connected when one shows the
+// end shows in the next, at the latest.
+func TestDrainEndsOnWholeSamples(t *testing.T) {
+	for _, from := range []time.Duration{57, 58, 59, 60} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 1)
+			m := w.machines["i-1"]
+			p := &passage{run: &run{Config: w.config()}, host: &fakeHost{w, m}, gone: time.Now(), rate: rate{10, ServiceCount}}
+			set := func(open int) func() { return func() { w.mu.Lock(); m.open = open; w.mu.Unlock() } }
+			time.AfterFunc(from*time.Second-time.Millisecond, set(1))
+			time.AfterFunc(80*time.Second, set(0))
+			detail, err := p.awaitQuiet(t.Context(), StepDrain)
+			assert.NoError(t, err)
+			assert.GreaterOrEqual(t, time.Since(p.gone), 80*time.Second, detail)
+			synctest.Wait()
+		})
+	}
+}
+
+// A rate is measured on two samples at either end: the first may hold the count as it
+// was, at the beginning that of a rollout before.
+func TestRateIsMeasuredOnWholeSamples(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		m := w.machines["i-1"]
+		p := &passage{run: &run{Config: w.config()}, host: &fakeHost{w, m}, before: State{Running: true}}
+		_, err := p.traffic(t.Context())
+		assert.NoError(t, err)
+		m.opened += 100 * proof
+		p.sampleBaseline(t.Context())
+		for range 4 {
+			time.Sleep(10 * time.Second)
+			m.opened += proof
+			assert.True(t, p.gauge(t.Context()))
+			assert.InDelta(t, 1, p.rate.perSecond, 0.01)
+		}
+	})
+}

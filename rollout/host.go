@@ -94,6 +94,9 @@ type Traffic struct {
 	Opened uint64
 	// Source tells whose count Opened is.
 	Source Source
+	// Half is set where Open or Opened is of a sample before, to spare the instance:
+	// the next sample has it. Only an Open may be older, while Opened grows.
+	Half bool
 }
 
 // Source is where a count of opened connections comes from.

@@ -13,6 +13,7 @@ type box struct {
 	proven     bool
 	told       bool // it sends its clients away
 	connection float64
+	samples    halves
 	outcome    defect
 	labelled   bool // a rollout made it
 }
