@@ -21,9 +21,9 @@ func (c *Client) ReadFile(ctx context.Context, name string) ([]byte, error) {
 }
 
 // Reread is [Client.ReadFile] of a file that is looked at again and again, such as
-// one under /proc: it stays open for some seconds, and the next look takes one
-// round trip. It may be that of the file that had the name when it was opened;
-// who doubts that reads it by ReadFile once.
+// one under /proc: it stays open, and the next look takes one round trip. One that is
+// not there any more is fs.ErrNotExist; but if another has taken its name, this may
+// still be the one that had it.
 func (c *Client) Reread(ctx context.Context, name string) ([]byte, error) {
 	data, err := looking(ctx, c.files, func(s *session) ([]byte, error) { return s.reread(name) })
 	if err != nil {

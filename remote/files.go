@@ -20,8 +20,9 @@ type files struct {
 }
 
 // idleSession is how long a session stays open for nobody's use: what it has open
-// is open on the instance, and the next one is opened in three round trips.
-const idleSession = 5 * time.Second
+// is open on the instance. To open one takes the instance's SSH server a process, and
+// more than twenty looks at a file; who counts connections looks once a minute at least.
+const idleSession = 90 * time.Second
 
 func newFiles(life context.Context, connection ssh.Conn) *files {
 	f := &files{life: life, connection: connection, slot: make(chan *session, 1)}

@@ -29,9 +29,9 @@ type kept struct {
 	size         int // at the last look, in bytes
 }
 
-// mostKept are as many tables of connections as a kernel has: TCP's, for IPv4 and
-// IPv6.
-const mostKept = 2
+// mostKept are as many files as counting connections takes: TCP's tables, for IPv4
+// and IPv6, and the counters.
+const mostKept = 3
 
 // startSession opens an SFTP session.
 func startSession(connection ssh.Conn) (*session, error) {
@@ -91,13 +91,13 @@ func (s *session) readFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := s.read(handle, 0)
+	data, err := s.read("", handle, 0)
 	s.close(handle)
 	return data, err
 }
 
-// reread reads a file once more, opening it where it is not open. One that
-// cannot be read any more is opened by its name again.
+// reread reads a file once more, opening it where it is not open. One that is not
+// there under its name any more, or cannot be read, is opened by its name again.
 func (s *session) reread(name string) ([]byte, error) {
 	if i := s.find(name); i >= 0 {
 		data, err := s.rereadKept(&s.kept[i])
@@ -118,7 +118,7 @@ func (s *session) reread(name string) ([]byte, error) {
 }
 
 func (s *session) rereadKept(k *kept) ([]byte, error) {
-	data, err := s.read(k.handle, k.size)
+	data, err := s.read(k.name, k.handle, k.size)
 	k.size = len(data)
 	return data, err
 }
@@ -145,14 +145,16 @@ func (s *session) close(handle string) { _ = s.send(&closeMessage{s.next(), hand
 
 // read reads from the file's beginning to its end. Three quarters of the size that
 // is expected are asked for at once, what is left one part after the other: asked for
-// one past the end, the kernel writes the whole file anew.
-func (s *session) read(handle string, expected int) (data []byte, err error) {
+// one past the end, the kernel writes the whole file anew. A file with a name has to
+// be there under it: one under /proc that is open outlives its process.
+func (s *session) read(name, handle string, expected int) (data []byte, err error) {
 	size, requests := chunk, 1
 	for {
-		parts, err := s.parts(handle, len(data), size, requests)
+		parts, err := s.parts(name, handle, len(data), size, requests)
 		if err != nil {
 			return nil, err
 		}
+		name = ""
 		for _, part := range parts {
 			data = append(data, part...)
 		}
@@ -172,24 +174,33 @@ func (s *session) read(handle string, expected int) (data []byte, err error) {
 }
 
 // parts asks for as many parts of a file as requests, one after the other, all of
-// them at once. They may be answered in any order. The last part is empty where the
-// file ended before it.
-func (s *session) parts(handle string, from, size, requests int) ([][]byte, error) {
+// them at once, and whether it is there under its name, where it has one. They may be
+// answered in any order. The last part is empty where the file ended before it.
+func (s *session) parts(name, handle string, from, size, requests int) ([][]byte, error) {
 	first := s.last + 1
-	messages := make([]any, requests)
-	for i := range messages {
-		messages[i] = &readMessage{s.next(), handle, uint64(from + i*size), uint32(size)}
+	var messages []any
+	if name != "" {
+		messages = append(messages, &statMessage{s.next(), name})
+	}
+	begin := s.last + 1
+	for i := range requests {
+		messages = append(messages, &readMessage{s.next(), handle, uint64(from + i*size), uint32(size)})
 	}
 	if err := s.send(messages...); err != nil {
 		return nil, err
 	}
 	parts := make([][]byte, requests)
-	for range requests {
+	for range messages {
 		id, packet, err := s.answer(first)
 		if err != nil {
 			return nil, err
 		}
-		if parts[id-first], err = s.part(packet, size); err != nil {
+		if id-first < begin-first {
+			err = s.decode(packet, new(attributesMessage))
+		} else {
+			parts[id-begin], err = s.part(packet, size)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,8 +64,8 @@ func TestIdleSFTPSessionIsClosed(t *testing.T) {
 	}
 }
 
-// What is reread stays open and is read anew; a file that took its name is seen by
-// ReadFile alone, and by every look after it.
+// What is reread stays open and is read anew. That it is gone is seen at once; a file
+// that took its name is seen by ReadFile alone, and by every look after it.
 func TestReread(t *testing.T) {
 	client, folder := dialHere(t), t.TempDir()
 	file := func(i int) string { return filepath.Join(folder, fmt.Sprint(i)) }
@@ -89,6 +90,12 @@ func TestReread(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "another", string(data))
 	reread(file(0), "another")
+	require.NoError(t, os.Remove(file(0)))
+	_, err = client.Reread(t.Context(), file(0))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.Empty(t, opened(client).kept)
+	put(file(0), "a last one")
+	reread(file(0), "a last one")
 
 	for i := range 2 * mostKept {
 		put(file(i), "x")
@@ -99,6 +106,29 @@ func TestReread(t *testing.T) {
 	_, err = client.Reread(t.Context(), file(99))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	reread(file(0), "x")
+}
+
+// The network of a process that has ended stands still for ever where a file of it is
+// open.
+func TestRereadOfADeadProcess(t *testing.T) {
+	client := dialHere(t)
+	process := exec.CommandContext(t.Context(), "cat")
+	in, err := process.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, process.Start())
+	name := fmt.Sprintf("/proc/%d/net/snmp", process.Process.Pid)
+	if _, err := os.Stat(name); err != nil {
+		t.Skip("there is no " + name)
+	}
+	for range 2 {
+		data, err := client.Reread(t.Context(), name)
+		require.NoError(t, err)
+		require.Contains(t, string(data), "PassiveOpens")
+	}
+	require.NoError(t, in.Close())
+	require.NoError(t, process.Wait())
+	_, err = client.Reread(t.Context(), name)
+	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
 // The kernel's table is another at each look.
@@ -211,7 +241,7 @@ func TestTableIsReadToItsEnd(t *testing.T) {
 		}
 		want := strings.Join(k.rows, "")
 		expected := dice.IntN(100_000)
-		got, err := (&session{channel: k}).read("table", expected)
+		got, err := (&session{channel: k}).read("", "table", expected)
 		require.NoError(t, err, "seed %d", seed)
 		require.Equal(t, want, string(got), "seed %d", seed)
 		if len(want) >= expected*3/4 {
@@ -225,10 +255,10 @@ func TestTableIsReadToItsEnd(t *testing.T) {
 func TestLargeTableTakesFewRoundTrips(t *testing.T) {
 	k := &kernel{buffer: 4 << 10, rows: slices.Repeat([]string{strings.Repeat("x", 150)}, 12_000)}
 	s := &session{channel: k}
-	first, err := s.read("table", 0)
+	first, err := s.read("", "table", 0)
 	require.NoError(t, err)
 	before := k.trips
-	again, err := s.read("table", len(first))
+	again, err := s.read("", "table", len(first))
 	require.NoError(t, err)
 	require.Len(t, again, len(first))
 	require.Greater(t, before, 400)
@@ -236,7 +266,7 @@ func TestLargeTableTakesFewRoundTrips(t *testing.T) {
 	require.Zero(t, k.rewritings)
 
 	k.rows = k.rows[:10_000] // as many are left after ten of their sixty seconds
-	_, err = s.read("table", len(first))
+	_, err = s.read("", "table", len(first))
 	require.NoError(t, err)
 	require.Zero(t, k.rewritings)
 }
@@ -264,7 +294,9 @@ func packets(messages ...any) []byte {
 // made no sense.
 func FuzzSession(f *testing.F) {
 	hello := &versionMessage{sftpVersion, []byte("\x00\x00\x00\x13statvfs@openssh.com\x00\x00\x00\x012")}
-	f.Add(packets(hello, &handleMessage{1, "h"}, &dataMessage{ID: 2, Data: []byte("text")}, &statusMessage{ID: 3}, &vfsMessage{ID: 4}))
+	there := []byte("\x00\x00\x00\x00")
+	f.Add(packets(hello, &handleMessage{1, "h"}, &dataMessage{ID: 3, Data: []byte("text")}, &attributesMessage{2, there}, &statusMessage{ID: 4}, &vfsMessage{ID: 4}))
+	f.Add(packets(hello, &handleMessage{1, "h"}, &statusMessage{2, 2, nil}, &dataMessage{ID: 3, Data: []byte("text")}, &vfsMessage{ID: 4}))
 	f.Add(packets(hello, &statusMessage{1, 2, []byte("\x00\x00\x00\x02no\x00\x00\x00\x00")}, &vfsMessage{ID: 2}, &attributesMessage{3, []byte("\x00\x00\x00\x0f")}))
 	f.Add(packets(hello, &statusMessage{1, 99, nil}, &statusMessage{2, 3, nil}, &attributesMessage{3, bytes.Repeat([]byte{0, 0, 0, 4}, 9)}))
 	f.Add([]byte("This account is currently not available.\n"))
