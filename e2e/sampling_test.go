@@ -49,6 +49,7 @@ func BenchmarkSampling(b *testing.B) {
 		prepare, happens func() // before each pass as often as in it; between two samples
 	}{
 		{"check", 0, nothing, passBy}, // a health check, with nobody connected
+		{"few", 5, nothing, passBy},
 		{"still", 100, nothing, nothing},
 		{"arriving", 100, nothing, passBy},
 		{"leaving", 100, arrive, leave},

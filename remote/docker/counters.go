@@ -15,14 +15,13 @@ import (
 type counters struct{ active, passive, established uint64 }
 
 // readCounters reads them without our own questions; none on the instance's
-// network, where they count all that the machine does. The file is opened by its
-// name: the network of a process that is gone would stand still for ever.
+// network, where they count all that the machine does.
 func (h *Host) readCounters(ctx context.Context, s *serving) (counters, error) {
 	if s.host {
 		return counters{}, nil
 	}
 	name := fmt.Sprintf("/proc/%d/net/snmp", s.pid)
-	data, err := h.conn.ReadFile(ctx, name)
+	data, err := h.conn.Reread(ctx, name)
 	if err != nil {
 		return counters{}, err
 	}

@@ -21,8 +21,8 @@ type Conn interface {
 	// leave talk under way.
 	Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error
 	ReadFile(ctx context.Context, path string) ([]byte, error)
-	// Reread is ReadFile of what is read again and again. It may go on reading a
-	// file that is not there under its name any more.
+	// Reread is ReadFile of what is read again and again. Where another file has
+	// taken the name, it may go on reading the one that had it.
 	Reread(ctx context.Context, path string) ([]byte, error)
 	Stat(ctx context.Context, path string) (fs.FileInfo, error)
 	FreeDisk(ctx context.Context, path string) (uint64, error)

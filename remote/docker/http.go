@@ -32,8 +32,8 @@ func (h *Host) published() string {
 }
 
 // get asks the service at an address as the instance sees it, each time on a
-// connection of its own. The service closes it after the answer: were it us, the
-// next look at its connections might still find ours.
+// connection of its own. The service closes it after the answer, and where it says so
+// that is waited for: else the next look at its connections might still find ours.
 func (h *Host) get(ctx context.Context, address, path string) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -45,35 +45,44 @@ func (h *Host) get(ctx context.Context, address, path string) (answer, error) {
 	request.Close = true
 	answers := make(chan answer, 2) // the exchange may begin again
 	err = h.conn.Exchange(ctx, address, func(service io.ReadWriter) error {
-		a, err := ask(service, request)
+		a, rest, err := ask(service, request)
 		if err == nil {
 			answers <- a
+			_, err = io.Copy(io.Discard, rest)
 		}
 		return err
 	})
-	if err != nil {
+	select {
+	case a := <-answers: // whatever became of its end
+		return a, nil
+	default:
 		return answer{}, fmt.Errorf("GET %s: %w", path, err)
 	}
-	return <-answers, nil
 }
 
-// ask sends a request and reads the answer. Both are small, and a thousand
-// instances are asked often: so are the buffers.
-func ask(service io.ReadWriter, request *http.Request) (answer, error) {
+// ask sends a request and reads the answer; rest ends when the service closes the
+// connection, if it says that it will. Both are small, and a thousand instances are
+// asked often: so are the buffers.
+func ask(service io.ReadWriter, request *http.Request) (a answer, rest io.Reader, err error) {
 	var text bytes.Buffer
 	if err := request.Write(&text); err != nil {
-		return answer{}, err
+		return a, nil, err
 	}
 	if _, err := service.Write(text.Bytes()); err != nil {
-		return answer{}, err
+		return a, nil, err
 	}
-	response, err := http.ReadResponse(bufio.NewReaderSize(io.LimitReader(service, maxAnswer), 512), request)
+	reader := bufio.NewReaderSize(io.LimitReader(service, maxAnswer), 512)
+	response, err := http.ReadResponse(reader, request)
 	if err != nil {
-		return answer{}, err
+		return a, nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
-	return answer{response.StatusCode, body}, err
+	a.status = response.StatusCode
+	a.body, err = io.ReadAll(io.LimitReader(response.Body, maxBody))
+	if !response.Close {
+		return a, http.NoBody, err
+	}
+	return a, reader, err
 }
 
 // healthy is nil when the health path answers 200.

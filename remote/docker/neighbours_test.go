@@ -68,8 +68,8 @@ func TestOwnAddress(t *testing.T) {
 			}
 			for i := range 3 {
 				n.connect(1)
-				found, err := h.Traffic(t.Context())
-				require.NoError(t, err)
+				n.sample(t, h)
+				found, _ := n.sample(t, h)
 				require.Equal(t, uint64(i+1), found.Opened)
 				require.Equal(t, i+1, found.Open)
 			}

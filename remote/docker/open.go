@@ -19,6 +19,9 @@ type tables struct {
 	open  int      // what they said
 	then  counters // just before
 	at    time.Time
+	// putOff is set where they should have been looked at, and the service was
+	// asked instead.
+	putOff bool
 }
 
 // many is of connections. Fewer are always looked for in the tables: they may be the
@@ -28,50 +31,49 @@ const many = 10
 // still tells how many connections are open by now, where the counters tell that:
 // as many as before, where nothing has happened. Of many it is enough to know that
 // most are left, or others came: a table costs the instance the more the more are
-// connected.
+// connected. Where that is not known it is how many were.
 func (t *tables) still(now counters) (open int, known bool) {
 	recent := time.Since(t.at) < believed
 	if now == t.then {
 		return t.open, recent || (t.open == 0 && !t.at.IsZero())
 	}
 	left := t.open + int(now.established) - int(t.then.established)
-	return left, recent && t.open >= many && left > t.open/2
+	if recent && t.open >= many && left > t.open/2 {
+		return left, true
+	}
+	return t.open, false
 }
 
-// open is how many connections clients have open.
-func (h *Host) open(ctx context.Context, s *serving, now counters) (int, error) {
-	if open, known := s.tables.still(now); known && !s.host {
-		return open, nil
-	}
+// lookAtTables counts the connections that clients have open.
+func (h *Host) lookAtTables(ctx context.Context, s *serving, now counters) error {
 	open, err := h.countOpen(ctx, s)
 	if err == nil {
 		s.tables.open, s.tables.then, s.tables.at = open, now, time.Now()
 	}
-	return open, err
+	return err
 }
 
 // countOpen counts in the tables that can hold the service's connections: the
 // kernel keeps an accepted one in the same table as the socket that listens for
-// it. Where nobody is seen to listen, that is any, by their names as they are now:
-// a table that stayed open may be that of a container that is gone. One table less
-// is half the cost: for each the kernel looks through all connections of the machine.
+// it. Where nobody is seen to listen, that is any. One table less is half the cost:
+// for each the kernel looks through all connections of the machine.
 func (h *Host) countOpen(ctx context.Context, s *serving) (int, error) {
 	if len(s.tables.names) > 0 {
-		open, listening, err := h.readTables(ctx, s, s.tables.names, h.conn.Reread)
+		open, listening, err := h.readTables(ctx, s, s.tables.names)
 		if err != nil || len(listening) > 0 {
 			return open, err
 		}
 	}
-	open, listening, err := h.readTables(ctx, s, []string{"tcp", "tcp6"}, h.conn.ReadFile)
+	open, listening, err := h.readTables(ctx, s, []string{"tcp", "tcp6"})
 	s.tables.names = listening
 	return open, err
 }
 
 // readTables counts in tables of those names. listening are those in which the
 // service listens.
-func (h *Host) readTables(ctx context.Context, s *serving, names []string, read readFile) (open int, listening []string, err error) {
+func (h *Host) readTables(ctx context.Context, s *serving, names []string) (open int, listening []string, err error) {
 	for _, name := range names {
-		t, err := readTable(ctx, read, fmt.Sprintf("/proc/%d/net/%s", s.pid, name), s.port)
+		t, err := h.readTable(ctx, fmt.Sprintf("/proc/%d/net/%s", s.pid, name), s.port)
 		if name == "tcp6" && errors.Is(err, fs.ErrNotExist) {
 			continue // the instance has no IPv6
 		}
@@ -86,11 +88,8 @@ func (h *Host) readTables(ctx context.Context, s *serving, names []string, read 
 	return open, listening, nil
 }
 
-// readFile is one of the ways to read a file.
-type readFile func(ctx context.Context, name string) ([]byte, error)
-
-func readTable(ctx context.Context, read readFile, name string, port int) (table, error) {
-	data, err := read(ctx, name)
+func (h *Host) readTable(ctx context.Context, name string, port int) (table, error) {
+	data, err := h.conn.Reread(ctx, name)
 	if err != nil {
 		return table{}, err
 	}

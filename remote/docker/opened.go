@@ -15,6 +15,7 @@ type count struct {
 	source  rollout.Source
 	known   bool   // source is
 	opened  uint64 // at the last question
+	grew    bool   // since the one before
 	passive uint64 // the kernel's counter just before
 	idle    bool   // nobody was connected then
 	at      time.Time
@@ -32,17 +33,16 @@ func (c *count) still(now counters) bool {
 	return !c.at.IsZero() && c.passive == now.passive && (c.idle || time.Since(c.at) < believed)
 }
 
-// opened is how many connections clients have opened so far.
-func (h *Host) opened(ctx context.Context, s *serving, now counters, open int) (uint64, error) {
-	c := &s.count
-	if c.still(now) && !s.host {
-		return c.opened, nil
-	}
+// lookAtCount counts the connections that clients have opened so far.
+func (h *Host) lookAtCount(ctx context.Context, s *serving, now counters) error {
 	opened, err := h.countOpened(ctx, s, now)
 	if err == nil {
-		c.opened, c.passive, c.idle, c.at = opened, now.passive, open == 0, time.Now()
+		c := &s.count
+		open, known := s.tables.still(now)
+		c.grew, c.opened = opened != c.opened, opened
+		c.passive, c.idle, c.at = now.passive, known && open == 0, time.Now()
 	}
-	return opened, err
+	return err
 }
 
 // countOpened finds out once where the count comes from: an old container may

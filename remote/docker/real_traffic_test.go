@@ -89,6 +89,8 @@ func TestTraffic(t *testing.T) {
 			require.Equal(t, want, before.Source)
 			require.Zero(t, before.Open)
 			conns := l.connect(3)
+			_, err = h.Traffic(t.Context())
+			require.NoError(t, err)
 			after, err := h.Traffic(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, want, after.Source)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -28,6 +29,7 @@ type serving struct {
 	// What samples before found out.
 	tables tables
 	count  count
+	half   bool // the last one left out one of them
 }
 
 // lookForServing looks once: nobody but this run changes what runs.
@@ -50,10 +52,11 @@ func (h *Host) lookForServing(ctx context.Context) (*serving, error) {
 // Traffic counts the connections of whichever container runs now: those open
 // from the kernel's tables, those opened from the service's own count where it
 // has one, else from the kernel's. What the kernel's counters show to be as it was
-// is not looked at again. With connections open an answer may therefore be 10 s
-// old, and an Open of more than five as many as were seen then, and by how many the
-// kernel has more or fewer established since: the service's own connections among
-// them. A smaller Open never is.
+// is not looked at again; of what is not, one call looks at the tables or asks the
+// service, and the next does the other. With clients connected an answer may be 10 s
+// old, or an Open of more than five an estimate: as many as were seen then, and by how
+// many the kernel has more or fewer established since, the service's own connections
+// among them.
 func (h *Host) Traffic(ctx context.Context) (rollout.Traffic, error) {
 	sample, err := h.sample(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,8 +69,8 @@ func (h *Host) Traffic(ctx context.Context) (rollout.Traffic, error) {
 	return sample, nil
 }
 
-// sample looks at the tables before it asks the service: our question is a
-// connection too.
+// sample looks at the tables before it asks the service, where it does both: our
+// question is a connection too.
 func (h *Host) sample(ctx context.Context) (found rollout.Traffic, err error) {
 	s, err := h.lookForServing(ctx)
 	if err == nil && s.pid == 0 {
@@ -80,12 +83,33 @@ func (h *Host) sample(ctx context.Context) (found rollout.Traffic, err error) {
 	if err != nil {
 		return found, err
 	}
-	if found.Open, err = h.open(ctx, s, now); err != nil {
-		return found, err
+	look, ask := s.due(now)
+	if look {
+		err = h.lookAtTables(ctx, s, now)
 	}
-	found.Opened, err = h.opened(ctx, s, now, found.Open)
-	found.Source = s.count.source
+	if ask && err == nil {
+		err = h.lookAtCount(ctx, s, now)
+	}
+	found.Open, _ = s.tables.still(now)
+	found.Opened, found.Source = s.count.opened, s.count.source
+	found.Half = s.half
 	return found, err
+}
+
+// due tells whether to look at the tables and whether to ask the service: where
+// both may have changed one of them, for both together cost the instance more than
+// a sample may. First the service. While it says that clients keep coming, the
+// tables have nothing to add: nothing is quiet.
+func (s *serving) due(now counters) (look, ask bool) {
+	_, known := s.tables.still(now)
+	look, ask = s.host || !known, s.host || !s.count.still(now)
+	s.half = look && ask && s.count.source == rollout.ServiceCount
+	if s.half {
+		look = s.tables.putOff && (!s.count.grew || time.Since(s.tables.at) >= believed)
+		ask = !look
+	}
+	s.tables.putOff = s.half && ask
+	return look, ask
 }
 
 // findProcess finds out whose tables to read, and what to look for in them.

@@ -14,25 +14,10 @@ import (
 type proc struct {
 	Conn
 	files map[string][]byte
-	kept  map[string]bool // open; what is read of them when the file is gone is an empty table
 	read  []string
 }
 
-func (p *proc) ReadFile(_ context.Context, name string) ([]byte, error) {
-	delete(p.kept, name)
-	return p.look(name)
-}
-
 func (p *proc) Reread(_ context.Context, name string) ([]byte, error) {
-	data, err := p.look(name)
-	if err != nil && p.kept[name] {
-		return tcpTable(), nil
-	}
-	p.kept[name] = err == nil
-	return data, err
-}
-
-func (p *proc) look(name string) ([]byte, error) {
 	p.read = append(p.read, strings.TrimPrefix(name, "/proc/7/net/"))
 	data, found := p.files[name]
 	if !found {
@@ -49,7 +34,7 @@ func TestTablesAreThoseOfTheListener(t *testing.T) {
 		client    = "0301A8C0:1F90 0A00000A:C001 01"
 		other     = "00000000:0050 00000000:0000 0A"
 	)
-	p := &proc{files: map[string][]byte{}, kept: map[string]bool{}}
+	p := &proc{files: map[string][]byte{}}
 	h, c := &Host{conn: p}, &serving{pid: 7, port: 8080}
 	sample := func(open int, reads ...string) {
 		t.Helper()
@@ -88,7 +73,7 @@ func TestTablesAreThoseOfTheListener(t *testing.T) {
 	put("tcp", listening)
 	sample(0, "tcp")
 	sample(0, "tcp")
-	p.files = nil // the container was restarted; its table is still open
+	p.files = nil // the container was restarted
 	_, err := h.countOpen(t.Context(), c)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	c.tables.names = []string{"tcp6"}
