@@ -20,6 +20,8 @@ type board struct {
 	rows    []*row
 	byID    map[string]*row
 	remarks []string // not shown yet
+	// ends is when the run will be over, as it was last told; zero: nobody can say.
+	ends time.Time
 }
 
 // row is one instance.
@@ -68,6 +70,13 @@ func (b *board) observe(e rollout.Event) {
 		b.started = e.Time
 	}
 	detail := clean(e.Detail)
+	if e.Kind == rollout.Forecast {
+		b.ends = time.Time{}
+		if e.Left > 0 {
+			b.ends = e.Time.Add(e.Left)
+		}
+		return
+	}
 	if e.Instance == "" {
 		b.aside("run", e.Kind, detail)
 		return

@@ -36,11 +36,18 @@ func failed(seconds float64, instance string, step rollout.StepName, kind rollou
 	return e
 }
 
+func forecast(seconds float64, left time.Duration, detail string) rollout.Event {
+	e := event(seconds, "", "", rollout.Forecast, detail)
+	e.Left = left
+	return e
+}
+
 // story is a run in which web-1 is updated, web-2 fails and goes back, and
 // i-0c waits.
 func story() []rollout.Event {
 	const mb = 1_000_000
 	return []rollout.Event{
+		forecast(0, 9*time.Minute, "about 9m to go"),
 		event(0, "i-0a", rollout.StepPrepare, rollout.StepBegun, ""),
 		event(0.1, "i-0b", rollout.StepPrepare, rollout.StepBegun, ""),
 		pulled(0.2, "i-0a", 1*mb, 120*mb),
@@ -60,6 +67,8 @@ func story() []rollout.Event {
 		event(72, "i-0a", rollout.StepJoin, rollout.StepMoved, "initial (Elb.RegistrationInProgress)"),
 		event(120, "i-0a", rollout.StepJoin, rollout.StepDone, "healthy after 48s"),
 		event(121, "i-0a", "", rollout.InstanceEnded, "updated"),
+		forecast(121, 4*time.Minute, "about 4m to go"),
+		forecast(130, 0, ""),
 		failed(130, "i-0b", rollout.StepProve, rollout.StepFailed, "exited with 2:\n\x1b[31mpanic\x1b[0m: no\tconfiguration"),
 		event(130.1, "i-0b", rollout.StepStop, rollout.UndoBegun, ""),
 		event(132, "i-0b", rollout.StepStop, rollout.UndoDone, "v1 (cdcdcdcdcdcd) runs again"),

@@ -157,6 +157,8 @@ func says(e rollout.Event) string {
 		return "UNDO FAILED: " + reason(e.Err)
 	case rollout.InstanceEnded:
 		return "ended: " + detail
+	case rollout.Forecast:
+		return detail // nothing, where nobody can say
 	}
 	if detail == "" {
 		return clean(string(e.Kind))

@@ -11,6 +11,7 @@ import (
 )
 
 const golden = `deploy v2 (abababababab) to dev
+    0.0s  run                about 9m to go
     0.0s  web-1  prepare     begun
     0.1s  web-2  prepare     begun
     0.2s  web-1  prepare     pulled 0 % of 120 MB
@@ -26,6 +27,7 @@ const golden = `deploy v2 (abababababab) to dev
    72.0s  web-1  join        initial (Elb.RegistrationInProgress)
   120.0s  web-1  join        done: healthy after 48s
   121.0s  web-1              ended: updated
+  121.0s  run                about 4m to go
   130.0s  web-2  prove       FAILED: exited with 2: panic: no configuration
   130.1s  web-2  stop        undo begun
   132.0s  web-2  stop        undone: v1 (cdcdcdcdcdcd) runs again

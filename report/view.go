@@ -113,7 +113,20 @@ func (b *board) header(now time.Time, f frame) string {
 	if b.outcome == "" {
 		elapsed = elapsed.Truncate(time.Second) // it ticks
 	}
-	return f.line(cell{title, strong}, cell{fmt.Sprintf("  %s  %d/%d", short(elapsed), ended, len(b.rows)), dim})
+	return f.line(cell{title, strong}, cell{fmt.Sprintf("  %s  %d/%d", short(elapsed), ended, len(b.rows)), dim}, cell{b.toGo(now), dim})
+}
+
+// toGo is how long the run still takes, where that is known: in steps of 10 s, for
+// it is an estimate.
+func (b *board) toGo(now time.Time) string {
+	left := b.ends.Sub(now)
+	if b.outcome != "" || left <= 0 {
+		return ""
+	}
+	if left > 30*time.Second {
+		left = left.Round(10 * time.Second)
+	}
+	return fmt.Sprintf("  about %s to go", short(left.Round(time.Second)))
 }
 
 // table draws the rows. Where there are more than most, those in flight and

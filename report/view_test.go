@@ -37,7 +37,7 @@ func see(b *board, now time.Time, width int) string {
 
 func TestViewWhilePulling(t *testing.T) {
 	b, now := boardAt(3)
-	assert.Equal(t, `dev  v2 (abababababab)  3s  0/3
+	assert.Equal(t, `dev  v2 (abababababab)  3s  0/3  about 9m0s to go
 ● web-1  prepare              3s  ████████░░░░░░░░  50 % of 120 MB
 ● web-2  prepare              2s
 · i-0c   waiting
@@ -61,7 +61,12 @@ func TestViewWhileDrainingAndAfterAFailure(t *testing.T) {
 	assert.Contains(t, see(b, now, 100), "● web-1  drain                4s  last new connection after 2s, 2 connections open\n")
 	assert.NotContains(t, see(b, now, 100), "capacity", "that is over")
 
+	b, now = boardAt(129)
+	assert.Contains(t, see(b, now, 100), "2m9s  1/3  about 3m50s to go\n")
+	assert.NotContains(t, see(b, now.Add(4*time.Minute), 100), "to go", "it takes longer than that")
+
 	b, now = boardAt(131)
+	assert.NotContains(t, see(b, now, 100), "to go", "nobody can say")
 	assert.Contains(t, see(b, now, 100), "✓ web-1  updated            2m1s  healthy after 48s\n")
 	assert.Contains(t, see(b, now, 100), "↩ web-2  undo stop            0s  exited with 2: panic: no configuration\n")
 }

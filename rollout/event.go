@@ -17,6 +17,8 @@ type Event struct {
 	Progress *Progress
 	// Err is set on StepFailed and UndoFailed.
 	Err error
+	// Left is set on Forecast: how long the run still takes.
+	Left time.Duration
 }
 
 // EventKind says what happened.
@@ -40,4 +42,8 @@ const (
 	InstanceEnded EventKind = "ended"
 	// Remarked: something worth a line that changes nothing.
 	Remarked EventKind = "remark"
+	// Forecast: the run will be over after Left, if nothing goes wrong; zero: it is
+	// broken off or halted, and nobody can say. It is told when the run begins, and
+	// again whenever the end has moved.
+	Forecast EventKind = "forecast"
 )

@@ -82,6 +82,9 @@ func (p *passage) walk(ctx context.Context, rows []step, from int) {
 func (p *passage) back(ctx context.Context, rows []step, cause error) {
 	p.err = cause
 	p.outcome = Restored
+	if ctx.Err() != nil {
+		p.run.unforeseen()
+	}
 	for _, row := range slices.Backward(rows) {
 		if row.undo == nil {
 			continue
@@ -125,6 +128,8 @@ func (p *passage) record(ctx context.Context, row step, act func(*passage, conte
 	result.Finished = time.Now()
 	if err != nil {
 		result.Error = err.Error()
+	} else if !undo {
+		p.run.saw(row.name, result.Finished.Sub(result.Started))
 	}
 	p.steps = append(p.steps, result)
 	p.emit(Event{Step: row.name, Kind: words.ends(err), Detail: result.Detail, Err: err})
@@ -235,6 +240,7 @@ func (p *passage) emit(e Event) {
 // moved tells observers how a step goes on.
 func (p *passage) moved(name StepName, detail string) {
 	p.emit(Event{Step: name, Kind: StepMoved, Detail: detail})
+	p.run.foretell()
 }
 
 // remark says something that changes nothing, in the report too.

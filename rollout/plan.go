@@ -48,7 +48,7 @@ func (p Plan) String() string {
 		fmt.Fprintf(&b, "  batch %d: %s\n", n+1, strings.Join(batch, " "))
 	}
 	fmt.Fprintf(&b, "  steps: %s\n", joinSteps(Steps()))
-	fmt.Fprintf(&b, "  takes about %s\n", p.ETA.Round(time.Second))
+	fmt.Fprintf(&b, "  takes about %s\n", roughly(p.ETA))
 	fmt.Fprintf(&b, "  policy: %s\n", p.Policy)
 	return b.String()
 }
@@ -82,9 +82,11 @@ func MakePlan(ctx context.Context, c Config) (Plan, error) {
 			Update: p.outcome == Pending && p.err == nil, Err: p.err,
 		})
 	}
-	plan.ETA = c.Policy.eta(len(r.pending()), len(c.Instances), r.timing)
 	for _, batch := range r.batches() {
 		plan.Batches = append(plan.Batches, ids(batch))
+	}
+	if len(plan.Batches) > 0 {
+		plan.ETA, _ = foresee(c, r.timing, len(plan.Batches)).left()
 	}
 	return plan, nil
 }

@@ -21,7 +21,9 @@ func (r *run) rollBack(ctx context.Context) {
 			ways = append(ways, p.wayBack())
 		}
 	}
-	for batch := range slices.Chunk(ways, r.Policy.Batch.Of(len(r.Instances))) {
+	batches := slices.Collect(slices.Chunk(ways, r.Policy.Batch.Of(len(r.Instances))))
+	for i, batch := range batches {
+		r.enter(returning, len(batches)-i-1)
 		if err := r.reserve(ctx, batch); err != nil {
 			r.remark("rollback stopped: " + oneLine(err))
 			return

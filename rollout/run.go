@@ -23,6 +23,9 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	}
 	defer r.close()
 	err = r.rollOut(ctx)
+	if err != nil {
+		r.unforeseen()
+	}
 	if r.halted && r.Policy.Rollback {
 		r.rollBack(ctx)
 	}
@@ -36,8 +39,9 @@ func Run(ctx context.Context, c Config) (Result, error) {
 // run is the state of one rollout.
 type run struct {
 	Config
-	started time.Time
-	watch   *watch
+	started  time.Time
+	watch    *watch
+	forecast *forecast // nil: nobody asks how long it takes
 
 	timing   []Timing
 	floors   map[string]int
@@ -86,11 +90,13 @@ func (r *run) rollOut(ctx context.Context) error {
 	if err := r.survey(ctx); err != nil {
 		return err
 	}
+	r.forecast = foresee(r.Config, r.timing, len(r.batches()))
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
 	batches := r.batches()
 	for i, batch := range batches {
+		r.enter(updating, len(batches)-i-1)
 		if err := r.reserve(ctx, batch); err != nil {
 			return r.brokenOff(ctx, err)
 		}
@@ -98,7 +104,7 @@ func (r *run) rollOut(ctx context.Context) error {
 		if err := r.verdict(ctx); err != nil {
 			return err
 		}
-		if err := r.bake(ctx, i == len(batches)-1); err != nil {
+		if err := r.bake(ctx, len(batches)-i-1); err != nil {
 			return r.brokenOff(ctx, err)
 		}
 	}
@@ -107,10 +113,13 @@ func (r *run) rollOut(ctx context.Context) error {
 
 // bake lets a batch serve for a while and then asks the guards; watches are asked
 // meanwhile too, and end it early. After the last one there is nothing left to
-// halt: what they say is a remark, unless the fleet would go back.
-func (r *run) bake(ctx context.Context, last bool) error {
+// halt: what they say is a remark, unless the fleet would go back. ahead is how many
+// batches are to follow.
+func (r *run) bake(ctx context.Context, ahead int) error {
 	var err error
+	last := ahead == 0
 	if !last || r.Policy.Bake > 0 {
+		r.enter(resting, ahead)
 		err = r.serve(ctx, max(r.Policy.Pause, r.Policy.Bake))
 	}
 	if err == nil {
@@ -168,6 +177,7 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 		gated <- err
 	}()
+	r.foretell()
 	r.each(r.pending(), func(p *passage) {
 		if err := p.step(pulling, table[0]); err != nil && pulling.Err() == nil {
 			p.err = fmt.Errorf("%s: %w", StepPrepare, err)

@@ -28,30 +28,6 @@ func (t Timing) checks() time.Duration {
 	return t.Interval * time.Duration(t.HealthyThreshold)
 }
 
-// ETA estimates how long updating n instances takes where nothing goes wrong: per
-// batch the routing lag twice, the checks, and the pause.
-func (p Policy) eta(n, fleet int, groups []Timing) time.Duration {
-	if n == 0 {
-		return 0
-	}
-	var checks time.Duration
-	for _, t := range groups {
-		checks = max(checks, t.checks())
-	}
-	drain := max(p.Drain.Min, p.Drain.Lag)
-	if p.Drain.Fixed {
-		drain = p.Drain.Min
-	}
-	canaries := min(p.Canary, n)
-	size := p.Batch.Of(fleet)
-	batches := (n - canaries + size - 1) / size
-	if canaries > 0 {
-		batches++
-	}
-	each := drain + max(p.Drain.Lag, checks)
-	return time.Duration(batches)*each + time.Duration(batches-1)*max(p.Pause, p.Bake)
-}
-
 // newcomers names instances that are registered in the fleet's groups but are
 // not in the fleet: they may run other code. It is asked when the run begins,
 // before each batch, and whenever an instance has joined: the last answer is the
