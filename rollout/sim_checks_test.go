@@ -175,7 +175,7 @@ func (w *sim) ending() {
 		}
 	}
 	if !w.broken && !w.policy.Drain.Fixed {
-		w.check("no failed connection", w.failed < 1, "%.1f connections found nobody listening", w.failed)
+		w.check("no failed connection", w.deaf == 0, "connections found nobody listening for %.3fs", w.deaf)
 	}
 }
 

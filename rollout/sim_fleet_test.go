@@ -202,15 +202,13 @@ func (w *sim) flow() {
 		if b != nil {
 			b.connection += m.rate * elapsed
 			if m.source == KernelCount {
-				b.connection += elapsed / 3 // health checks
+				b.connection += m.probes * elapsed
 			}
 			continue
 		}
 		if m.rate > 0 && m.served && !m.lateJoin {
-			w.failed += m.rate * elapsed
-			if w.trace != nil && m.rate*elapsed >= 0.01 {
-				w.note("connections failed", m.ID)
-			}
+			w.deaf += elapsed
+			w.note("deaf to connections", m.ID)
 		}
 	}
 }

@@ -21,8 +21,9 @@ type seat struct {
 	Instance
 	targets []Target
 	source  Source
-	clings  int  // clients that never close their connection
-	down    bool // nothing runs on it
+	probes  float64 // connections a second that are checks: the kernel counts them too
+	clings  int     // clients that never close their connection
+	down    bool    // nothing runs on it
 	// cutOff is when it can no longer be reached, troubled when the load
 	// balancer begins to call it unhealthy and better when it ends; zero: never.
 	cutOff, troubled, better time.Duration
@@ -64,7 +65,7 @@ func tell(seed uint64) story {
 	n := fleetSize(d)
 	s.timing = groupsOf(d)
 	s.policy = policyOf(d, n)
-	s.clients = pick(d, 0, 0.3, 5, 50)
+	s.clients = pick(d, 0, 1.0/60, 1, 200)
 	s.faults = pick(d, 0, 0, 0.005, 0.02, 0.05, 0.15)
 	zones := 1 + d.IntN(3)
 	for i := range n {
@@ -89,6 +90,7 @@ func (s story) count(t tally) {
 		}
 	}
 	t["fleets: "+size]++
+	t[fmt.Sprintf("connections a second: %.2g", s.clients)]++
 	for _, g := range s.timing {
 		t[map[bool]string{true: "target groups: cross-zone", false: "target groups: zonal"}[g.CrossZone]]++
 	}
@@ -142,6 +144,7 @@ func (s *story) seat(i, zones int, d *die) seat {
 	id := fmt.Sprintf("i-%02d", i+1)
 	t := seat{Instance: Instance{ID: id, Zone: string(rune('a' + i%zones)), Address: id}}
 	t.source = pick(d, ServiceCount, ServiceCount, KernelCount, Uncounted)
+	t.probes = pick(d, 1.0/3, 1.0/3+1) // the load balancer's, and a container's own once a second
 	for _, g := range s.timing {
 		t.targets = append(t.targets, Target{g.Group, id, g.Port})
 	}

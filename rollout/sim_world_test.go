@@ -20,7 +20,7 @@ type sim struct {
 
 	flowed time.Time
 	routed []*rig  // scratch of reroute
-	failed float64 // connections that found nobody listening
+	deaf   float64 // seconds in which connections came to an instance where nobody listened
 
 	ledger ledger
 	floors map[string]int
