@@ -9,13 +9,13 @@ import (
 // second. Requests are due by the clock, not by the answers: when this goroutine
 // is late it catches up, so the rate holds over any longer time.
 func (p *Probe) openNew(ctx context.Context) {
-	rate := int64(p.options.Rate)
+	rate := p.options.Rate
 	free := make(chan struct{}, p.options.InFlight)
-	tick := time.NewTicker(max(time.Second/time.Duration(rate), time.Millisecond))
+	tick := time.NewTicker(max(time.Duration(float64(time.Second)/rate), time.Millisecond))
 	defer tick.Stop()
 	begun, sent := time.Now(), int64(0)
 	for {
-		due := 1 + time.Since(begun).Microseconds()*rate/1e6
+		due := 1 + int64(float64(time.Since(begun).Microseconds())*rate/1e6)
 		for ; sent < due && ctx.Err() == nil; sent++ {
 			p.openOne(ctx, free)
 		}

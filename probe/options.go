@@ -13,8 +13,9 @@ import (
 type Options struct {
 	// URL is what is asked for with GET: http or https, without user or password.
 	URL string
-	// Rate is how many new connections are opened a second. Zero: 200. Negative: none.
-	Rate int
+	// Rate is how many new connections are opened a second, the first at once. Zero:
+	// 200. Negative: none.
+	Rate float64
 	// KeepAlive is how many clients keep their connection. Zero: 20. Negative: none.
 	KeepAlive int
 	// Interval is the time from one request of a keep-alive client to its next;
@@ -32,6 +33,7 @@ type Options struct {
 }
 
 const (
+	leastRate     = 1e-3 // one in a quarter of an hour
 	mostRate      = 50_000
 	mostKeepAlive = 10_000
 	mostInFlight  = 4096
@@ -63,7 +65,7 @@ func (o Options) filled() (Options, error) {
 		return o, err
 	}
 	if o.InFlight == 0 {
-		o.InFlight = int(min(max(float64(o.Rate)*o.Timeout.Seconds(), 64), mostInFlight))
+		o.InFlight = int(min(max(o.Rate*o.Timeout.Seconds(), 64), mostInFlight))
 	}
 	return o, nil
 }
@@ -75,7 +77,7 @@ func (o Options) validate() error {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	fault(o.Rate > mostRate, "rate %d: at most %d new connections a second", o.Rate, mostRate)
+	fault(!(o.Rate < 0 || o.Rate >= leastRate && o.Rate <= mostRate), "rate %g: want %g to %d new connections a second", o.Rate, leastRate, mostRate)
 	fault(o.KeepAlive > mostKeepAlive, "%d keep-alive clients: at most %d", o.KeepAlive, mostKeepAlive)
 	fault(o.Rate < 0 && o.KeepAlive < 0, "nothing to send: neither new connections nor keep-alive clients")
 	fault(o.Interval < time.Millisecond, "interval %s: at least 1ms", o.Interval)

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"io"
 	"log"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -194,6 +195,8 @@ func TestBadOptions(t *testing.T) {
 		{"a line break", probe.Options{URL: "http://host/\r\nX: y"}, "probe URL"},
 		{"nothing to send", probe.Options{URL: good, Rate: -1, KeepAlive: -1}, "nothing to send"},
 		{"two faults", probe.Options{URL: good, Timeout: -1, Interval: -1}, "interval -1ns: at least 1ms; timeout -1ns: at least 1ms"},
+		{"too seldom", probe.Options{URL: good, Rate: 1e-9}, "want 0.001 to 50000 new connections a second"},
+		{"no rate", probe.Options{URL: good, Rate: math.NaN()}, "rate NaN"},
 		{"too fast", probe.Options{URL: good, Rate: 1 << 40}, "new connections a second"},
 		{"too many", probe.Options{URL: good, KeepAlive: 1 << 40}, "keep-alive clients"},
 		{"negative cap", probe.Options{URL: good, InFlight: -1}, "in flight -1 is negative"},

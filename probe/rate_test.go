@@ -55,6 +55,14 @@ func TestASlowServerDoesNotSlowTheProbe(t *testing.T) {
 	}
 }
 
+func TestFewRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := probeFor(t, Options{Rate: 1.0 / 60, KeepAlive: -1}, 0, 150*time.Second)
+		assert.EqualValues(t, 3, r.Requests, "one at once, and one a minute")
+		assert.Zero(t, r.Failed)
+	})
+}
+
 func TestRequestsBeyondTheCapAreOverruns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := probeFor(t, Options{Rate: 100, KeepAlive: -1, InFlight: 50}, time.Second, 10*time.Second)

@@ -107,6 +107,9 @@ func (p *passage) left(name StepName, e *evidence, seen string) string {
 	if e.blind != "" {
 		p.remark(name, "traffic %s: drained by the clock", e.blind)
 	}
+	if e.unsure() {
+		p.remark(name, "connections were opened to the end of the drain, which may be health checks: the kernel's count does not tell them from clients, a count of the service's own does")
+	}
 	if cut := e.cut(); cut > 0 {
 		p.remark(name, "%d connections were still open at the end of the drain", cut)
 		return fmt.Sprintf("%s, %d connections cut", seen, cut)

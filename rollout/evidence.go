@@ -156,6 +156,12 @@ func (e *evidence) seen() string {
 	return fmt.Sprintf("last new connection after %s, %d connections open", round(e.openedAt), e.last.Open)
 }
 
+// unsure reports whether the drain went to its maximum for connections that nobody
+// keeps and that may all have been health checks.
+func (e *evidence) unsure() bool {
+	return e.sampled && e.last.Source == KernelCount && e.last.Open == 0 && e.lastAt >= e.policy.Max
+}
+
 // cut is how many connections the swap will cut.
 func (e *evidence) cut() int {
 	if !e.sampled {

@@ -1,7 +1,9 @@
 package rollout
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -204,6 +206,34 @@ func TestDrainEndsOnWholeSamples(t *testing.T) {
 			detail, err := p.awaitQuiet(t.Context(), StepDrain)
 			assert.NoError(t, err)
 			assert.GreaterOrEqual(t, time.Since(p.gone), 80*time.Second, detail)
+			synctest.Wait()
+		})
+	}
+}
+
+// Where health checks are more than a tenth of what the kernel counts, nobody can
+// tell that the clients have left: that is said, with the remedy.
+func TestDrainThatCannotTellChecksFromClients(t *testing.T) {
+	for _, source := range []Source{KernelCount, ServiceCount} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 1)
+			m := w.machines["i-1"]
+			m.source = source
+			p := &passage{run: &run{Config: w.config()}, host: &fakeHost{w, m}, gone: time.Now(), rate: rate{4, source}}
+			ctx, stop := context.WithCancel(t.Context())
+			go func() {
+				for sleep(ctx, time.Second) == nil {
+					w.mu.Lock()
+					m.opened++
+					w.mu.Unlock()
+				}
+			}()
+			detail, err := p.awaitQuiet(t.Context(), StepDrain)
+			stop()
+			assert.NoError(t, err)
+			assert.Contains(t, detail, "gave up after 5m0s")
+			said := strings.Join(p.run.remarks, "")
+			assert.Equal(t, source == KernelCount, strings.Contains(said, "may be health checks"), said)
 			synctest.Wait()
 		})
 	}

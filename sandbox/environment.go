@@ -168,13 +168,22 @@ func (e *Environment) publish(ctx context.Context) error {
 	if err := e.buildProgram(ctx); err != nil {
 		return err
 	}
-	v1, err := e.push(ctx, e.good(e.V1), e.V1)
+	v1, err := e.publishOne(ctx, e.V1)
 	if err != nil {
 		return err
 	}
 	e.v1 = v1
-	_, err = e.push(ctx, e.good(e.V2), e.V2, "latest")
+	_, err = e.publishOne(ctx, e.V2, "latest")
 	return err
+}
+
+// publishOne pushes a release under its commit and other tags.
+func (e *Environment) publishOne(ctx context.Context, commit string, tags ...string) (id string, err error) {
+	r, err := e.release(ctx, commit)
+	if err != nil {
+		return "", err
+	}
+	return e.push(ctx, r, append([]string{commit}, tags...)...)
 }
 
 // buildProgram compiles the service; a hollow environment does without.
@@ -190,14 +199,27 @@ func (e *Environment) buildProgram(ctx context.Context) (err error) {
 	return nil
 }
 
-// good is a release whose program is growl-backend.
-func (e *Environment) good(commit string) release {
-	return release{
+// release is one that is well: as the options say.
+func (e *Environment) release(ctx context.Context, commit string) (release, error) {
+	r := release{
 		commit:     commit,
 		files:      map[string][]byte{"/growl-backend": e.program},
 		entrypoint: "/growl-backend",
+		labels:     map[string]string{"dev.growl.drain": "SIGUSR1", "dev.growl.undrain": "SIGUSR2"},
 		created:    time.Now().UTC().Truncate(time.Second),
 	}
+	service := e.opts.Service
+	if service.HealthCheck > 0 {
+		r.check = time.Duration(float64(service.HealthCheck) / e.opts.Factor)
+		if err := e.addHelper(ctx, &r); err != nil {
+			return r, err
+		}
+	}
+	if service.Uncounted {
+		r.labels = nil
+		return r, e.spoil(ctx, &r, "plain")
+	}
+	return r, nil
 }
 
 // describe writes the files a deploy is pointed at.

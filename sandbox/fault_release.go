@@ -23,19 +23,36 @@ func (e *Environment) slowStart(ctx context.Context) error {
 	return e.pushFaulty(ctx, "slow", "DELAY="+delay.String())
 }
 
+// helper is the faulty program in an image.
+const helper = "/faulty"
+
 // pushFaulty pushes another image as release V2, whose program is faulty.
 func (e *Environment) pushFaulty(ctx context.Context, kind string, env ...string) error {
+	r, err := e.release(ctx, e.V2)
+	if err == nil {
+		err = e.spoil(ctx, &r, kind, env...)
+	}
+	if err == nil {
+		_, err = e.push(ctx, r, e.V2, "latest")
+	}
+	return err
+}
+
+// spoil makes the faulty program the release's own.
+func (e *Environment) spoil(ctx context.Context, r *release, kind string, env ...string) error {
+	r.entrypoint, r.env = helper, append(env, "FAULT="+kind)
+	return e.addHelper(ctx, r)
+}
+
+// addHelper adds the faulty program to the release's files.
+func (e *Environment) addHelper(ctx context.Context, r *release) error {
 	program, err := e.faultyProgram(ctx)
 	if err != nil {
 		return err
 	}
-	r := e.good(e.V2)
 	r.files = maps.Clone(r.files)
-	r.files["/faulty"] = program
-	r.entrypoint = "/faulty"
-	r.env = append(env, "FAULT="+kind)
-	_, err = e.push(ctx, r, e.V2, "latest")
-	return err
+	r.files[helper] = program
+	return nil
 }
 
 // faultyProgram compiles the faulty program once.

@@ -35,7 +35,11 @@ type release struct {
 	// entrypoint is the one that is run.
 	entrypoint string
 	// env is added to the service's own variables.
-	env     []string
+	env []string
+	// labels are what the image says of itself: the signals of a drain.
+	labels map[string]string
+	// check is how often a container checks itself; zero: never.
+	check   time.Duration
 	created time.Time
 }
 
@@ -86,11 +90,19 @@ func (r release) config() *v1.ConfigFile {
 				"GIT_COMMIT=" + r.commit, fmt.Sprintf("PORT=%d", servicePort), "LOG_DIR=" + logDir, "LISTEN_HOST=127.0.0.1",
 			}, r.env...),
 			Entrypoint:   []string{r.entrypoint},
-			Labels:       map[string]string{"dev.growl.drain": "SIGUSR1", "dev.growl.undrain": "SIGUSR2"},
+			Labels:       r.labels,
+			Healthcheck:  r.healthCheck(),
 			ExposedPorts: map[string]struct{}{fmt.Sprintf("%d/tcp", servicePort): {}},
 			User:         "65534:65534",
 		},
 	}
+}
+
+func (r release) healthCheck() *v1.HealthConfig {
+	if r.check == 0 {
+		return nil
+	}
+	return &v1.HealthConfig{Test: []string{"CMD", helper, "check"}, Interval: r.check}
 }
 
 // archive is the layer: the programs, and a file with the commit, so that each

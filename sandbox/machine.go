@@ -67,7 +67,7 @@ func (e *Environment) boot() error {
 // bootOne starts a machine: its network, its engine and its SSH server.
 func (e *Environment) bootOne(i int, key ssh.PublicKey) (*machine, error) {
 	id, name := instanceID(i+1), fmt.Sprintf("growl-backend-%d", i+1)
-	settings := engine.Options{Name: name}
+	settings := engine.Options{Name: name, Pool: e.opts.Service.Pool}
 	var hostKey ssh.Signer
 	if e.opts.Hollow {
 		var err error

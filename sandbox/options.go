@@ -40,6 +40,8 @@ type Options struct {
 	// growl-backend, which is not compiled then. The faults of a release need its
 	// program and are none of a hollow environment's.
 	Hollow bool
+	// Service is what the releases are like. The zero value is growl-backend.
+	Service Service
 	// Dir is where the environment keeps its files; it must be empty or absent,
 	// and is not removed. Empty: a temporary folder that Close removes.
 	Dir string
@@ -54,6 +56,18 @@ type Options struct {
 	ServiceDir string
 	// Logf is told what is being brought up, a line at a time. Nil: nobody is.
 	Logf func(format string, args ...any)
+}
+
+// Service is what both releases are like, where they are not just growl-backend.
+type Service struct {
+	// Uncounted has a program serve that counts no connections of its own and knows
+	// nothing of draining.
+	Uncounted bool
+	// Pool is how many connections each container keeps to a database.
+	Pool int
+	// HealthCheck is how often a container checks its own health, as in AWS. Zero:
+	// it does not.
+	HealthCheck time.Duration
 }
 
 // Lags are the load balancer's, before they are divided by the factor.
@@ -85,6 +99,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if !(o.Factor >= 1 && o.Factor <= 1000) { // NaN too
 		faults = append(faults, fmt.Errorf("factor=%v is not between 1 and 1000", o.Factor))
+	}
+	if o.Service.Pool < 0 || o.Service.HealthCheck < 0 || o.Hollow && o.Service != (Service{}) {
+		faults = append(faults, fmt.Errorf("service=%+v has a negative part, or is of hollow instances, which run none", o.Service))
 	}
 	if _, err := netip.ParseAddr(o.Host); err != nil {
 		faults = append(faults, fmt.Errorf("host %q is not an IP address", o.Host))

@@ -76,7 +76,7 @@ func (r *loadResult) run(ctx context.Context, factor float64) (err error) {
 		return err
 	}
 	load, err := probe.Start(ctx, probe.Options{
-		URL: env.URL, Rate: r.Fresh, KeepAlive: r.Clients, Interval: time.Second / perClient,
+		URL: env.URL, Rate: float64(r.Fresh), KeepAlive: r.Clients, Interval: time.Second / perClient,
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path"
@@ -23,6 +24,11 @@ const (
 	exitNotRunnable = 126
 	exitNotStarted  = 128
 )
+
+// database is where a container's pool goes to, from ports of its own.
+var database = netip.MustParseAddrPort("10.0.3.4:5432")
+
+const firstPoolPort = 41000
 
 // launch starts the container's process and publishes its ports. It is called
 // with mu held. A failure is noted in the container's state.
@@ -172,6 +178,9 @@ func (e *Engine) ran(c *unit, proc Program) {
 	c.started = time.Now().UTC()
 	c.addr = e.freeAddr()
 	c.stack = wire.NewStack(c.addr)
+	for i := range e.opts.Pool {
+		c.stack.Connect(firstPoolPort+uint16(i), database)
+	}
 	if c.host.NetworkMode.IsHost() {
 		c.stack = e.hostWire
 	}

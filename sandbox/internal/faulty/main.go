@@ -1,6 +1,8 @@
 // Faulty is the program of the sandbox's bad releases. FAULT says what is wrong
 // with it: exit, it ends at once; unhealthy, its health check fails; slow, it
-// becomes the growl-backend beside it only after DELAY.
+// becomes the growl-backend beside it only after DELAY; plain, it serves well, but
+// counts no connections and knows nothing of draining. With the argument check it is
+// a container's own health check.
 package main
 
 import (
@@ -16,7 +18,11 @@ import (
 )
 
 func main() {
-	if err := run(os.Getenv); err != nil {
+	do := run
+	if len(os.Args) > 1 && os.Args[1] == "check" {
+		do = check
+	}
+	if err := do(os.Getenv); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
@@ -28,12 +34,38 @@ func run(getenv func(string) string) error {
 		fmt.Fprintln(os.Stderr, "growl-backend: reading configuration")
 		return errors.New("growl-backend: fatal: migration 42 is missing: this release cannot start")
 	case "unhealthy":
-		return http.ListenAndServe(net.JoinHostPort(getenv("LISTEN_HOST"), getenv("PORT")), unhealthy(getenv("GIT_COMMIT")))
+		return http.ListenAndServe(address(getenv), unhealthy(getenv("GIT_COMMIT")))
+	case "plain":
+		return http.ListenAndServe(address(getenv), plain(getenv("GIT_COMMIT")))
 	case "slow":
 		return slow(getenv("DELAY"))
 	default:
-		return fmt.Errorf("unknown FAULT %q: want exit, unhealthy or slow", fault)
+		return fmt.Errorf("unknown FAULT %q: want exit, unhealthy, slow or plain", fault)
 	}
+}
+
+func address(getenv func(string) string) string {
+	return net.JoinHostPort(getenv("LISTEN_HOST"), getenv("PORT"))
+}
+
+// check asks the service that runs in the same container whether it is healthy.
+func check(getenv func(string) string) error {
+	answer, err := (&http.Client{Timeout: 5 * time.Second}).Get("http://" + address(getenv) + "/healthz")
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	return nil
+}
+
+// plain answers whatever is asked well.
+func plain(commit string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]string{"service": "plain", "commit": commit})
+	})
 }
 
 // unhealthy answers like growl-backend, but for its health.
