@@ -60,11 +60,38 @@ func TestBenchLoadSendsThroughARun(t *testing.T) {
 	assert.Contains(t, said, "10 instances in ")
 }
 
+func TestBenchServicesTellsWhatDrainsSaw(t *testing.T) {
+	needTime(t)
+	t.Parallel()
+	var results []serviceResult
+	said := bench(t, &results, "bench:services", "-factor=60")
+	require.Len(t, results, 8)
+	for _, r := range results {
+		assert.Len(t, r.DrainMS, 2)
+		assert.Len(t, r.Seen, 2)
+		assert.Equal(t, r.Rate > 0, r.Traffic != nil, r.Clients)
+		if r.Traffic != nil {
+			assert.Positive(t, r.Traffic.Requests, r.Clients)
+		}
+	}
+	assert.Contains(t, said, "no connections, counted by the kernel · no requests\n  routing lag over after 2")
+}
+
+func TestServiceResultsHaveLimits(t *testing.T) {
+	r := serviceResult{Clients: "few", Counted: byService, LagMS: 2000, DrainMS: []float64{2100, 1900}}
+	require.NoError(t, r.missed())
+	r.sparse = true
+	require.ErrorContains(t, r.missed(), "drained in 1900 ms on silence that proves nothing")
+	r.Traffic = &probe.Receipt{Requests: 9, Failed: 1}
+	require.ErrorContains(t, r.missed(), "few, counted by the service: 1 requests failed")
+}
+
 func TestBenchesRefuseWhatMakesNoSense(t *testing.T) {
 	zero, one := 0.5, 1
 	nowhere := "/nonesuch/report.json"
 	require.ErrorContains(t, Bench{}.Fleet(t.Context(), nil, &zero, nil), "-factor=0.5: want at least 1")
 	require.ErrorContains(t, Bench{}.Drain(t.Context(), nil, &nowhere), "its folder does not exist")
+	require.ErrorContains(t, Bench{}.Services(t.Context(), &zero, nil), "-factor=0.5: want at least 1")
 	require.ErrorContains(t, Bench{}.Deploy(t.Context(), nil, &nowhere), "its folder does not exist")
 	require.ErrorContains(t, Bench{}.Start(t.Context(), &nowhere), "its folder does not exist")
 	require.ErrorContains(t, Bench{}.Load(t.Context(), &one, nil, nil, nil), "-rate=1 -fresh=500: want")
