@@ -188,10 +188,14 @@ func (r *row) cells(now time.Time, c columns) []cell {
 		{pad(r.phase(), c.phase) + "  ", style},
 		{fmt.Sprintf("%*s  ", c.time, r.clock(now)), dim},
 	}
+	told := r.tells(c)
+	if c.health > 0 && told == "" {
+		return append(cells, cell{r.health, normal}) // with all the room there is
+	}
 	if c.health > 0 {
 		cells = append(cells, cell{pad(r.health, c.health) + "  ", normal})
 	}
-	return append(cells, cell{r.tells(c), normal})
+	return append(cells, cell{told, normal})
 }
 
 // glyph marks how a row stands: done, failed, in flight, on its way back, waiting.
