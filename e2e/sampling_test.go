@@ -43,6 +43,14 @@ func BenchmarkSampling(b *testing.B) {
 	}
 	nothing := func() {}
 	passBy := func() { _ = h.connect(b).Close() }
+	// A drain of 60 samples, of which the first half finds that clients came, and
+	// then each third that a health check did.
+	sampled := 0
+	drains := func() {
+		if sampled++; sampled%60 < 30 || sampled%3 == 0 {
+			passBy()
+		}
+	}
 	for _, bench := range []struct {
 		name             string
 		open             int
@@ -53,6 +61,7 @@ func BenchmarkSampling(b *testing.B) {
 		{"still", 100, nothing, nothing},
 		{"arriving", 100, nothing, passBy},
 		{"leaving", 100, arrive, leave},
+		{"drain", 0, nothing, drains},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			sample := func() {

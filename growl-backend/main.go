@@ -5,6 +5,8 @@
 //	GET /healthz  ok
 //	GET /version  {"service","commit","host","connections"}
 //
+// The file "connections" in LOG_DIR holds the figure of the same name.
+//
 // SIGUSR1 drains it: the next answer on each connection carries
 // "Connection: close". SIGUSR2 takes that back. SIGTERM and SIGINT stop it:
 // requests in flight are finished, for at most 30 seconds, and it exits with 0.
@@ -49,6 +51,7 @@ func run(getenv func(string) string, signals <-chan os.Signal, stderr io.Writer)
 	}
 	life := &lifelog{dir: c.logDir, commit: c.identity.Commit, log: log}
 	s := newService(c.identity)
+	s.connections.file = openCountFile(c.logDir, log)
 	life.write("start")
 	log.Info("listening", "address", listener.Addr().String(), "commit", c.identity.Commit)
 	return serve(s, listener, signals, life)

@@ -30,8 +30,8 @@ type kept struct {
 }
 
 // mostKept are as many files as counting connections takes: TCP's tables, for IPv4
-// and IPv6, and the counters.
-const mostKept = 3
+// and IPv6, the counters, and the service's own count.
+const mostKept = 4
 
 // startSession opens an SFTP session.
 func startSession(connection ssh.Conn) (*session, error) {

@@ -205,7 +205,7 @@ func (e *Environment) release(ctx context.Context, commit string) (release, erro
 		commit:     commit,
 		files:      map[string][]byte{"/growl-backend": e.program},
 		entrypoint: "/growl-backend",
-		labels:     map[string]string{"dev.growl.drain": "SIGUSR1", "dev.growl.undrain": "SIGUSR2"},
+		labels:     map[string]string{"dev.growl.drain": "SIGUSR1", "dev.growl.undrain": "SIGUSR2", "dev.growl.connections": logDir + "/connections"},
 		created:    time.Now().UTC().Truncate(time.Second),
 	}
 	service := e.opts.Service

@@ -36,7 +36,8 @@ type release struct {
 	entrypoint string
 	// env is added to the service's own variables.
 	env []string
-	// labels are what the image says of itself: the signals of a drain.
+	// labels are what the image says of itself: the signals of a drain, and where it
+	// counts its connections.
 	labels map[string]string
 	// check is how often a container checks itself; zero: never.
 	check   time.Duration

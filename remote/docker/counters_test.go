@@ -25,9 +25,10 @@ type counting struct {
 	requested, closed uint64 // of them: carried a request, and half closed
 	uncounted         bool   // the service has no count of its own
 	asked, looked     int
-	from              []string // the addresses that were asked
-	arp               string   // the instance's neighbours
-	dead              string   // the address at which nobody answers
+	from              []string      // the addresses that were asked
+	arp               string        // the instance's neighbours
+	dead              string        // the address at which nobody answers
+	file              func() string // what the count's file holds; nil: there is none
 }
 
 func (n *counting) ReadFile(_ context.Context, name string) ([]byte, error) {
@@ -44,6 +45,11 @@ func (n *counting) Reread(_ context.Context, name string) ([]byte, error) {
 	case "/proc/7/net/tcp":
 	case "/proc/7/net/tcp6":
 		return tcpTable(), nil
+	case "/logs/connections":
+		if n.file == nil {
+			return nil, fs.ErrNotExist
+		}
+		return []byte(n.file()), nil
 	default:
 		return nil, fs.ErrNotExist
 	}
@@ -99,7 +105,7 @@ func (n *counting) disconnect() {
 
 func (n *counting) host() *Host {
 	h := &Host{conn: n, spec: Spec{HostPort: 80, VersionPath: "/version", CountField: "connections"}}
-	h.serving = &serving{pid: 7, port: 8080}
+	h.serving = &serving{pid: 7, port: 8080, countFile: "/logs/connections"}
 	return h
 }
 

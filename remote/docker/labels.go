@@ -3,12 +3,16 @@ package docker
 import "strings"
 
 // Labels on the containers this package creates. An image may carry the two
-// signals itself: containers inherit an image's labels.
+// signals and the count itself: containers inherit an image's labels.
 const (
 	// LabelDrain and LabelUndrain name the signals that tell the service to send
 	// its clients away, and to take that back. Either may arrive twice.
 	LabelDrain   = "dev.growl.drain"
 	LabelUndrain = "dev.growl.undrain"
+	// LabelConnections names the file, as the container sees it, in which the service
+	// keeps its count of connections: a decimal number, replaced in place. Where a
+	// mount puts it on the instance it is read there, and the service is not asked.
+	LabelConnections = "dev.growl.connections"
 	// LabelRelease is the digest the container was created from, "sha256:…".
 	LabelRelease = "dev.growl.release"
 	// LabelRun names the run that created the container.

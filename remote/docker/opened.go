@@ -19,6 +19,8 @@ type count struct {
 	passive uint64 // the kernel's counter just before
 	idle    bool   // nobody was connected then
 	at      time.Time
+	// file is where the count is read, instead of asking for it.
+	file string
 	// own is how many of the kernel's connections were our questions.
 	own uint64
 	// address is the container's own, where the service is asked; empty while none
@@ -28,9 +30,9 @@ type count struct {
 
 // still reports whether the service would say the same again: nobody has connected
 // since, nor was connected without a request so far. That nobody who was connected
-// has sent the first one is only believed.
+// has sent the first one is only believed. A file is read each time.
 func (c *count) still(now counters) bool {
-	return !c.at.IsZero() && c.passive == now.passive && (c.idle || time.Since(c.at) < believed)
+	return c.file == "" && !c.at.IsZero() && c.passive == now.passive && (c.idle || time.Since(c.at) < believed)
 }
 
 // lookAtCount counts the connections that clients have opened so far.
@@ -49,12 +51,17 @@ func (h *Host) lookAtCount(ctx context.Context, s *serving, now counters) error 
 // lack what the spec says of the new.
 func (h *Host) countOpened(ctx context.Context, s *serving, now counters) (uint64, error) {
 	c := &s.count
+	if opened, err := h.readCount(ctx, c.file); err == nil {
+		return opened, nil
+	}
+	c.file = ""
 	if h.spec.CountField != "" && (!c.known || c.source == rollout.ServiceCount) {
 		opened, err := h.askCount(ctx, s)
 		if err != nil {
 			return 0, err
 		}
 		if opened != nil {
+			h.findCount(ctx, s, *opened)
 			c.source, c.known = rollout.ServiceCount, true
 			return *opened, nil
 		}

@@ -25,6 +25,8 @@ type serving struct {
 	// autoRemove is set where the engine removes the container when it stops.
 	autoRemove bool
 	endpoints  map[string]*network.EndpointSettings
+	// countFile is where the instance has the service's count; empty where it has not.
+	countFile string
 
 	// What samples before found out.
 	tables tables
@@ -103,7 +105,7 @@ func (h *Host) sample(ctx context.Context) (found rollout.Traffic, err error) {
 func (s *serving) due(now counters) (look, ask bool) {
 	_, known := s.tables.still(now)
 	look, ask = s.host || !known, s.host || !s.count.still(now)
-	s.half = look && ask && s.count.source == rollout.ServiceCount
+	s.half = look && ask && s.count.source == rollout.ServiceCount && s.count.file == ""
 	if s.half {
 		look = s.tables.putOff && (!s.count.grew || time.Since(s.tables.at) >= believed)
 		ask = !look
@@ -134,6 +136,9 @@ func (s *serving) learn(found container.InspectResponse, spec Spec) {
 	s.port = cmp.Or(containerPort(&s.Summary, uint16(spec.HostPort)), spec.ContainerPort)
 	s.host = found.HostConfig.NetworkMode == hostNetwork
 	s.autoRemove = found.HostConfig.AutoRemove
+	if found.Config != nil {
+		s.countFile = onInstance(found.Mounts, found.Config.Labels[LabelConnections])
+	}
 	if found.NetworkSettings != nil {
 		s.endpoints = found.NetworkSettings.Networks
 	}
