@@ -21,13 +21,15 @@ type files struct {
 
 // idleSession is how long a session stays open for nobody's use: what it has open
 // is open on the instance. To open one takes the instance's SSH server a process, and
-// more than twenty looks at a file; who counts connections looks once a minute at least.
+// more than twenty looks at a file; who counts connections looks once a minute at
+// least, by the default policy.
 const idleSession = 90 * time.Second
 
 func newFiles(life context.Context, connection ssh.Conn) *files {
 	f := &files{life: life, connection: connection, slot: make(chan *session, 1)}
 	f.slot <- nil
 	f.idle = time.AfterFunc(idleSession, f.rest)
+	context.AfterFunc(life, func() { f.idle.Stop() }) // or it would keep all this in memory
 	return f
 }
 

@@ -179,12 +179,11 @@ func (s *session) read(name, handle string, expected int) (data []byte, err erro
 func (s *session) parts(name, handle string, from, size, requests int) ([][]byte, error) {
 	first := s.last + 1
 	var messages []any
-	if name != "" {
-		messages = append(messages, &statMessage{s.next(), name})
-	}
-	begin := s.last + 1
 	for i := range requests {
 		messages = append(messages, &readMessage{s.next(), handle, uint64(from + i*size), uint32(size)})
+	}
+	if name != "" {
+		messages = append(messages, &statMessage{s.next(), name})
 	}
 	if err := s.send(messages...); err != nil {
 		return nil, err
@@ -195,10 +194,10 @@ func (s *session) parts(name, handle string, from, size, requests int) ([][]byte
 		if err != nil {
 			return nil, err
 		}
-		if id-first < begin-first {
-			err = s.decode(packet, new(attributesMessage))
+		if i := int(id - first); i < requests {
+			parts[i], err = s.part(packet, size)
 		} else {
-			parts[id-begin], err = s.part(packet, size)
+			err = s.decode(packet, new(attributesMessage))
 		}
 		if err != nil {
 			return nil, err

@@ -295,8 +295,8 @@ func packets(messages ...any) []byte {
 func FuzzSession(f *testing.F) {
 	hello := &versionMessage{sftpVersion, []byte("\x00\x00\x00\x13statvfs@openssh.com\x00\x00\x00\x012")}
 	there := []byte("\x00\x00\x00\x00")
-	f.Add(packets(hello, &handleMessage{1, "h"}, &dataMessage{ID: 3, Data: []byte("text")}, &attributesMessage{2, there}, &statusMessage{ID: 4}, &vfsMessage{ID: 4}))
-	f.Add(packets(hello, &handleMessage{1, "h"}, &statusMessage{2, 2, nil}, &dataMessage{ID: 3, Data: []byte("text")}, &vfsMessage{ID: 4}))
+	f.Add(packets(hello, &handleMessage{1, "h"}, &attributesMessage{3, there}, &dataMessage{ID: 2, Data: []byte("text")}, &statusMessage{ID: 4}, &vfsMessage{ID: 4}))
+	f.Add(packets(hello, &handleMessage{1, "h"}, &dataMessage{ID: 2, Data: []byte("text")}, &statusMessage{3, 2, nil}, &vfsMessage{ID: 4}))
 	f.Add(packets(hello, &statusMessage{1, 2, []byte("\x00\x00\x00\x02no\x00\x00\x00\x00")}, &vfsMessage{ID: 2}, &attributesMessage{3, []byte("\x00\x00\x00\x0f")}))
 	f.Add(packets(hello, &statusMessage{1, 99, nil}, &statusMessage{2, 3, nil}, &attributesMessage{3, bytes.Repeat([]byte{0, 0, 0, 4}, 9)}))
 	f.Add([]byte("This account is currently not available.\n"))

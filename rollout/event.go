@@ -44,6 +44,7 @@ const (
 	Remarked EventKind = "remark"
 	// Forecast: the run will be over after Left, if nothing goes wrong; zero: it is
 	// broken off or halted, and nobody can say. It is told when the run begins, and
-	// again whenever the end has moved.
+	// again when the end has moved by a tenth of what is left, or a twentieth of the
+	// whole.
 	Forecast EventKind = "forecast"
 )

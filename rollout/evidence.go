@@ -102,12 +102,12 @@ func (e *evidence) drained(at time.Duration) (bool, string) {
 
 // lostSight reports whether the count cannot be read, and not only for a moment: one
 // that could be read has to be unreadable for the quiet period, and to have shown
-// no open connection when it was seen last.
+// no open connection when it was seen last, by a whole sample.
 func (e *evidence) lostSight(at time.Duration) bool {
 	if e.sampled || e.blind == "" {
 		return false
 	}
-	return !e.counted || (e.last.Open == 0 && at-e.lastAt >= e.policy.Quiet)
+	return !e.counted || (e.last.Open == 0 && !e.last.Half && at-e.lastAt >= e.policy.Quiet)
 }
 
 // disturbed is when silence was last broken: by a connection, or by blindness.
@@ -159,16 +159,11 @@ func (e *evidence) seen() string {
 // unsure reports whether the drain went to its maximum for connections that nobody
 // keeps and that may all have been health checks.
 func (e *evidence) unsure() bool {
-	return e.sampled && e.last.Source == KernelCount && e.last.Open == 0 && e.lastAt >= e.policy.Max
+	return e.last.Source == KernelCount && e.lastAt >= e.policy.Max && e.openedAt > max(e.busyAt, e.blindAt, e.seenFrom)
 }
 
-// cut is how many connections the swap will cut.
-func (e *evidence) cut() int {
-	if !e.sampled {
-		return 0
-	}
-	return e.last.Open
-}
+// cut is how many connections the swap will cut, as far as was seen.
+func (e *evidence) cut() int { return e.last.Open }
 
 // tick is the time between two samples: a tenth of the quiet period, so that
 // its end is seen in time at little cost to the instance.

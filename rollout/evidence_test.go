@@ -57,6 +57,7 @@ func TestDrainOnEvidence(t *testing.T) {
 		"unreadable for a moment at the lag's end":          {rate{50, ServiceCount}, blinded(118*second, 123*second, 0), 123 * second, 130 * second},
 		"unreadable in the end: the quiet period more":      {rate{50, ServiceCount}, blinded(118*second, time.Hour, 0), 131 * second, 135 * second},
 		"unreadable in the end, one was open: the maximum":  {rate{50, ServiceCount}, blinded(118*second, time.Hour, 1), 300 * second, 302 * second},
+		"unreadable after half a sample: the maximum":       {rate{50, ServiceCount}, halfBlinded(118 * second), 300 * second, 302 * second},
 		"not counted: the lag":                              {rate{}, func(time.Duration) (Traffic, error) { return Traffic{}, nil }, 120 * second, 122 * second},
 		"a connection stays open: lengthened to the limit":  {rate{50, ServiceCount}, opened(time.Hour), 300 * second, 302 * second},
 		"a connection stays open for a while, then silence": {rate{50, ServiceCount}, opened(80 * second), 94 * second, 97 * second},
@@ -133,6 +134,17 @@ func blinded(from, to time.Duration, open int) func(time.Duration) (Traffic, err
 		if at < from {
 			t.Open = open
 		}
+		return t, err
+	}
+}
+
+// halfBlinded is blinded for good, and the last samples before are half: who is open
+// is not known by them.
+func halfBlinded(from time.Duration) func(time.Duration) (Traffic, error) {
+	sample := blinded(from, time.Hour, 0)
+	return func(at time.Duration) (Traffic, error) {
+		t, err := sample(at)
+		t.Half = true
 		return t, err
 	}
 }
@@ -237,6 +249,20 @@ func TestDrainThatCannotTellChecksFromClients(t *testing.T) {
 			synctest.Wait()
 		})
 	}
+}
+
+// What was last seen to be open is cut, also where nothing can be seen at the end.
+func TestDrainSaysWhatItCutWhenItIsBlindAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		m := w.machines["i-1"]
+		m.open = 3
+		time.AfterFunc(290*time.Second, func() { w.mu.Lock(); w.faults["traffic/i-1"] = fault{err: errFault}; w.mu.Unlock() })
+		p := &passage{run: &run{Config: w.config()}, host: &fakeHost{w, m}, gone: time.Now(), rate: rate{10, ServiceCount}}
+		detail, err := p.awaitQuiet(t.Context(), StepDrain)
+		assert.NoError(t, err)
+		assert.Contains(t, detail, "3 connections cut")
+	})
 }
 
 // A rate is measured on two samples at either end: the first may hold the count as it

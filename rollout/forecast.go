@@ -18,11 +18,12 @@ type forecast struct {
 
 	mu    sync.Mutex
 	stage stage
-	since time.Time         // when the stage began
-	ahead int               // batches that have not begun yet
-	fresh map[StepName]bool // rows that the batch which is out has not ended yet
-	began time.Time         // the run
-	told  time.Time         // the end that was said last
+	since time.Time // when the stage began
+	ahead int       // batches that have not begun yet
+	began time.Time // the run
+	told  time.Time // the end that was said last
+
+	saying sync.Mutex // what is told last is what was decided last
 }
 
 // stage is what a run is about.
@@ -41,6 +42,7 @@ const (
 type typical struct {
 	guess   time.Duration
 	batches []time.Duration // each one's slowest instance
+	counted bool            // the last of them is of the batch that is out
 }
 
 func (t typical) duration() time.Duration {
@@ -54,18 +56,23 @@ func (t typical) duration() time.Duration {
 	return sum / time.Duration(len(t.batches))
 }
 
-// foresee guesses how a run of so many batches goes: a drain takes the routing lag,
-// as nobody knows yet whether it will be quiet before, and a join that or the checks.
-func foresee(c Config, groups []Timing, batches int) *forecast {
-	p := c.Policy
+// foresee guesses how the run goes: a drain takes the routing lag, as nobody knows
+// yet whether it will be quiet before, and a join that or the checks. Nil where there
+// is nothing to do.
+func (r *run) foresee() *forecast {
+	batches := len(r.batches())
+	if batches == 0 {
+		return nil
+	}
+	p := r.Policy
 	f := &forecast{rows: map[StepName]*typical{}, gathers: p.Poll, rests: max(p.Pause, p.Bake), bakes: p.Bake > 0, began: time.Now()}
 	drain, join := p.Drain.Min, p.Drain.Lag
 	if !p.Drain.Fixed {
 		drain = max(drain, p.Drain.Lag)
-		at := max(p.Parallel, p.Batch.Of(len(c.Instances)))
-		f.prepares = p.Drain.Quiet * time.Duration((len(c.Instances)+at-1)/at)
+		at := max(p.Parallel, p.Batch.Of(len(r.Instances)))
+		f.prepares = p.Drain.Quiet * time.Duration((len(r.pending())+at-1)/at)
 	}
-	for _, t := range groups {
+	for _, t := range r.timing {
 		join = max(join, t.checks())
 	}
 	for _, name := range Steps()[1:] {
@@ -81,9 +88,8 @@ func (f *forecast) enter(s stage, ahead int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stage, f.ahead, f.since = s, ahead, time.Now()
-	f.fresh = map[StepName]bool{}
-	for name := range f.rows {
-		f.fresh[name] = true
+	for _, row := range f.rows {
+		row.counted = false
 	}
 }
 
@@ -94,8 +100,8 @@ func (f *forecast) saw(name StepName, took time.Duration) {
 	row, known := f.rows[name]
 	switch {
 	case !known:
-	case f.fresh[name]:
-		f.fresh[name] = false
+	case !row.counted:
+		row.counted = true
 		row.batches = append(row.batches, took)
 	default:
 		last := len(row.batches) - 1
@@ -114,6 +120,9 @@ func (f *forecast) left() (left time.Duration, news bool) {
 	}
 	now := time.Now()
 	left = max(0, f.takes()-now.Sub(f.since)) + f.follows()
+	if left <= 0 {
+		return 0, false // it takes longer than thought, nobody knows how much
+	}
 	end := now.Add(left)
 	moved := end.Sub(f.told).Abs()
 	if f.told.IsZero() || moved > max(left/10, end.Sub(f.began)/20) {
@@ -177,6 +186,8 @@ func (r *run) foretell() {
 	if r.forecast == nil {
 		return
 	}
+	r.forecast.saying.Lock()
+	defer r.forecast.saying.Unlock()
 	if left, news := r.forecast.left(); news {
 		r.emit(Event{Kind: Forecast, Left: left, Detail: "about " + roughly(left) + " to go"})
 	}
@@ -192,10 +203,14 @@ func (r *run) saw(name StepName, took time.Duration) {
 
 // unforeseen ends the forecast of a run that does not go as it was to go.
 func (r *run) unforeseen() {
-	if r.forecast == nil || r.forecast.end() {
+	if r.forecast == nil {
 		return
 	}
-	r.emit(Event{Kind: Forecast})
+	r.forecast.saying.Lock()
+	defer r.forecast.saying.Unlock()
+	if !r.forecast.end() {
+		r.emit(Event{Kind: Forecast})
+	}
 }
 
 // end ends the forecast, and reports whether it had ended before.

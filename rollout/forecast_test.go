@@ -100,6 +100,39 @@ func TestForecastEndsWithARunThatDoesNotGoWell(t *testing.T) {
 	})
 }
 
+func TestNothingToDoIsNotForetold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		c := w.config()
+		for _, m := range w.machines {
+			m.running = newDigest
+		}
+		told := forecasts(&c)
+		result, err := w.run(t.Context(), c)
+		require.NoError(t, err)
+		require.Equal(t, UnchangedRun, result.Outcome)
+		assert.Empty(t, *told)
+	})
+}
+
+// The last drain of a run takes longer than thought: nobody is told each second that it
+// is about to end, nor that it is broken off.
+func TestForecastThatIsOverdueIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		c := w.config()
+		c.Instances = c.Instances[:1]
+		w.machines["i-1"].open = 1
+		told := forecasts(&c)
+		_, err := w.run(t.Context(), c)
+		require.NoError(t, err)
+		assert.Less(t, len(*told), 6)
+		for _, s := range *told {
+			assert.Positive(t, s.left)
+		}
+	})
+}
+
 func TestRoughly(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0s", 1234 * time.Millisecond: "1.23s", 41600 * time.Millisecond: "42s", 64 * time.Second: "1m",

@@ -95,7 +95,8 @@ type Traffic struct {
 	// Source tells whose count Opened is.
 	Source Source
 	// Half is set where Open or Opened is of a sample before, to spare the instance:
-	// the next sample has it. Only an Open may be older, while Opened grows.
+	// the next sample that succeeds has it. Only an Open may be older, while Opened
+	// grows.
 	Half bool
 }
 

@@ -85,8 +85,8 @@ func MakePlan(ctx context.Context, c Config) (Plan, error) {
 	for _, batch := range r.batches() {
 		plan.Batches = append(plan.Batches, ids(batch))
 	}
-	if len(plan.Batches) > 0 {
-		plan.ETA, _ = foresee(c, r.timing, len(plan.Batches)).left()
+	if f := r.foresee(); f != nil {
+		plan.ETA, _ = f.left()
 	}
 	return plan, nil
 }

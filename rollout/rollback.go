@@ -26,10 +26,12 @@ func (r *run) rollBack(ctx context.Context) {
 		r.enter(returning, len(batches)-i-1)
 		if err := r.reserve(ctx, batch); err != nil {
 			r.remark("rollback stopped: " + oneLine(err))
+			r.unforeseen()
 			return
 		}
 		r.each(batch, func(way *passage) { r.goBack(ctx, way) })
 		if slices.ContainsFunc(batch, func(way *passage) bool { return way.outcome != Updated }) {
+			r.unforeseen()
 			return
 		}
 	}

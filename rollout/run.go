@@ -90,7 +90,7 @@ func (r *run) rollOut(ctx context.Context) error {
 	if err := r.survey(ctx); err != nil {
 		return err
 	}
-	r.forecast = foresee(r.Config, r.timing, len(r.batches()))
+	r.forecast = r.foresee()
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ const (
 const (
 	maxInstances = 100
 	maxHollow    = 2000
+	maxPool      = 1000
 )
 
 // Options describe an environment. The zero value is a usable one.
@@ -100,8 +101,8 @@ func (o Options) withDefaults() (Options, error) {
 	if !(o.Factor >= 1 && o.Factor <= 1000) { // NaN too
 		faults = append(faults, fmt.Errorf("factor=%v is not between 1 and 1000", o.Factor))
 	}
-	if o.Service.Pool < 0 || o.Service.HealthCheck < 0 || o.Hollow && o.Service != (Service{}) {
-		faults = append(faults, fmt.Errorf("service=%+v has a negative part, or is of hollow instances, which run none", o.Service))
+	if o.Service.Pool < 0 || o.Service.Pool > maxPool || o.Service.HealthCheck < 0 || o.Hollow && o.Service != (Service{}) {
+		faults = append(faults, fmt.Errorf("service=%+v has a negative part or more than %d connections, or is of hollow instances, which run none", o.Service, maxPool))
 	}
 	if _, err := netip.ParseAddr(o.Host); err != nil {
 		faults = append(faults, fmt.Errorf("host %q is not an IP address", o.Host))

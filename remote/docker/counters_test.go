@@ -24,6 +24,7 @@ type counting struct {
 	pool              uint64 // of the service's own
 	requested, closed uint64 // of them: carried a request, and half closed
 	uncounted         bool   // the service has no count of its own
+	mute              bool   // it does not answer
 	asked, looked     int
 	from              []string      // the addresses that were asked
 	arp               string        // the instance's neighbours
@@ -63,7 +64,7 @@ func (n *counting) Reread(_ context.Context, name string) ([]byte, error) {
 
 func (n *counting) Exchange(_ context.Context, address string, talk func(io.ReadWriter) error) error {
 	n.from = append(n.from, address)
-	if address == n.dead {
+	if n.mute || address == n.dead {
 		return errors.New("connection refused")
 	}
 	n.asked++
@@ -338,6 +339,28 @@ func (n *counting) happen(dice *rand.Rand) {
 			n.passBy(uint64(dice.IntN(2)))
 		}
 	}
+}
+
+// A service that does not answer any more is not heard every other time, because the
+// tables were looked at instead.
+func TestACountThatIsLostIsMissedEachTime(t *testing.T) {
+	n := &counting{}
+	h := n.host()
+	n.sample(t, h)
+	n.mute = true
+	for range 5 {
+		n.passBy(0) // a health check
+		_, err := h.Traffic(t.Context())
+		require.ErrorContains(t, err, "connection refused")
+	}
+	n.mute = false
+	n.passBy(1)
+	found, did := n.sample(t, h)
+	require.Equal(t, both, did)
+	require.Equal(t, uint64(1), found.Opened)
+	n.passBy(1)
+	_, did = n.sample(t, h)
+	require.Equal(t, onlyAsk, did)
 }
 
 // A count that is the kernel's never has our own question in it.

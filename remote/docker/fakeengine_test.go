@@ -52,6 +52,7 @@ type fakeEngine struct {
 type fakeContainer struct {
 	ID, Name, Image, State, Restart string
 	Labels                          map[string]string
+	Restarts                        int
 }
 
 type fakeImage struct {
@@ -311,7 +312,7 @@ func (f *fakeEngine) serveContainer(w http.ResponseWriter, r *http.Request, path
 	switch call := path[1]; call {
 	case "json":
 		answer(w, map[string]any{
-			"Id": c.ID, "Name": "/" + c.Name, "Image": c.Image,
+			"Id": c.ID, "Name": "/" + c.Name, "Image": c.Image, "RestartCount": c.Restarts,
 			"State":      map[string]any{"Status": c.State, "Running": c.State == "running", "Pid": 1},
 			"Config":     map[string]any{"Image": c.Image, "Labels": c.Labels},
 			"HostConfig": map[string]any{"RestartPolicy": map[string]any{"Name": c.Restart}},

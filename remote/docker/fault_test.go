@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -307,10 +308,26 @@ type sickConn struct {
 	asked  int
 }
 
+// A container that ends while the time of its proof does is said to have ended.
+func TestProofThatRunsOutSaysThatItDied(t *testing.T) {
+	f := newFakeEngine(t)
+	f.spec.HealthPath = "/healthz"
+	conn := &sickConn{Conn: f, second: func() { f.set(func() { f.containers[1].Restarts = 1 }) }}
+	h, err := docker.Open(t.Context(), conn, docker.Options{Spec: f.spec})
+	require.NoError(t, err)
+	require.NoError(t, h.Stop(t.Context(), release(fakeNew)))
+	require.NoError(t, h.Start(t.Context(), release(fakeNew)))
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_, err = h.Prove(ctx, release(fakeNew))
+	_, died := errors.AsType[*docker.ExitedError](err)
+	require.True(t, died, err)
+}
+
 func (c *sickConn) Exchange(ctx context.Context, _ string, talk func(io.ReadWriter) error) error {
 	if c.asked++; c.asked > 1 {
 		c.second()
-		return ctx.Err()
+		return cmp.Or(ctx.Err(), error(syscall.ECONNREFUSED))
 	}
 	near, far := net.Pipe()
 	defer near.Close()

@@ -16,8 +16,9 @@ import (
 // Bounds of one request to the service.
 const (
 	requestTimeout = 5 * time.Second
-	maxBody        = 64 << 10 // bytes that are looked at
-	maxAnswer      = 1 << 20  // bytes that are read, header and all
+	endTimeout     = time.Second // from the answer to the connection's end
+	maxBody        = 64 << 10    // bytes that are looked at
+	maxAnswer      = 1 << 20     // bytes that are read, header and all
 )
 
 // answer is what the service said.
@@ -48,6 +49,7 @@ func (h *Host) get(ctx context.Context, address, path string) (answer, error) {
 		a, rest, err := ask(service, request)
 		if err == nil {
 			answers <- a
+			defer time.AfterFunc(endTimeout, cancel).Stop()
 			_, err = io.Copy(io.Discard, rest)
 		}
 		return err

@@ -36,8 +36,8 @@ func TestAQuestionEndsWithItsConnection(t *testing.T) {
 		want   time.Duration
 	}{
 		"at once":  {"Connection: close\r\n", 0, 0},
-		"later":    {"Connection: close\r\n", time.Second, time.Second},
-		"too late": {"Connection: close\r\n", time.Hour, requestTimeout},
+		"later":    {"Connection: close\r\n", endTimeout / 2, endTimeout / 2},
+		"too late": {"Connection: close\r\n", time.Hour, endTimeout},
 		"keeps it": {"", time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

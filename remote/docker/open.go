@@ -46,9 +46,10 @@ func (t *tables) still(now counters) (open int, known bool) {
 
 // lookAtTables counts the connections that clients have open.
 func (h *Host) lookAtTables(ctx context.Context, s *serving, now counters) error {
+	at := time.Now()
 	open, err := h.countOpen(ctx, s)
 	if err == nil {
-		s.tables.open, s.tables.then, s.tables.at = open, now, time.Now()
+		s.tables.open, s.tables.then, s.tables.at = open, now, at
 	}
 	return err
 }

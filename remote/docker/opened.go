@@ -37,12 +37,13 @@ func (c *count) still(now counters) bool {
 
 // lookAtCount counts the connections that clients have opened so far.
 func (h *Host) lookAtCount(ctx context.Context, s *serving, now counters) error {
+	at := time.Now()
 	opened, err := h.countOpened(ctx, s, now)
 	if err == nil {
 		c := &s.count
 		open, known := s.tables.still(now)
 		c.grew, c.opened = opened != c.opened, opened
-		c.passive, c.idle, c.at = now.passive, known && open == 0, time.Now()
+		c.passive, c.idle, c.at = now.passive, known && open == 0, at
 	}
 	return err
 }

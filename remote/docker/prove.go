@@ -77,12 +77,13 @@ func (p *proof) wait(ctx context.Context) error {
 	var last error
 	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
 		missing, err := p.look(ctx)
+		cutShort := ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err()))
 		switch {
 		case err == nil && missing == nil:
 			return nil
-		case ctx.Err() != nil && last == nil:
+		case cutShort && last == nil:
 			return p.timedOut(ctx, errors.Join(missing, err))
-		case ctx.Err() != nil:
+		case cutShort:
 			return p.timedOut(ctx, last)
 		case err != nil:
 			return err

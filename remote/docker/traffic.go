@@ -32,6 +32,7 @@ type serving struct {
 	tables tables
 	count  count
 	half   bool // the last one left out one of them
+	failed bool // the last one did: the next is whole, or one that fails each time would show every other time
 }
 
 // lookForServing looks once: nobody but this run changes what runs.
@@ -55,10 +56,12 @@ func (h *Host) lookForServing(ctx context.Context) (*serving, error) {
 // from the kernel's tables, those opened from the service's own count where it
 // has one, else from the kernel's. What the kernel's counters show to be as it was
 // is not looked at again; of what is not, one call looks at the tables or asks the
-// service, and the next does the other. With clients connected an answer may be 10 s
-// old, or an Open of more than five an estimate: as many as were seen then, and by how
-// many the kernel has more or fewer established since, the service's own connections
-// among them.
+// service, and the next does the other: a half sample's other half is that of the
+// sample before. With clients connected what was looked at or asked for is believed
+// for 10 s, and an Open of more than five may be an estimate: as many as were seen
+// then, and by how many the kernel has more or fewer established since, the service's
+// own connections among them. A count that the service keeps in a file is read each
+// time, and no sample is half then.
 func (h *Host) Traffic(ctx context.Context) (rollout.Traffic, error) {
 	sample, err := h.sample(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -92,6 +95,7 @@ func (h *Host) sample(ctx context.Context) (found rollout.Traffic, err error) {
 	if ask && err == nil {
 		err = h.lookAtCount(ctx, s, now)
 	}
+	s.failed = err != nil
 	found.Open, _ = s.tables.still(now)
 	found.Opened, found.Source = s.count.opened, s.count.source
 	found.Half = s.half
@@ -105,7 +109,7 @@ func (h *Host) sample(ctx context.Context) (found rollout.Traffic, err error) {
 func (s *serving) due(now counters) (look, ask bool) {
 	_, known := s.tables.still(now)
 	look, ask = s.host || !known, s.host || !s.count.still(now)
-	s.half = look && ask && s.count.source == rollout.ServiceCount && s.count.file == ""
+	s.half = look && ask && s.count.source == rollout.ServiceCount && s.count.file == "" && !s.failed
 	if s.half {
 		look = s.tables.putOff && (!s.count.grew || time.Since(s.tables.at) >= believed)
 		ask = !look

@@ -26,7 +26,8 @@ type Options struct {
 	Name string
 	// Transport speaks to registries; nil means [http.DefaultTransport].
 	Transport http.RoundTripper
-	// Pool is how many connections each container keeps to a database.
+	// Pool is how many connections each container with a network of its own keeps to
+	// a database.
 	Pool int
 	// Start starts a container's command; nil means as a process of this machine.
 	Start func(*exec.Cmd) (Program, error)

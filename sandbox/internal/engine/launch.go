@@ -172,17 +172,23 @@ func candidates(program, dir string, env []string) []string {
 	return list
 }
 
+// connectPool makes a container's connections to its database, until it ends.
+func (e *Engine) connectPool(stack *wire.Stack) {
+	for i := range e.opts.Pool {
+		stack.Connect(firstPoolPort+uint16(i), database)
+	}
+}
+
 // ran notes the process, publishes its ports and begins its health checks. It is called with mu held.
 func (e *Engine) ran(c *unit, proc Program) {
 	c.proc, c.status, c.err, c.exitCode = proc, container.StateRunning, "", 0
 	c.started = time.Now().UTC()
 	c.addr = e.freeAddr()
 	c.stack = wire.NewStack(c.addr)
-	for i := range e.opts.Pool {
-		c.stack.Connect(firstPoolPort+uint16(i), database)
-	}
 	if c.host.NetworkMode.IsHost() {
 		c.stack = e.hostWire
+	} else {
+		e.connectPool(c.stack)
 	}
 	for _, b := range c.bound {
 		if b.host != 0 {
