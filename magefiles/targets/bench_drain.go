@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/growl-dev/deploy/probe"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/growl-dev/deploy/sandbox"
@@ -45,8 +43,8 @@ type drainArm struct {
 	changes string
 }
 
-func (c drainCase) arms() [2]drainArm {
-	return [2]drainArm{{c, "fixed", "drain.fixed=true"}, {c, "evidence", c.evidence}}
+func (c drainCase) arms() []drainArm {
+	return []drainArm{{c, "fixed", "drain.fixed=true"}, {c, "evidence", c.evidence}}
 }
 
 // drainResult is what one arm did.
@@ -88,12 +86,12 @@ func benchDrain(ctx context.Context, cases []drainCase, factor float64, report *
 	var results []drainResult
 	var missed []error
 	for _, c := range cases {
-		both, err := sideBySide(ctx, c.arms(), factor)
+		both, err := sideBySide(ctx, c.arms(), func(ctx context.Context, a drainArm) (drainResult, error) { return a.run(ctx, factor) })
 		if err != nil {
 			return err
 		}
 		printDrain(c, both)
-		results = append(results, both[:]...)
+		results = append(results, both...)
 		if failed := both[1].Traffic.Failed; failed > 0 {
 			missed = append(missed, fmt.Errorf("%s: %d requests failed in spite of evidence", c.name, failed))
 		}
@@ -102,7 +100,7 @@ func benchDrain(ctx context.Context, cases []drainCase, factor float64, report *
 	return errors.Join(document.write(report), oneLine(missed...))
 }
 
-func printDrain(c drainCase, both [2]drainResult) {
+func printDrain(c drainCase, both []drainResult) {
 	fmt.Printf("%s; new connections for %.3gs after deregistering, registering takes %.3gs\n",
 		c.name, both[0].DeregisterLagMS/1000, both[0].RegisterLagMS/1000)
 	for _, r := range both {
@@ -132,18 +130,6 @@ func more(than, is time.Duration) float64 {
 		return 0
 	}
 	return 100 * (is.Seconds()/than.Seconds() - 1)
-}
-
-// sideBySide runs both arms at once, each in an environment of its own.
-func sideBySide(ctx context.Context, pair [2]drainArm, factor float64) (results [2]drainResult, err error) {
-	both, ctx := errgroup.WithContext(ctx)
-	for i, arm := range pair {
-		both.Go(func() (err error) {
-			results[i], err = arm.run(ctx, factor)
-			return err
-		})
-	}
-	return results, both.Wait()
 }
 
 // run brings an environment up and rolls v2 out across it, under load.

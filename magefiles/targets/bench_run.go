@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
 )
@@ -54,6 +56,20 @@ func benchDeploy(ctx context.Context, vars []string, tag, policy string) (benche
 		return b, fmt.Errorf("deploy %s: %w: %s", tag, failed, lastLine(said))
 	}
 	return b, nil
+}
+
+// sideBySide runs all cases at once, each in an environment of its own. One that
+// fails ends the others.
+func sideBySide[C, R any](ctx context.Context, cases []C, run func(context.Context, C) (R, error)) ([]R, error) {
+	results := make([]R, len(cases))
+	work, ctx := errgroup.WithContext(ctx)
+	for i, c := range cases {
+		work.Go(func() (err error) {
+			results[i], err = run(ctx, c)
+			return err
+		})
+	}
+	return results, work.Wait()
 }
 
 // self is this program with other arguments. What ends ctx interrupts it, as

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/growl-dev/deploy/probe"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/growl-dev/deploy/sandbox"
@@ -77,7 +75,7 @@ func (Bench) Services(ctx context.Context,
 	document := newBenchReport("services")
 	var results []serviceResult
 	for _, round := range serviceRounds() {
-		rolled, err := rollServices(ctx, round, speed)
+		rolled, err := sideBySide(ctx, round, func(ctx context.Context, c serviceCase) (serviceResult, error) { return c.roll(ctx, speed) })
 		if err != nil {
 			return err
 		}
@@ -90,19 +88,6 @@ func (Bench) Services(ctx context.Context,
 	}
 	document.Results = results
 	return errors.Join(document.write(report), oneLine(missed...))
-}
-
-// rollServices rolls services out side by side, each in an environment of its own.
-func rollServices(ctx context.Context, round []serviceCase, factor float64) ([]serviceResult, error) {
-	results := make([]serviceResult, len(round))
-	work, ctx := errgroup.WithContext(ctx)
-	for i, c := range round {
-		work.Go(func() (err error) {
-			results[i], err = c.roll(ctx, factor)
-			return err
-		})
-	}
-	return results, work.Wait()
 }
 
 // roll rolls one service out across two instances. Its containers keep a pool of
