@@ -5,8 +5,8 @@
 // It answers as growl-backend does: / with its name and commit, /healthz, and
 // /version with the count of connections that carried a request; SIGUSR1 drains
 // it, SIGUSR2 takes that back, SIGTERM, SIGINT and SIGQUIT stop it. It reads
-// PORT, LISTEN_HOST and GIT_COMMIT from the container's environment. The program
-// in the image is not looked at.
+// PORT, LISTEN_HOST, GIT_COMMIT and LOG_DIR from the container's environment, and
+// keeps the count in a file of LOG_DIR too. The program in the image is not looked at.
 package hollow
 
 import (
@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 )
@@ -37,5 +38,14 @@ func (m *Machine) Start(cmd *exec.Cmd) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
-	return serve(listener, firstPID+int(m.started.Add(1)), cmp.Or(env["GIT_COMMIT"], "unknown")), nil
+	p := newProgram(firstPID+int(m.started.Add(1)), cmp.Or(env["GIT_COMMIT"], "unknown"))
+	if dir := env["LOG_DIR"]; dir != "" {
+		p.file = filepath.Join(dir, "connections")
+	}
+	if err := p.keep(); err != nil {
+		_ = listener.Close()
+		return nil, fmt.Errorf("keep the count of connections: %w", err)
+	}
+	p.serve(listener)
+	return p, nil
 }

@@ -2,8 +2,10 @@ package hollow
 
 import (
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -21,10 +23,17 @@ func begin(t *testing.T, m *Machine) (*Program, string) {
 	address := l.Addr().String()
 	require.NoError(t, l.Close())
 	_, port, _ := net.SplitHostPort(address)
-	p, err := m.Start(&exec.Cmd{Env: []string{"LISTEN_HOST=127.0.0.1", "PORT=" + port, "GIT_COMMIT=abc"}})
+	p, err := m.Start(&exec.Cmd{Env: []string{"LISTEN_HOST=127.0.0.1", "PORT=" + port, "GIT_COMMIT=abc", "LOG_DIR=" + t.TempDir()}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Kill(); <-p.Done() })
 	return p, "http://" + address
+}
+
+func kept(t *testing.T, p *Program) string {
+	t.Helper()
+	text, err := os.ReadFile(p.file)
+	require.NoError(t, err)
+	return string(text)
 }
 
 func get(t *testing.T, url string) (body string, closes bool) {
@@ -39,6 +48,7 @@ func get(t *testing.T, url string) (body string, closes bool) {
 
 func TestItAnswersAsTheServiceDoes(t *testing.T) {
 	p, url := begin(t, &Machine{})
+	assert.Equal(t, "00000000000000000000\n", kept(t, p))
 	for range 3 {
 		_, closes := get(t, url+"/") // one connection, counted once
 		assert.False(t, closes)
@@ -46,6 +56,7 @@ func TestItAnswersAsTheServiceDoes(t *testing.T) {
 	_, _ = get(t, url+"/healthz")
 	said, _ := get(t, url+"/version")
 	assert.JSONEq(t, `{"service":"hollow","commit":"abc","connections":1}`, said)
+	assert.Equal(t, "00000000000000000001\n", kept(t, p))
 	require.NoError(t, p.Signal(syscall.SIGUSR1))
 	_, closes := get(t, url+"/")
 	assert.True(t, closes, "it drains")
@@ -66,6 +77,11 @@ func TestItEndsAsItIsTold(t *testing.T) {
 		require.NoError(t, p.Signal(signal), "it has ended")
 		assert.Greater(t, p.PID(), firstPID)
 	}
+}
+
+func TestALogFolderThatIsNoneFailsTheStart(t *testing.T) {
+	_, err := new(Machine).Start(&exec.Cmd{Env: []string{"LISTEN_HOST=127.0.0.1", "PORT=0", "LOG_DIR=/nonesuch"}})
+	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
 func TestAPortThatIsTakenFailsTheStart(t *testing.T) {

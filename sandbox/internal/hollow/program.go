@@ -26,8 +26,11 @@ type Program struct {
 	sig    syscall.Signal
 }
 
-func serve(listener net.Listener, pid int, commit string) *Program {
-	p := &Program{service: service{commit: commit}, pid: pid, served: make(chan struct{}), done: make(chan struct{})}
+func newProgram(pid int, commit string) *Program {
+	return &Program{service: service{commit: commit}, pid: pid, served: make(chan struct{}), done: make(chan struct{})}
+}
+
+func (p *Program) serve(listener net.Listener) {
 	p.server = &http.Server{
 		Handler: p.handler(), ConnContext: withConnection, ReadHeaderTimeout: grace,
 		ErrorLog: log.New(io.Discard, "", 0),
@@ -36,7 +39,6 @@ func serve(listener net.Listener, pid int, commit string) *Program {
 		defer close(p.served)
 		_ = p.server.Serve(listener)
 	}()
-	return p
 }
 
 // PID is a number that no other program of the machine has.

@@ -3,8 +3,12 @@ package hollow
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"sync"
 	"sync/atomic"
 )
 
@@ -13,6 +17,24 @@ type service struct {
 	commit      string
 	connections atomic.Uint64
 	draining    atomic.Bool
+
+	keeping sync.Mutex
+	file    string // holds the count too; empty: none does
+}
+
+// keep replaces the count in the file.
+func (s *service) keep() error {
+	if s.file == "" {
+		return nil
+	}
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	f, err := os.OpenFile(s.file, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(fmt.Appendf(nil, "%020d\n", s.connections.Load()), 0)
+	return errors.Join(err, f.Close())
 }
 
 func (s *service) handler() http.Handler {
@@ -20,6 +42,10 @@ func (s *service) handler() http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		if counted, ok := r.Context().Value(connectionKey{}).(*atomic.Bool); ok && counted.CompareAndSwap(false, true) {
 			s.connections.Add(1)
+			if err := s.keep(); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
 		}
 		answer(w, map[string]any{"service": "hollow", "commit": s.commit})
 	})
