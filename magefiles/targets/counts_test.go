@@ -61,6 +61,47 @@ func TestTheSandboxCountsAsARealContainerDoes(t *testing.T) {
 	})
 }
 
+// asking counts the questions to the service.
+type asking struct {
+	docker.Conn
+	times int
+}
+
+func (a *asking) Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error {
+	a.times++
+	return a.Conn.Exchange(ctx, address, talk)
+}
+
+// TestTheServiceIsAskedOnce: its count is in a file, of a real container and of the
+// sandbox's.
+func TestTheServiceIsAskedOnce(t *testing.T) {
+	m := newMachine(t)
+	m.roll()
+	p := keepSandbox(t, "-instances=1")
+	for name, where := range map[string]struct {
+		conn    docker.Conn
+		spec    docker.Spec
+		address string
+	}{
+		"of a real container": {here{}, m.spec, "127.0.0.1:" + m.port},
+		"of the sandbox's":    {p.dial(t), service(), p.vars["NLB"]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := &asking{Conn: where.conn}
+			c := counted{t, where.address, open(t, conn, where.spec)}
+			before := c.sample()
+			for range 3 {
+				c.ask("/", true)
+				_ = c.sample()
+			}
+			after := c.sample()
+			assert.Equal(t, rollout.ServiceCount, after.Source)
+			assert.Equal(t, before.Opened+3, after.Opened)
+			assert.Equal(t, 1, conn.times)
+		})
+	}
+}
+
 // dial connects to the place's first instance.
 func (p place) dial(t *testing.T) *remote.Client {
 	t.Helper()
