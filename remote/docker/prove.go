@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,14 +78,11 @@ func (p *proof) wait(ctx context.Context) error {
 	var last error
 	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
 		missing, err := p.look(ctx)
-		cutShort := ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err()))
 		switch {
 		case err == nil && missing == nil:
 			return nil
-		case cutShort && last == nil:
-			return p.timedOut(ctx, errors.Join(missing, err))
-		case cutShort:
-			return p.timedOut(ctx, last)
+		case ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())):
+			return p.timedOut(ctx, cmp.Or(last, missing, err))
 		case err != nil:
 			return err
 		}

@@ -31,8 +31,9 @@ type serving struct {
 	// What samples before found out.
 	tables tables
 	count  count
-	half   bool // the last one left out one of them
-	failed bool // the last one did: the next is whole, or one that fails each time would show every other time
+	// failed is set where the last one did: the next is whole, or a half that fails
+	// each time would show every other time.
+	failed bool
 }
 
 // lookForServing looks once: nobody but this run changes what runs.
@@ -88,7 +89,7 @@ func (h *Host) sample(ctx context.Context) (found rollout.Traffic, err error) {
 	if err != nil {
 		return found, err
 	}
-	look, ask := s.due(now)
+	look, ask, half := s.due(now)
 	if look {
 		err = h.lookAtTables(ctx, s, now)
 	}
@@ -98,24 +99,24 @@ func (h *Host) sample(ctx context.Context) (found rollout.Traffic, err error) {
 	s.failed = err != nil
 	found.Open, _ = s.tables.still(now)
 	found.Opened, found.Source = s.count.opened, s.count.source
-	found.Half = s.half
+	found.Half = half
 	return found, err
 }
 
-// due tells whether to look at the tables and whether to ask the service: where
-// both may have changed one of them, for both together cost the instance more than
-// a sample may. First the service. While it says that clients keep coming, the
-// tables have nothing to add: nothing is quiet.
-func (s *serving) due(now counters) (look, ask bool) {
+// due tells whether to look at the tables and whether to ask the service. Where both
+// may have changed it is one of them and half a sample, for both together cost the
+// instance more than a sample may. First the service. While it says that clients keep
+// coming, the tables have nothing to add: nothing is quiet.
+func (s *serving) due(now counters) (look, ask, half bool) {
 	_, known := s.tables.still(now)
 	look, ask = s.host || !known, s.host || !s.count.still(now)
-	s.half = look && ask && s.count.source == rollout.ServiceCount && s.count.file == "" && !s.failed
-	if s.half {
+	half = look && ask && s.count.source == rollout.ServiceCount && s.count.file == "" && !s.failed
+	if half {
 		look = s.tables.putOff && (!s.count.grew || time.Since(s.tables.at) >= believed)
 		ask = !look
 	}
-	s.tables.putOff = s.half && ask
-	return look, ask
+	s.tables.putOff = half && ask
+	return look, ask, half
 }
 
 // findProcess finds out whose tables to read, and what to look for in them.
