@@ -1,6 +1,7 @@
 package nlb
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"maps"
@@ -35,6 +36,7 @@ type fake struct {
 	throttle int    // how many calls still to throttle
 	lose     int    // how many calls to apply and not answer
 	refuse   string // the error code of every answer
+	gone     string // an instance that was terminated
 }
 
 type fakeCall struct {
@@ -77,6 +79,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f.throttle > 0:
 		f.throttle--
 		refuse(w, "Throttling", "Rate exceeded")
+	case slices.ContainsFunc(targets, func(t rollout.Target) bool { return t.Instance == f.gone }):
+		refuse(w, "InvalidTarget", "The specified target does not exist")
 	case f.refuse != "":
 		refuse(w, f.refuse, "refused by the test")
 	case group != "" && f.groups[group] == nil:
@@ -102,7 +106,7 @@ func (f *fake) answer(action, group, lb string, targets []rollout.Target) string
 			delete(f.groups[group], t)
 		}
 	case "DescribeTargetHealth":
-		return f.healthXML(group)
+		return f.healthXML(group, targets)
 	case "DescribeTargetGroups":
 		return `<TargetGroups><member><TargetGroupArn>` + group + `</TargetGroupArn><Port>8080</Port><HealthCheckIntervalSeconds>10</HealthCheckIntervalSeconds>
 			<HealthCheckTimeoutSeconds>6</HealthCheckTimeoutSeconds><HealthyThresholdCount>3</HealthyThresholdCount><UnhealthyThresholdCount>2</UnhealthyThresholdCount>
@@ -115,10 +119,13 @@ func (f *fake) answer(action, group, lb string, targets []rollout.Target) string
 	return ""
 }
 
-func (f *fake) healthXML(group string) string {
+func (f *fake) healthXML(group string, targets []rollout.Target) string {
 	var b strings.Builder
-	for t, state := range f.groups[group] {
-		state, reason, _ := strings.Cut(state, " ")
+	if len(targets) == 0 {
+		targets = slices.Collect(maps.Keys(f.groups[group]))
+	}
+	for _, t := range targets {
+		state, reason, _ := strings.Cut(cmp.Or(f.groups[group][t], "unused Target.NotRegistered"), " ")
 		fmt.Fprintf(&b, `<member><Target><Id>%s</Id><Port>%d</Port></Target><HealthCheckPort>%d</HealthCheckPort><TargetHealth><State>%s</State>`, t.Instance, t.Port, t.Port, state)
 		if reason != "" {
 			fmt.Fprintf(&b, `<Reason>%s</Reason>`, reason)

@@ -2,26 +2,33 @@ package nlb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Health describes every target of every group: one call a group, side by
-// side. The answer is whole or an error: a part of it could pass for an
-// instance that is in no group.
-func (g *Groups) Health(ctx context.Context) (rollout.Health, error) {
-	answers := make([]rollout.Health, len(g.groups))
+// Health describes these targets, or where none are named every target of every
+// group: one call a group, side by side. Of a group of which more than 200 are named
+// all are described, and of one that refuses one of them. The answer is whole or an
+// error: a part of it could pass for an instance that is in no group.
+func (g *Groups) Health(ctx context.Context, targets ...rollout.Target) (rollout.Health, error) {
+	parts, err := g.questions(targets)
+	if err != nil {
+		return nil, fmt.Errorf("describe target health of %s: %w", instances(targets), err)
+	}
+	answers := make([]rollout.Health, len(parts))
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.SetLimit(atOnce)
-	for i, in := range g.groups {
+	for i, p := range parts {
 		calls.Go(func() (err error) {
-			answers[i], err = g.health(ctx, in)
+			answers[i], err = g.health(ctx, p)
 			return err
 		})
 	}
@@ -31,15 +38,41 @@ func (g *Groups) Health(ctx context.Context) (rollout.Health, error) {
 	return slices.Concat(answers...), nil
 }
 
-// health describes the targets of one group. The API does not page this answer.
-func (g *Groups) health(ctx context.Context, in group) (rollout.Health, error) {
-	out, err := g.api.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: &in.arn})
+// questions are what to ask each group; a part without targets asks for all.
+func (g *Groups) questions(targets []rollout.Target) ([]part, error) {
+	if len(targets) == 0 {
+		var all []part
+		for _, in := range g.groups {
+			all = append(all, part{group: in})
+		}
+		return all, nil
+	}
+	order, byGroup, err := g.sorted(targets)
+	if err != nil {
+		return nil, err
+	}
+	var parts []part
+	for _, in := range order {
+		p := part{group: in, targets: byGroup[in]}
+		if len(p.targets) > perCall {
+			p.targets = nil
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+// health describes targets of one group. The API does not page this answer. One
+// that is named and not registered it calls unused; asked for all, it leaves that out.
+func (g *Groups) health(ctx context.Context, p part) (rollout.Health, error) {
+	in := p.group
+	out, err := g.describe(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("describe target health of target group %s: %w", in.name, g.explain(in, err))
 	}
 	health := make(rollout.Health, 0, len(out.TargetHealthDescriptions))
 	for _, d := range out.TargetHealthDescriptions {
-		if d.Target == nil || d.TargetHealth == nil {
+		if d.Target == nil || d.TargetHealth == nil || d.TargetHealth.Reason == types.TargetHealthReasonEnumNotRegistered {
 			continue
 		}
 		health = append(health, rollout.TargetHealth{
@@ -49,4 +82,17 @@ func (g *Groups) health(ctx context.Context, in group) (rollout.Health, error) {
 		})
 	}
 	return health, nil
+}
+
+// describe asks for all targets where the API refuses one that is named, such as
+// an instance that was terminated: the others would be kept waiting for it.
+func (g *Groups) describe(ctx context.Context, p part) (*elbv2.DescribeTargetHealthOutput, error) {
+	input := &elbv2.DescribeTargetHealthInput{TargetGroupArn: &p.group.arn, Targets: descriptions(p.targets)}
+	out, err := g.api.DescribeTargetHealth(ctx, input)
+	var refused *types.InvalidTargetException
+	if errors.As(err, &refused) && len(p.targets) > 0 {
+		input.Targets = nil
+		out, err = g.api.DescribeTargetHealth(ctx, input)
+	}
+	return out, err
 }

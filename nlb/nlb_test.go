@@ -111,6 +111,37 @@ func TestHealthOfAllGroups(t *testing.T) {
 	assert.Len(t, f.called("DescribeTargetHealth"), 2, "one call a group")
 }
 
+func TestHealthOfAFewTargets(t *testing.T) {
+	f, cfg := newFake(t)
+	var many []rollout.Target
+	for i := range perCall + 1 {
+		many = append(many, target(groupA, fmt.Sprintf("i-%d", i), 8080))
+		f.groups[groupA][many[i]] = "healthy"
+	}
+	f.groups[groupB][target(groupB, "i-1", 8081)] = "healthy"
+	g := open(t, cfg, groupA, groupB)
+
+	health, err := g.Health(t.Context(), many[1], many[1], target(groupA, "i-none", 8080))
+	require.NoError(t, err)
+	assert.Equal(t, rollout.Health{{Target: many[1], State: rollout.TargetHealthy}}, health, "one that is not registered is left out, as ever")
+	assert.Equal(t, []int{2}, f.called("DescribeTargetHealth"), "the other group is not asked")
+
+	f.set(func() { f.calls, f.gone = nil, "i-2" })
+	health, err = g.Health(t.Context(), many[1], many[2])
+	require.NoError(t, err)
+	assert.Len(t, health, len(many), "one that is refused keeps nobody waiting")
+	assert.Equal(t, []int{2, 0}, f.called("DescribeTargetHealth"))
+
+	f.set(func() { f.calls, f.gone = nil, "" })
+	health, err = g.Health(t.Context(), many...)
+	require.NoError(t, err)
+	assert.Len(t, health, len(many))
+	assert.Equal(t, []int{0}, f.called("DescribeTargetHealth"), "more than a call should carry")
+
+	_, err = g.Health(t.Context(), target(groupA, "", 8080))
+	require.ErrorContains(t, err, "names no instance")
+}
+
 func TestHealthIsWholeOrAnError(t *testing.T) {
 	f, cfg := newFake(t)
 	f.groups[groupA][target(groupA, "i-1", 8080)] = "healthy"

@@ -44,7 +44,7 @@ func (g *Groups) Deregister(ctx context.Context, targets []rollout.Target) error
 // call registers or deregisters at most perCall targets of one group.
 type call func(ctx context.Context, group string, targets []types.TargetDescription) error
 
-// part is what one call carries.
+// part is what one call carries of one group.
 type part struct {
 	group   group
 	targets []rollout.Target
@@ -71,27 +71,11 @@ func (g *Groups) change(ctx context.Context, verb, preposition string, targets [
 	return oneLine(faults)
 }
 
-// split sorts targets into parts of one group and at most perCall each. What
-// could not be meant is refused before the first call.
+// split sorts targets into parts of one group and at most perCall each.
 func (g *Groups) split(targets []rollout.Target) ([]part, error) {
-	var order []group
-	byGroup := map[group][]rollout.Target{}
-	for _, t := range targets {
-		in, err := g.group(t.Group)
-		switch {
-		case err != nil:
-			return nil, err
-		case t.Instance == "":
-			return nil, fmt.Errorf("a target of group %s names no instance", in.name)
-		case t.Port < 1 || t.Port > 65535:
-			return nil, fmt.Errorf("target %s of group %s has port %d: want 1 to 65535", t.Instance, in.name, t.Port)
-		}
-		if _, known := byGroup[in]; !known {
-			order = append(order, in)
-		}
-		if !slices.Contains(byGroup[in], t) {
-			byGroup[in] = append(byGroup[in], t)
-		}
+	order, byGroup, err := g.sorted(targets)
+	if err != nil {
+		return nil, err
 	}
 	var parts []part
 	for _, in := range order {
@@ -100,6 +84,30 @@ func (g *Groups) split(targets []rollout.Target) ([]part, error) {
 		}
 	}
 	return parts, nil
+}
+
+// sorted sorts targets by group, each once; order are the groups as they came. What
+// could not be meant is refused before the first call.
+func (g *Groups) sorted(targets []rollout.Target) (order []group, byGroup map[group][]rollout.Target, err error) {
+	byGroup = map[group][]rollout.Target{}
+	for _, t := range targets {
+		in, err := g.group(t.Group)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case t.Instance == "":
+			return nil, nil, fmt.Errorf("a target of group %s names no instance", in.name)
+		case t.Port < 1 || t.Port > 65535:
+			return nil, nil, fmt.Errorf("target %s of group %s has port %d: want 1 to 65535", t.Instance, in.name, t.Port)
+		}
+		if _, known := byGroup[in]; !known {
+			order = append(order, in)
+		}
+		if !slices.Contains(byGroup[in], t) {
+			byGroup[in] = append(byGroup[in], t)
+		}
+	}
+	return order, byGroup, nil
 }
 
 func descriptions(targets []rollout.Target) []types.TargetDescription {

@@ -47,7 +47,7 @@ func (p *passage) awaitHealthy(ctx context.Context, name StepName) (string, erro
 	defer cancel()
 	state, trouble := "not looked at", error(nil)
 	for {
-		health, err := p.run.watch.health(limited)
+		health, err := p.run.watch.health(limited, p.targets...)
 		switch {
 		case ctx.Err() != nil:
 			return state, context.Cause(ctx)
@@ -60,7 +60,6 @@ func (p *passage) awaitHealthy(ctx context.Context, name StepName) (string, erro
 		missing, unhealthy := p.standing(health)
 		state = unhealthy.String()
 		if len(unhealthy) == 0 {
-			p.run.newcomers(health)
 			return fmt.Sprintf("healthy after %s", round(time.Since(began))), nil
 		}
 		p.moved(name, state)

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,9 +17,11 @@ type Balancer interface {
 	// Deregister takes targets out of their groups. Taking out one that is not
 	// there is a success.
 	Deregister(ctx context.Context, targets []Target) error
-	// Health answers for every target of every group of the fleet at once. The
-	// engine paces its calls and shares each answer among all who wait.
-	Health(ctx context.Context) (Health, error)
+	// Health answers for these targets at once, or for every target of every group
+	// of the fleet where none are named. It may answer for more, and leaves out what
+	// is not registered. The engine paces its calls and shares each answer among all
+	// who wait.
+	Health(ctx context.Context, targets ...Target) (Health, error)
 	// Timing reads how the live target groups check, drain and route.
 	Timing(ctx context.Context) ([]Timing, error)
 }
@@ -32,6 +35,15 @@ type Target struct {
 	Instance string `json:"instance"`
 	// Port is the port the group sends traffic to.
 	Port int `json:"port"`
+}
+
+// compare orders targets by group, instance and port.
+func (t Target) compare(other Target) int {
+	return cmp.Or(
+		strings.Compare(t.Group, other.Group),
+		strings.Compare(t.Instance, other.Instance),
+		cmp.Compare(t.Port, other.Port),
+	)
 }
 
 // TargetState is a target's state in the load balancer's own words.
@@ -91,9 +103,7 @@ func (h Health) Of(instance string) Health {
 			of = append(of, t)
 		}
 	}
-	slices.SortFunc(of, func(a, b TargetHealth) int {
-		return strings.Compare(fmt.Sprint(a.Target), fmt.Sprint(b.Target))
-	})
+	slices.SortFunc(of, func(a, b TargetHealth) int { return a.Target.compare(b.Target) })
 	return of
 }
 

@@ -505,11 +505,32 @@ func TestHealthIsSharedByAllWhoWait(t *testing.T) {
 			c.Policy.Batch = Size{Percent: 50}
 			_, err := w.run(t.Context(), c)
 			require.NoError(t, err)
-			n = w.asked
+			n = len(w.asked)
 		})
 		return n
 	}
 	assert.InDelta(t, calls(2), calls(40), 12)
+}
+
+// The load balancer describes its targets whole before each batch and at both ends
+// of a run; while a batch joins, that batch alone.
+func TestAJoiningBatchIsAskedForAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		c := w.config()
+		c.Policy.Batch = Size{Count: 2}
+		_, err := w.run(t.Context(), c)
+		require.NoError(t, err)
+		whole := 0
+		for _, targets := range w.asked {
+			if targets == 0 {
+				whole++
+			}
+			assert.LessOrEqual(t, targets, 2*len(w.timing))
+		}
+		assert.Equal(t, 1+5+1, whole)
+		assert.Greater(t, len(w.asked), 2*whole)
+	})
 }
 
 // The intent is in the journal before the act, and without it nothing acts.

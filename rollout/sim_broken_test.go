@@ -66,8 +66,8 @@ func onBalancer(broken func(book) Balancer) func(*Config, *process) {
 // forgetful takes a target that drains for one that comes: it is not registered again.
 type forgetful struct{ book }
 
-func (b forgetful) Health(ctx context.Context) (Health, error) {
-	h, err := b.book.Health(ctx)
+func (b forgetful) Health(ctx context.Context, of ...Target) (Health, error) {
+	h, err := b.book.Health(ctx, of...)
 	for i := range h {
 		if h[i].State == TargetDraining {
 			h[i].State = TargetHealthy

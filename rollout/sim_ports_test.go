@@ -30,9 +30,9 @@ func (b book) Deregister(ctx context.Context, targets []Target) error {
 	})
 }
 
-func (b book) Health(ctx context.Context) (h Health, err error) {
+func (b book) Health(ctx context.Context, of ...Target) (h Health, err error) {
 	err = b.p.call(ctx, "health", "", func(lateness) {
-		h = b.p.w.health()
+		h = narrow(b.p.w.health(), of)
 		b.p.looks()
 	})
 	return h, err

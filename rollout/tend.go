@@ -39,19 +39,20 @@ func (p *passage) inService() bool {
 	return p.taken && (p.outcome == Updated || p.outcome == Restored)
 }
 
-// census is the last look: while a failed call may still be applied, whatever
-// the run put back is watched and kept in. A run that is broken off leaves that,
-// as its journal does, to recovery.
+// census is the last look, which finds who joined the fleet meanwhile; and while a
+// failed call may still be applied, whatever the run put back is watched and kept
+// in. A run that is broken off leaves that, as its journal does, to recovery.
 func (r *run) census(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, doubtful+r.Policy.Health)
 	defer cancel()
-	for ctx.Err() == nil && r.inDoubt() {
+	for look := r.touched.Load() && !r.healing; ctx.Err() == nil && (look || r.inDoubt()); look = false {
 		began := time.Now()
 		health, err := r.watch.health(ctx)
 		if err != nil {
 			r.remark("the last look at target health failed: " + oneLine(err))
 			continue
 		}
+		r.newcomers(health)
 		r.mend(ctx, r.tend(ctx, health))
 		if err := r.dispel(ctx, began); err != nil {
 			r.remark(oneLine(err))

@@ -30,8 +30,7 @@ func (t Timing) checks() time.Duration {
 
 // newcomers names instances that are registered in the fleet's groups but are
 // not in the fleet: they may run other code. It is asked when the run begins,
-// before each batch, and whenever an instance has joined: the last answer is the
-// fleet as the run leaves it.
+// before each batch, and at the end.
 func (r *run) newcomers(health Health) {
 	r.mu.Lock()
 	var fresh []TargetHealth

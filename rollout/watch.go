@@ -2,7 +2,9 @@ package rollout
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -36,18 +38,39 @@ func newWatch(balancer Balancer, poll time.Duration, jitter func(time.Duration) 
 
 // answer is one round: everybody who waits for it shares it.
 type answer struct {
+	// of are the targets it is for, until it is asked; all where somebody wants all.
+	of     map[Target]bool
+	all    bool
 	done   chan struct{}
 	given  time.Time
 	health Health
 	err    error
 }
 
-func newAnswer() *answer { return &answer{done: make(chan struct{})} }
+func newAnswer() *answer { return &answer{of: map[Target]bool{}, done: make(chan struct{})} }
+
+// want adds what one more waiter wants to know.
+func (a *answer) want(of []Target) {
+	a.all = a.all || len(of) == 0
+	for _, t := range of {
+		a.of[t] = true
+	}
+}
+
+// targets are those to ask for; none mean all.
+func (a *answer) targets() []Target {
+	if a.all {
+		return nil
+	}
+	return slices.SortedFunc(maps.Keys(a.of), Target.compare)
+}
 
 // health returns an answer to a question asked after the call began, so that
-// an act before it is seen.
-func (w *watch) health(ctx context.Context) (Health, error) {
-	a := w.join()
+// an act before it is seen: for these targets at least, for all where none are
+// named. Who waits for a few of a large fleet does not make the load balancer
+// describe it whole, again and again.
+func (w *watch) health(ctx context.Context, of ...Target) (Health, error) {
+	a := w.join(of)
 	select {
 	case <-a.done:
 		return a.health, a.err
@@ -56,13 +79,14 @@ func (w *watch) health(ctx context.Context) (Health, error) {
 	}
 }
 
-func (w *watch) join() *answer {
+func (w *watch) join(of []Target) *answer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.next == nil {
 		w.next = newAnswer()
 		go w.ask(w.next, w.last, w.gap())
 	}
+	w.next.want(of)
 	return w.next
 }
 
@@ -79,7 +103,7 @@ func (w *watch) ask(a, before *answer, gap time.Duration) {
 	w.mu.Unlock()
 	ctx, cancel := context.WithTimeout(w.life, healthTimeout)
 	defer cancel()
-	a.health, a.err = w.balancer.Health(ctx)
+	a.health, a.err = w.balancer.Health(ctx, a.targets()...)
 	a.given = time.Now()
 }
 

@@ -31,7 +31,7 @@ type world struct {
 	// clients is how many connections a second the whole service gets.
 	clients float64
 	failed  int
-	asked   int // calls of Health
+	asked   []int // for how many targets, each time; 0 for all
 
 	faults map[string]fault
 	links  map[string]int // open connections to an instance
@@ -239,14 +239,23 @@ func (w *world) Deregister(ctx context.Context, targets []Target) error {
 	})
 }
 
-func (w *world) Health(ctx context.Context) (health Health, err error) {
+func (w *world) Health(ctx context.Context, of ...Target) (health Health, err error) {
 	err = w.call(ctx, "health", func() {
-		w.asked++
+		w.asked = append(w.asked, len(of))
 		for target, m := range w.targets {
 			health = append(health, w.state(target, m))
 		}
+		health = narrow(health, of)
 	})
 	return health, err
+}
+
+// narrow leaves nothing but what was asked for: all where none is named.
+func narrow(health Health, of []Target) Health {
+	if len(of) == 0 {
+		return health
+	}
+	return slices.DeleteFunc(health, func(h TargetHealth) bool { return !slices.Contains(of, h.Target) })
 }
 
 func (w *world) state(target Target, m *membership) TargetHealth {
