@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"io/fs"
+	"strings"
 )
 
 // MaxSize is the most that is read of a file or of a command's output, in
@@ -20,16 +21,17 @@ func (c *Client) ReadFile(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
-// Reread is [Client.ReadFile] of a file that is looked at again and again, such as
-// one under /proc: it stays open, and the next look takes one round trip. One that is
-// not there any more is fs.ErrNotExist; but if another has taken its name, this may
-// still be the one that had it.
-func (c *Client) Reread(ctx context.Context, name string) ([]byte, error) {
-	data, err := looking(ctx, c.files, func(s *session) ([]byte, error) { return s.reread(name) })
+// Reread reads files that are looked at again and again, such as some under /proc, in
+// that order: they stay open, and the next look at all of them takes one round trip.
+// The content of one that is not there, or cannot be read, is nil; but where another
+// has taken its name, this may still be the one that had it. One of more than
+// [MaxSize] is [ErrTooLarge].
+func (c *Client) Reread(ctx context.Context, names ...string) ([][]byte, error) {
+	contents, err := looking(ctx, c.files, func(s *session) ([][]byte, error) { return s.reread(names) })
 	if err != nil {
-		return nil, c.failed("read "+name+" on", err)
+		return nil, c.failed("read "+strings.Join(names, ", ")+" on", err)
 	}
-	return data, nil
+	return contents, nil
 }
 
 // Stat describes a file on the instance, following symbolic links.

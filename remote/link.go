@@ -133,8 +133,8 @@ func (l *Link) ReadFile(ctx context.Context, name string) ([]byte, error) {
 }
 
 // Reread is [Client.Reread].
-func (l *Link) Reread(ctx context.Context, name string) ([]byte, error) {
-	return over(ctx, l, func(c *Client) ([]byte, error) { return c.Reread(ctx, name) })
+func (l *Link) Reread(ctx context.Context, names ...string) ([][]byte, error) {
+	return over(ctx, l, func(c *Client) ([][]byte, error) { return c.Reread(ctx, names...) })
 }
 
 // Stat is [Client.Stat].

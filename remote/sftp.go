@@ -91,50 +91,90 @@ func (s *session) readFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := s.read("", handle, 0)
+	r := &reading{handle: handle}
+	s.read(r)
 	s.close(handle)
-	return data, err
+	return r.data, r.err
 }
 
-// reread reads a file once more, opening it where it is not open. One that is not
-// there under its name any more, or cannot be read, is opened by its name again.
-func (s *session) reread(name string) ([]byte, error) {
-	if i := s.find(name); i >= 0 {
-		data, err := s.rereadKept(&s.kept[i])
-		if err == nil || s.broken != nil {
-			return data, err
+// reread reads files once more, all in one trip, opening those that are not open. One
+// that is not there under its name any more, or cannot be read, is opened by its name
+// again. What cannot be read then is nil.
+func (s *session) reread(names []string) ([][]byte, error) {
+	readings := make([]*reading, len(names))
+	for i, name := range names {
+		if k := s.find(name); k != nil {
+			readings[i] = &reading{name: name, handle: k.handle, expected: k.size}
+		} else {
+			readings[i] = s.openAnew(name)
 		}
-		s.forget(name)
 	}
-	handle, err := s.open(name)
-	if err != nil {
-		return nil, err
+	s.read(readings...)
+	for i, r := range readings {
+		if r.err != nil && s.find(r.name) != nil {
+			readings[i] = s.openAnew(r.name)
+		}
 	}
-	if len(s.kept) == mostKept {
+	s.read(readings...)
+	return s.contents(readings)
+}
+
+// openAnew opens a file to be read and kept.
+func (s *session) openAnew(name string) *reading {
+	s.forget(name)
+	r := &reading{name: name}
+	if r.handle, r.err = s.open(name); r.err == nil {
+		s.kept = append(s.kept, kept{name: name, handle: r.handle})
+	}
+	return r
+}
+
+// contents are what was read. What could not be is not kept, nor what is too much.
+func (s *session) contents(readings []*reading) ([][]byte, error) {
+	contents := make([][]byte, len(readings))
+	for i, r := range readings {
+		switch k := s.find(r.name); {
+		case s.broken != nil:
+			return nil, s.broken
+		case errors.Is(r.err, ErrTooLarge):
+			return nil, r.err
+		case r.err != nil:
+			s.forget(r.name)
+		case k != nil:
+			k.size = len(r.data)
+			fallthrough
+		default:
+			contents[i] = r.data
+		}
+	}
+	for len(s.kept) > mostKept {
 		s.forget(s.kept[0].name)
 	}
-	s.kept = append(s.kept, kept{name: name, handle: handle})
-	return s.rereadKept(&s.kept[len(s.kept)-1])
+	return contents, nil
 }
 
-func (s *session) rereadKept(k *kept) ([]byte, error) {
-	data, err := s.read(k.name, k.handle, k.size)
-	k.size = len(data)
-	return data, err
+func (s *session) find(name string) *kept {
+	if i := s.index(name); i >= 0 {
+		return &s.kept[i]
+	}
+	return nil
 }
 
-func (s *session) find(name string) int {
+func (s *session) index(name string) int {
 	return slices.IndexFunc(s.kept, func(k kept) bool { return k.name == name })
 }
 
 func (s *session) forget(name string) {
-	if i := s.find(name); i >= 0 {
+	if i := s.index(name); i >= 0 {
 		s.close(s.kept[i].handle)
 		s.kept = slices.Delete(s.kept, i, i+1)
 	}
 }
 
 func (s *session) open(name string) (handle string, err error) {
+	if s.broken != nil {
+		return "", s.broken
+	}
 	var opened handleMessage
 	err = s.ask(&openMessage{ID: s.next(), Name: name, Flags: openToRead}, &opened)
 	return opened.Handle, err
@@ -142,108 +182,6 @@ func (s *session) open(name string) (handle string, err error) {
 
 // close does not wait for the answer: the next request skips it.
 func (s *session) close(handle string) { _ = s.send(&closeMessage{s.next(), handle}) }
-
-// read reads from the file's beginning to its end. Three quarters of the size that
-// is expected are asked for at once, what is left one part after the other: asked for
-// one past the end, the kernel writes the whole file anew. A file with a name has to
-// be there under it: one under /proc that is open outlives its process.
-func (s *session) read(name, handle string, expected int) (data []byte, err error) {
-	size, requests := chunk, 1
-	for {
-		parts, err := s.parts(name, handle, len(data), size, requests)
-		if err != nil {
-			return nil, err
-		}
-		name = ""
-		for _, part := range parts {
-			data = append(data, part...)
-		}
-		last := len(parts[len(parts)-1])
-		switch {
-		case len(data) > MaxSize:
-			return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxSize)
-		case last == 0 || (size == chunk && ends(last)) || (size == step && last < step):
-			return data, nil
-		case last < size:
-			size = step
-		}
-		if size == step {
-			requests = max(1, (expected*3/4-len(data))/step)
-		}
-	}
-}
-
-// parts asks for as many parts of a file as requests, one after the other, all of
-// them at once, and whether it is there under its name, where it has one. They may be
-// answered in any order. The last part is empty where the file ended before it.
-func (s *session) parts(name, handle string, from, size, requests int) ([][]byte, error) {
-	first := s.last + 1
-	var messages []any
-	for i := range requests {
-		messages = append(messages, &readMessage{s.next(), handle, uint64(from + i*size), uint32(size)})
-	}
-	if name != "" {
-		messages = append(messages, &statMessage{s.next(), name})
-	}
-	if err := s.send(messages...); err != nil {
-		return nil, err
-	}
-	parts := make([][]byte, requests)
-	for range messages {
-		id, packet, err := s.answer(first)
-		if err != nil {
-			return nil, err
-		}
-		if i := int(id - first); i < requests {
-			parts[i], err = s.part(packet, size)
-		} else {
-			err = s.decode(packet, new(attributesMessage))
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	for i, part := range parts[1:] {
-		if len(part) > 0 && len(parts[i]) < size {
-			return nil, s.breaks(errors.New("data after the end of the file"))
-		}
-	}
-	return parts, nil
-}
-
-// part is what was read of a file: nothing past its end.
-func (s *session) part(packet []byte, size int) ([]byte, error) {
-	var got dataMessage
-	err := s.decode(packet, &got)
-	switch {
-	case errors.Is(err, errEnd):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case len(got.Data) == 0 || len(got.Data) > size:
-		return nil, s.breaks(fmt.Errorf("%d bytes of data, %d asked for", len(got.Data), size))
-	}
-	return got.Data, nil
-}
-
-const (
-	// chunk is asked for first, in bytes: what every server grants.
-	chunk = 32 << 10
-	// page is the least that Linux hands out at once of a file under /proc, in
-	// bytes, where there is more.
-	page = 4 << 10
-	// row is more than any row of /proc/net/tcp6 has, in bytes.
-	row = 512
-	// step is what Linux always hands out of such a file, to its end: where that
-	// splits a row, the rest comes first the next time.
-	step = page - row
-)
-
-// ends reports whether a read that brought n bytes has reached the end of the
-// file. An ordinary file's is wherever less comes than was asked for. One that the
-// kernel writes as it is read comes in as many whole rows as fit into a page or a
-// few: there is more only where less than a row's room was left.
-func ends(n int) bool { return n < chunk && page-n%page >= row && n%page != 0 }
 
 func (s *session) stat(name string) (fs.FileInfo, error) {
 	var found attributesMessage

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -64,6 +63,14 @@ func TestIdleSFTPSessionIsClosed(t *testing.T) {
 	}
 }
 
+func rereadOne(t *testing.T, c *Client, name string) []byte {
+	t.Helper()
+	contents, err := c.Reread(t.Context(), name)
+	require.NoError(t, err)
+	require.Len(t, contents, 1)
+	return contents[0]
+}
+
 // What is reread stays open and is read anew. That it is gone is seen at once; a file
 // that took its name is seen by ReadFile alone, and by every look after it.
 func TestReread(t *testing.T) {
@@ -76,9 +83,7 @@ func TestReread(t *testing.T) {
 	}
 	reread := func(name, want string) {
 		t.Helper()
-		data, err := client.Reread(t.Context(), name)
-		require.NoError(t, err)
-		require.Equal(t, want, string(data))
+		require.Equal(t, want, string(rereadOne(t, client, name)))
 	}
 	put(file(0), "one")
 	reread(file(0), "one")
@@ -91,21 +96,69 @@ func TestReread(t *testing.T) {
 	require.Equal(t, "another", string(data))
 	reread(file(0), "another")
 	require.NoError(t, os.Remove(file(0)))
-	_, err = client.Reread(t.Context(), file(0))
-	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.Nil(t, rereadOne(t, client, file(0)))
 	require.Empty(t, opened(client).kept)
 	put(file(0), "a last one")
 	reread(file(0), "a last one")
 
 	for i := range 2 * mostKept {
 		put(file(i), "x")
-		_, err := client.Reread(t.Context(), file(i))
-		require.NoError(t, err)
+		require.NotNil(t, rereadOne(t, client, file(i)))
 		require.LessOrEqual(t, len(opened(client).kept), mostKept)
 	}
-	_, err = client.Reread(t.Context(), file(99))
-	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.Nil(t, rereadOne(t, client, file(99)))
 	reread(file(0), "x")
+}
+
+// trips counts what is sent.
+type trips struct {
+	io.ReadWriteCloser
+	sent int
+}
+
+func (t *trips) Write(p []byte) (int, error) {
+	t.sent++
+	return t.ReadWriteCloser.Write(p)
+}
+
+// Files that are reread together take one trip, and one that is not there, or is gone,
+// takes nothing from the others.
+func TestRereadOfSeveral(t *testing.T) {
+	client, folder := dialHere(t), t.TempDir()
+	var names []string
+	for _, name := range []string{"a", "empty", "none", "long"} {
+		names = append(names, filepath.Join(folder, name))
+	}
+	long := strings.Repeat("0123456789", 10_000)
+	for i, text := range []string{"text", "", "", long} {
+		if filepath.Base(names[i]) != "none" {
+			require.NoError(t, os.WriteFile(names[i], []byte(text), 0o600))
+		}
+	}
+	look := func() [][]byte {
+		t.Helper()
+		contents, err := client.Reread(t.Context(), names...)
+		require.NoError(t, err)
+		return contents
+	}
+	want := [][]byte{[]byte("text"), {}, nil, []byte(long)}
+	require.Equal(t, want, look())
+	require.Equal(t, want, look())
+	require.NoError(t, os.Remove(names[0]))
+	require.Equal(t, [][]byte{nil, {}, nil, []byte(long)}, look())
+	require.NoError(t, os.WriteFile(names[0], []byte("anew"), 0o600))
+	require.NoError(t, os.WriteFile(names[2], []byte("there"), 0o600))
+	require.Equal(t, [][]byte{[]byte("anew"), {}, []byte("there"), []byte(long)}, look())
+
+	names = names[:3]
+	counted := &trips{ReadWriteCloser: opened(client).channel}
+	opened(client).channel = counted
+	require.Equal(t, [][]byte{[]byte("anew"), {}, []byte("there")}, look())
+	require.Equal(t, 1, counted.sent)
+	require.NoError(t, os.Truncate(names[0], MaxSize+1))
+	_, err := client.Reread(t.Context(), names...)
+	require.ErrorIs(t, err, ErrTooLarge)
+	require.Nil(t, opened(client).broken)
 }
 
 // The network of a process that has ended stands still for ever where a file of it is
@@ -121,14 +174,11 @@ func TestRereadOfADeadProcess(t *testing.T) {
 		t.Skip("there is no " + name)
 	}
 	for range 2 {
-		data, err := client.Reread(t.Context(), name)
-		require.NoError(t, err)
-		require.Contains(t, string(data), "PassiveOpens")
+		require.Contains(t, string(rereadOne(t, client, name)), "PassiveOpens")
 	}
 	require.NoError(t, in.Close())
 	require.NoError(t, process.Wait())
-	_, err = client.Reread(t.Context(), name)
-	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.Nil(t, rereadOne(t, client, name))
 }
 
 // The kernel's table is another at each look.
@@ -148,8 +198,7 @@ func TestRereadOfProc(t *testing.T) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		all = append(all, listener)
-		data, err := client.Reread(t.Context(), name)
-		require.NoError(t, err)
+		data := rereadOne(t, client, name)
 		for _, l := range all {
 			require.Contains(t, string(data), fmt.Sprintf(" 0100007F:%04X 00000000:0000 0A", l.Addr().(*net.TCPAddr).Port))
 		}
@@ -224,6 +273,13 @@ func (k *kernel) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// readAs reads the table over a session as one who expects that many bytes of it.
+func (k *kernel) readAs(s *session, expected int) ([]byte, error) {
+	r := &reading{handle: "table", expected: expected}
+	s.read(r)
+	return r.data, r.err
+}
+
 func (k *kernel) Read(p []byte) (int, error) { return k.answers.Read(p) }
 func (k *kernel) Close() error               { return nil }
 
@@ -241,7 +297,7 @@ func TestTableIsReadToItsEnd(t *testing.T) {
 		}
 		want := strings.Join(k.rows, "")
 		expected := dice.IntN(100_000)
-		got, err := (&session{channel: k}).read("", "table", expected)
+		got, err := k.readAs(&session{channel: k}, expected)
 		require.NoError(t, err, "seed %d", seed)
 		require.Equal(t, want, string(got), "seed %d", seed)
 		if len(want) >= expected*3/4 {
@@ -255,10 +311,10 @@ func TestTableIsReadToItsEnd(t *testing.T) {
 func TestLargeTableTakesFewRoundTrips(t *testing.T) {
 	k := &kernel{buffer: 4 << 10, rows: slices.Repeat([]string{strings.Repeat("x", 150)}, 12_000)}
 	s := &session{channel: k}
-	first, err := s.read("", "table", 0)
+	first, err := k.readAs(s, 0)
 	require.NoError(t, err)
 	before := k.trips
-	again, err := s.read("", "table", len(first))
+	again, err := k.readAs(s, len(first))
 	require.NoError(t, err)
 	require.Len(t, again, len(first))
 	require.Greater(t, before, 400)
@@ -266,7 +322,7 @@ func TestLargeTableTakesFewRoundTrips(t *testing.T) {
 	require.Zero(t, k.rewritings)
 
 	k.rows = k.rows[:10_000] // as many are left after ten of their sixty seconds
-	_, err = s.read("", "table", len(first))
+	_, err = k.readAs(s, len(first))
 	require.NoError(t, err)
 	require.Zero(t, k.rewritings)
 }
@@ -304,7 +360,7 @@ func FuzzSession(f *testing.F) {
 		s := &session{channel: &script{Reader: bytes.NewReader(said)}}
 		errs := []error{s.greet()}
 		if errs[0] == nil {
-			_, err := s.reread("/a")
+			_, err := s.reread([]string{"/a", "/b"})
 			errs = append(errs, err)
 			_, err = s.freeDisk("/")
 			errs = append(errs, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,23 +15,50 @@ import (
 // for a table it looks through all connections of the machine.
 type counters struct{ active, passive, established uint64 }
 
-// readCounters reads them without our own questions; none on the instance's
-// network, where they count all that the machine does.
-func (h *Host) readCounters(ctx context.Context, s *serving) (counters, error) {
+// glance is what every sample begins with.
+type glance struct {
+	// counters are without our own questions; none on the instance's network, where
+	// they count all that the machine does.
+	counters
+	// file is what the count's file holds; nil where the count is in none.
+	file []byte
+}
+
+// glance reads all of it in one trip.
+func (h *Host) glance(ctx context.Context, s *serving) (g glance, err error) {
+	var names []string
+	if !s.host {
+		names = append(names, fmt.Sprintf("/proc/%d/net/snmp", s.pid))
+	}
+	if s.count.file != "" {
+		names = append(names, s.count.file)
+	}
+	if len(names) == 0 {
+		return g, nil
+	}
+	contents, err := h.conn.Reread(ctx, names...)
+	if err != nil {
+		return g, err
+	}
+	if s.count.file != "" {
+		g.file = contents[len(contents)-1]
+	}
 	if s.host {
-		return counters{}, nil
+		return g, nil
 	}
-	name := fmt.Sprintf("/proc/%d/net/snmp", s.pid)
-	data, err := h.conn.Reread(ctx, name)
-	if err != nil {
-		return counters{}, err
+	if contents[0] == nil {
+		return g, missing(names[0])
 	}
-	found, err := parseCounters(data)
-	if err != nil {
-		return counters{}, fmt.Errorf("parse %s: %w", name, err)
+	if g.counters, err = parseCounters(contents[0]); err != nil {
+		return g, fmt.Errorf("parse %s: %w", names[0], err)
 	}
-	found.passive -= s.count.own
-	return found, nil
+	g.passive -= s.count.own
+	return g, nil
+}
+
+// missing is the error of a file that every process has.
+func missing(name string) error {
+	return fmt.Errorf("read %s: %w, or it cannot be read", name, fs.ErrNotExist)
 }
 
 // parseCounters reads /proc/net/snmp: a line "Tcp:" of names, then one of numbers.

@@ -39,27 +39,34 @@ func (n *counting) ReadFile(_ context.Context, name string) ([]byte, error) {
 	return nil, fs.ErrNotExist
 }
 
-func (n *counting) Reread(_ context.Context, name string) ([]byte, error) {
+func (n *counting) Reread(_ context.Context, names ...string) (contents [][]byte, err error) {
+	for _, name := range names {
+		contents = append(contents, n.content(name))
+	}
+	return contents, nil
+}
+
+func (n *counting) content(name string) []byte {
 	switch name {
 	case "/proc/7/net/snmp":
-		return fmt.Appendf(nil, "Tcp: ActiveOpens PassiveOpens CurrEstab\nTcp: %d %d %d\n", n.service.active, n.service.passive, n.service.established), nil
+		return fmt.Appendf(nil, "Tcp: ActiveOpens PassiveOpens CurrEstab\nTcp: %d %d %d\n", n.service.active, n.service.passive, n.service.established)
 	case "/proc/7/net/tcp":
 	case "/proc/7/net/tcp6":
-		return tcpTable(), nil
+		return tcpTable()
 	case "/logs/connections":
 		if n.file == nil {
-			return nil, fs.ErrNotExist
+			return nil
 		}
-		return []byte(n.file()), nil
+		return []byte(n.file())
 	default:
-		return nil, fs.ErrNotExist
+		return nil
 	}
 	n.looked++
 	rows := []string{"00000000:1F90 00000000:0000 0A"}
 	for range n.open - int(n.closed) {
 		rows = append(rows, "0301A8C0:1F90 0A00000A:C001 01")
 	}
-	return tcpTable(rows...), nil
+	return tcpTable(rows...)
 }
 
 func (n *counting) Exchange(_ context.Context, address string, talk func(io.ReadWriter) error) error {

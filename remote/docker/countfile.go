@@ -3,7 +3,6 @@ package docker
 import (
 	"bytes"
 	"context"
-	"errors"
 	"path"
 	"strconv"
 	"strings"
@@ -14,31 +13,22 @@ import (
 // findCount looks once whether the instance has the service's count in a file, after
 // the service said what it is: a file that holds less is an old one.
 func (h *Host) findCount(ctx context.Context, s *serving, opened uint64) {
-	if s.count.known {
+	if s.count.known || s.countFile == "" {
 		return
 	}
-	if found, err := h.readCount(ctx, s.countFile); err == nil && found >= opened {
+	contents, err := h.conn.Reread(ctx, s.countFile)
+	if err != nil {
+		return // it can be asked for
+	}
+	if found, holds := parseCount(contents[0]); holds && found >= opened {
 		s.count.file = s.countFile
 	}
 }
 
-var errNoCount = errors.New("there is no count in the file")
-
-// readCount reads a count from a file of the service's. What else it holds is never
-// told: the service may name any file.
-func (h *Host) readCount(ctx context.Context, name string) (uint64, error) {
-	if name == "" {
-		return 0, errNoCount
-	}
-	data, err := h.conn.Reread(ctx, name)
-	if err != nil {
-		return 0, err
-	}
+// parseCount reads what the file of a service's count holds.
+func parseCount(data []byte) (count uint64, holds bool) {
 	count, err := strconv.ParseUint(string(bytes.TrimSpace(data)), 10, 64)
-	if err != nil {
-		return 0, errNoCount
-	}
-	return count, nil
+	return count, err == nil
 }
 
 // onInstance is where the instance has a file of a container; empty where no mount

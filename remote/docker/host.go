@@ -21,9 +21,10 @@ type Conn interface {
 	// leave talk under way.
 	Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error
 	ReadFile(ctx context.Context, path string) ([]byte, error)
-	// Reread is ReadFile of what is read again and again. Where another file has
-	// taken the name, it may go on reading the one that had it.
-	Reread(ctx context.Context, path string) ([]byte, error)
+	// Reread reads files that are read again and again, in order and in one trip. The
+	// content of one that is not there, or cannot be read, is nil. Where another file
+	// has taken the name, it may go on reading the one that had it.
+	Reread(ctx context.Context, paths ...string) ([][]byte, error)
 	Stat(ctx context.Context, path string) (fs.FileInfo, error)
 	FreeDisk(ctx context.Context, path string) (uint64, error)
 	Close() error

@@ -240,11 +240,25 @@ func (c *localConn) ReadFile(_ context.Context, path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-func (c *localConn) Reread(ctx context.Context, path string) ([]byte, error) {
-	if !strings.HasSuffix(path, "/snmp") {
-		c.looked++
+func (c *localConn) Reread(ctx context.Context, paths ...string) ([][]byte, error) {
+	for _, path := range paths {
+		if !strings.HasSuffix(path, "/snmp") {
+			c.looked++
+		}
 	}
-	return c.ReadFile(ctx, path)
+	return rereadAs(ctx, c.ReadFile, paths)
+}
+
+// rereadAs is Reread where reading again is as good as reading.
+func rereadAs(ctx context.Context, read func(context.Context, string) ([]byte, error), paths []string) (contents [][]byte, err error) {
+	for _, path := range paths {
+		data, err := read(ctx, path)
+		if err != nil {
+			data = nil
+		}
+		contents = append(contents, data)
+	}
+	return contents, nil
 }
 
 func (c *localConn) Stat(_ context.Context, path string) (fs.FileInfo, error) { return os.Stat(path) }

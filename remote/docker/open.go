@@ -2,9 +2,7 @@ package docker
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 )
 
@@ -73,13 +71,24 @@ func (h *Host) countOpen(ctx context.Context, s *serving) (int, error) {
 // readTables counts in tables of those names. listening are those in which the
 // service listens.
 func (h *Host) readTables(ctx context.Context, s *serving, names []string) (open int, listening []string, err error) {
+	var paths []string
 	for _, name := range names {
-		t, err := h.readTable(ctx, fmt.Sprintf("/proc/%d/net/%s", s.pid, name), s.port)
-		if name == "tcp6" && errors.Is(err, fs.ErrNotExist) {
+		paths = append(paths, fmt.Sprintf("/proc/%d/net/%s", s.pid, name))
+	}
+	contents, err := h.conn.Reread(ctx, paths...)
+	if err != nil {
+		return 0, nil, err
+	}
+	for i, name := range names {
+		if contents[i] == nil && name == "tcp6" {
 			continue // the instance has no IPv6
 		}
+		if contents[i] == nil {
+			return 0, nil, missing(paths[i])
+		}
+		t, err := parseTable(contents[i], s.port)
 		if err != nil {
-			return 0, nil, err
+			return 0, nil, fmt.Errorf("parse %s: %w", paths[i], err)
 		}
 		open += t.open
 		if t.listens {
@@ -87,16 +96,4 @@ func (h *Host) readTables(ctx context.Context, s *serving, names []string) (open
 		}
 	}
 	return open, listening, nil
-}
-
-func (h *Host) readTable(ctx context.Context, name string, port int) (table, error) {
-	data, err := h.conn.Reread(ctx, name)
-	if err != nil {
-		return table{}, err
-	}
-	t, err := parseTable(data, port)
-	if err != nil {
-		return t, fmt.Errorf("parse %s: %w", name, err)
-	}
-	return t, nil
 }

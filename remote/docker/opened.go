@@ -36,12 +36,12 @@ func (c *count) still(now counters) bool {
 }
 
 // lookAtCount counts the connections that clients have opened so far.
-func (h *Host) lookAtCount(ctx context.Context, s *serving, now counters) error {
+func (h *Host) lookAtCount(ctx context.Context, s *serving, now glance) error {
 	at := time.Now()
 	opened, err := h.countOpened(ctx, s, now)
 	if err == nil {
 		c := &s.count
-		open, known := s.tables.still(now)
+		open, known := s.tables.still(now.counters)
 		c.grew, c.opened = opened != c.opened, opened
 		c.passive, c.idle, c.at = now.passive, known && open == 0, at
 	}
@@ -50,9 +50,9 @@ func (h *Host) lookAtCount(ctx context.Context, s *serving, now counters) error 
 
 // countOpened finds out once where the count comes from: an old container may
 // lack what the spec says of the new.
-func (h *Host) countOpened(ctx context.Context, s *serving, now counters) (uint64, error) {
+func (h *Host) countOpened(ctx context.Context, s *serving, now glance) (uint64, error) {
 	c := &s.count
-	if opened, err := h.readCount(ctx, c.file); err == nil {
+	if opened, holds := parseCount(now.file); holds {
 		return opened, nil
 	}
 	c.file = ""

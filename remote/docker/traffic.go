@@ -85,19 +85,19 @@ func (h *Host) sample(ctx context.Context) (found rollout.Traffic, err error) {
 	if err != nil {
 		return found, err
 	}
-	now, err := h.readCounters(ctx, s)
+	now, err := h.glance(ctx, s)
 	if err != nil {
 		return found, err
 	}
-	look, ask, half := s.due(now)
+	look, ask, half := s.due(now.counters)
 	if look {
-		err = h.lookAtTables(ctx, s, now)
+		err = h.lookAtTables(ctx, s, now.counters)
 	}
 	if ask && err == nil {
 		err = h.lookAtCount(ctx, s, now)
 	}
 	s.failed = err != nil
-	found.Open, _ = s.tables.still(now)
+	found.Open, _ = s.tables.still(now.counters)
 	found.Opened, found.Source = s.count.opened, s.count.source
 	found.Half = half
 	return found, err

@@ -17,13 +17,12 @@ type proc struct {
 	read  []string
 }
 
-func (p *proc) Reread(_ context.Context, name string) ([]byte, error) {
-	p.read = append(p.read, strings.TrimPrefix(name, "/proc/7/net/"))
-	data, found := p.files[name]
-	if !found {
-		return nil, fs.ErrNotExist
+func (p *proc) Reread(_ context.Context, names ...string) (contents [][]byte, err error) {
+	for _, name := range names {
+		p.read = append(p.read, strings.TrimPrefix(name, "/proc/7/net/"))
+		contents = append(contents, p.files[name])
 	}
-	return data, nil
+	return contents, nil
 }
 
 // The tables that are read are those of the socket that listens, whenever it

@@ -1,0 +1,165 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// reading is one file being read from its beginning to its end. Three quarters of the
+// size that is expected are asked for at once, what is left one part after the other:
+// asked for one past the end, the kernel writes the whole file anew.
+type reading struct {
+	// name is where the file has to be: one under /proc that is open outlives its
+	// process. Empty: that is not asked.
+	name     string
+	handle   string
+	expected int // bytes
+
+	data []byte
+	err  error
+	done bool
+
+	// What is asked for now: parts, of size bytes each, and whether the file is there.
+	first       uint32 // request's ID
+	parts       [][]byte
+	size, asked int
+}
+
+// read reads files to their ends, each round of questions about all of them in one
+// trip. What cannot be read has its error; if the session breaks, what was not read
+// has that one.
+func (s *session) read(readings ...*reading) {
+	for {
+		open := slices.DeleteFunc(slices.Clone(readings), func(r *reading) bool { return r.done || r.err != nil })
+		if len(open) == 0 {
+			return
+		}
+		if err := s.trip(open); err != nil {
+			for _, r := range open {
+				r.err = err
+			}
+			return
+		}
+		for _, r := range open {
+			r.advance(s)
+		}
+	}
+}
+
+// trip asks what every reading wants to know next. The answers may come in any order.
+func (s *session) trip(readings []*reading) error {
+	first := s.last + 1
+	var messages []any
+	for _, r := range readings {
+		messages = append(messages, r.questions(s)...)
+	}
+	if err := s.send(messages...); err != nil {
+		return err
+	}
+	for range messages {
+		id, packet, err := s.answer(first)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(readings, func(r *reading) bool { return int(id-r.first) < r.asked })
+		if err := readings[i].take(s, int(id-readings[i].first), packet); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// questions are for as many parts as fit in what is expected, one after the other,
+// and the first time for the name.
+func (r *reading) questions(s *session) []any {
+	requests, begins := 1, r.size == 0
+	switch r.size {
+	case 0:
+		r.size, r.data = chunk, []byte{}
+	case step:
+		requests = max(1, (r.expected*3/4-len(r.data))/step)
+	}
+	r.first, r.parts = s.last+1, make([][]byte, requests)
+	var messages []any
+	for i := range requests {
+		messages = append(messages, &readMessage{s.next(), r.handle, uint64(len(r.data) + i*r.size), uint32(r.size)})
+	}
+	if begins && r.name != "" {
+		messages = append(messages, &statMessage{s.next(), r.name})
+	}
+	r.asked = len(messages)
+	return messages
+}
+
+// take takes the answer to one question. Its error is the session's.
+func (r *reading) take(s *session, question int, packet []byte) error {
+	var err error
+	if question < len(r.parts) {
+		r.parts[question], err = s.part(packet, r.size)
+	} else {
+		err = s.decode(packet, new(attributesMessage))
+	}
+	if s.broken != nil {
+		return s.broken
+	}
+	r.err = errors.Join(r.err, err)
+	return nil
+}
+
+// advance adds what came, and tells whether that was all.
+func (r *reading) advance(s *session) {
+	if r.err != nil {
+		return
+	}
+	for i, part := range r.parts {
+		if i > 0 && len(part) > 0 && len(r.parts[i-1]) < r.size {
+			r.err = s.breaks(errors.New("data after the end of the file"))
+			return
+		}
+		r.data = append(r.data, part...)
+	}
+	last := len(r.parts[len(r.parts)-1])
+	switch {
+	case len(r.data) > MaxSize:
+		r.err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxSize)
+	case last == 0 || (r.size == chunk && ends(last)) || (r.size == step && last < step):
+		r.done = true
+	case last < r.size:
+		r.size = step
+	}
+}
+
+// part is what was read of a file: nothing past its end.
+func (s *session) part(packet []byte, size int) ([]byte, error) {
+	var got dataMessage
+	err := s.decode(packet, &got)
+	switch {
+	case errors.Is(err, errEnd):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case len(got.Data) == 0 || len(got.Data) > size:
+		return nil, s.breaks(fmt.Errorf("%d bytes of data, %d asked for", len(got.Data), size))
+	}
+	return got.Data, nil
+}
+
+const (
+	// chunk is asked for first, in bytes: what every server grants.
+	chunk = 32 << 10
+	// page is the least that Linux hands out at once of a file under /proc, in
+	// bytes, where there is more.
+	page = 4 << 10
+	// row is more than any row of /proc/net/tcp6 has, in bytes.
+	row = 512
+	// step is what Linux always hands out of such a file, to its end: where that
+	// splits a row, the rest comes first the next time.
+	step = page - row
+)
+
+// ends reports whether a read that brought n bytes has reached the end of the
+// file. An ordinary file's is wherever less comes than was asked for. One that the
+// kernel writes as it is read comes in as many whole rows as fit into a page or a
+// few: there is more only where less than a row's room was left.
+func ends(n int) bool { return n < chunk && page-n%page >= row && n%page != 0 }
