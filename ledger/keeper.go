@@ -27,7 +27,7 @@ type keeper struct {
 // pace is how many bytes are written in a second at most. Every write holds the
 // whole journal: in a large fleet, where instances record at once, the entries of
 // some milliseconds share one. A fleet of ten does not feel it.
-const pace = 16 << 20
+const pace = 4 << 20
 
 // keep writes until the lease is given back or lost.
 func (k *keeper) keep(ctx context.Context) {

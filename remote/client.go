@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -21,6 +22,7 @@ type Client struct {
 	// opened are the connections, the outermost first, the instance's own last.
 	opened []io.Closer
 	files  *files
+	uses   *uses
 
 	// life ends with the connection; its cause says why.
 	life context.Context
@@ -28,7 +30,7 @@ type Client struct {
 }
 
 func newClient(config Config, connection *connection, opened []io.Closer) *Client {
-	c := &Client{config: config, ssh: connection, opened: opened}
+	c := &Client{config: config, ssh: connection, opened: opened, uses: &uses{}}
 	c.life, c.die = context.WithCancelCause(context.Background())
 	c.files = newFiles(c.life, connection)
 	go func() {
@@ -61,7 +63,18 @@ func (c *Client) stream(ctx context.Context, network, address string) (net.Conn,
 	if err != nil {
 		return nil, c.failed("dial "+network+" "+address+" on", err)
 	}
-	return conn, nil
+	return &usedConn{conn, sync.OnceFunc(c.uses.begin())}, nil
+}
+
+// usedConn is a use of the connection that it is in.
+type usedConn struct {
+	net.Conn
+	end func()
+}
+
+func (u *usedConn) Close() error {
+	u.end()
+	return u.Conn.Close()
 }
 
 // Exchange has a conversation with a TCP address as the instance sees it, over a
@@ -69,7 +82,7 @@ func (c *Client) stream(ctx context.Context, network, address string) (net.Conn,
 // returns at once, and talk's reads and writes fail soon: at the latest when the
 // connection ends. What talk brings back must not be looked at then.
 func (c *Client) Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error {
-	ctx, cancel := within(ctx, c.life)
+	ctx, cancel := c.use(ctx)
 	defer cancel()
 	err := awaitEnd(ctx, func() error { return exchange(ctx, c.ssh, address, talk) })
 	if err != nil {
@@ -126,6 +139,13 @@ func (c *Client) end(reason error) {
 	for _, conn := range c.opened {
 		_ = conn.Close()
 	}
+}
+
+// use is ctx, ended by the connection's end too, and a use until it is cancelled.
+func (c *Client) use(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := within(ctx, c.life)
+	end := c.uses.begin()
+	return ctx, func() { end(); cancel() }
 }
 
 // within is ctx, ended by the connection's end too. The ssh package does not

@@ -14,7 +14,7 @@ const MaxSize = 16 << 20
 // One under /proc is read to its end where none of its rows is longer than 512
 // bytes. A missing file is fs.ErrNotExist, a forbidden one fs.ErrPermission.
 func (c *Client) ReadFile(ctx context.Context, name string) ([]byte, error) {
-	data, err := looking(ctx, c.files, func(s *session) ([]byte, error) { return s.readFile(name) })
+	data, err := looking(ctx, c, func(s *session) ([]byte, error) { return s.readFile(name) })
 	if err != nil {
 		return nil, c.failed("read "+name+" on", err)
 	}
@@ -27,7 +27,7 @@ func (c *Client) ReadFile(ctx context.Context, name string) ([]byte, error) {
 // has taken its name, this may still be the one that had it. One of more than
 // [MaxSize] is [ErrTooLarge].
 func (c *Client) Reread(ctx context.Context, names ...string) ([][]byte, error) {
-	contents, err := looking(ctx, c.files, func(s *session) ([][]byte, error) { return s.reread(names) })
+	contents, err := looking(ctx, c, func(s *session) ([][]byte, error) { return s.reread(names) })
 	if err != nil {
 		return nil, c.failed("read "+strings.Join(names, ", ")+" on", err)
 	}
@@ -36,7 +36,7 @@ func (c *Client) Reread(ctx context.Context, names ...string) ([][]byte, error) 
 
 // Stat describes a file on the instance, following symbolic links.
 func (c *Client) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
-	info, err := looking(ctx, c.files, func(s *session) (fs.FileInfo, error) { return s.stat(name) })
+	info, err := looking(ctx, c, func(s *session) (fs.FileInfo, error) { return s.stat(name) })
 	if err != nil {
 		return nil, c.failed("stat "+name+" on", err)
 	}
@@ -47,7 +47,7 @@ func (c *Client) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 // ordinary users. A server without statvfs@openssh.com, which OpenSSH's has, is
 // [ErrUnsupported].
 func (c *Client) FreeDisk(ctx context.Context, name string) (uint64, error) {
-	free, err := looking(ctx, c.files, func(s *session) (uint64, error) { return s.freeDisk(name) })
+	free, err := looking(ctx, c, func(s *session) (uint64, error) { return s.freeDisk(name) })
 	if err != nil {
 		return 0, c.failed("ask for free disk of "+name+" on", err)
 	}

@@ -46,9 +46,10 @@ func (f *files) rest() {
 // looking runs look on the session. A session that turns out dead is replaced
 // once: a look changes nothing. When ctx ends first the session is given up,
 // because its next answer would be to a question that nobody waits for.
-func looking[T any](ctx context.Context, f *files, look func(*session) (T, error)) (T, error) {
-	ctx, cancel := within(ctx, f.life)
+func looking[T any](ctx context.Context, c *Client, look func(*session) (T, error)) (T, error) {
+	ctx, cancel := c.use(ctx)
 	defer cancel()
+	f := c.files
 	for again := false; ; again = true {
 		s, err := f.take(ctx)
 		if err != nil {

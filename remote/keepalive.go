@@ -9,8 +9,14 @@ import (
 // keepAliveRequest is OpenSSH's: any server answers a request it does not know.
 const keepAliveRequest = "keepalive@openssh.com"
 
-// maxMissed is how many unanswered intervals end the connection.
-const maxMissed = 3
+const (
+	// maxMissed is how many unanswered intervals end the connection.
+	maxMissed = 3
+	// restful is in how many intervals a connection that nobody uses is asked for
+	// once: enough for whatever lies between to keep it open. Most of a large fleet
+	// waits for its turn most of the time.
+	restful = 4
+)
 
 // keepAlive asks the server again and again whether it is there. The ssh
 // package has no such thing, and a request to a dead peer blocks for ever: it
@@ -20,6 +26,7 @@ type keepAlive struct {
 	interval time.Duration
 	asking   atomic.Bool
 	missed   atomic.Int32
+	rested   atomic.Int32 // intervals
 }
 
 // beat is one interval's end, up to the connection's. The next one does not wait
@@ -29,12 +36,17 @@ func (k *keepAlive) beat() {
 		return
 	}
 	time.AfterFunc(k.interval, k.beat)
-	if k.asking.Swap(true) {
+	switch {
+	case k.asking.Load():
 		if k.missed.Add(1) == maxMissed {
 			k.client.end(fmt.Errorf("%w: no answer to keep-alives in %s", ErrLost, maxMissed*k.interval))
 		}
 		return
+	case !k.client.uses.lately() && k.rested.Add(1) < restful:
+		return
 	}
+	k.rested.Store(0)
+	k.asking.Store(true)
 	if k.client.ask() == nil {
 		k.missed.Store(0)
 		k.asking.Store(false)
@@ -47,3 +59,19 @@ func (c *Client) ask() error {
 	_, _, err := c.ssh.SendRequest(keepAliveRequest, true, nil)
 	return err
 }
+
+// uses tells whether somebody needs the connection.
+type uses struct {
+	now   atomic.Int32
+	began atomic.Bool // one, since it was asked for
+}
+
+// begin counts a use until its end.
+func (u *uses) begin() (end func()) {
+	u.began.Store(true)
+	u.now.Add(1)
+	return func() { u.now.Add(-1) }
+}
+
+// lately reports whether there was any since the last call.
+func (u *uses) lately() bool { return u.began.Swap(false) || u.now.Load() > 0 }

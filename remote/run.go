@@ -17,7 +17,7 @@ import (
 // end it with the session. A command that must not outlive its caller bounds
 // itself, as timeout(1) does.
 func (c *Client) Run(ctx context.Context, command string) ([]byte, error) {
-	ctx, cancel := within(ctx, c.life)
+	ctx, cancel := c.use(ctx)
 	defer cancel()
 	output, err := await(ctx, func() ([]byte, error) { return c.run(ctx, command) }, nil)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // content or the new, whole. Nobody but the owner can open the new file before
 // it has its mode and its name.
 func (c *Client) WriteFile(ctx context.Context, name string, data []byte, mode fs.FileMode) error {
-	ctx, cancel := within(ctx, c.life)
+	ctx, cancel := c.use(ctx)
 	defer cancel()
 	err := awaitEnd(ctx, func() error { return replaceFile(ctx, c.ssh, name, data, mode) })
 	if err != nil {
