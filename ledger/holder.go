@@ -72,6 +72,6 @@ type Run struct {
 	// Began is when it took the lease, by the store's clock as it last answered before.
 	Began time.Time `json:"began"`
 	// Entries is its journal in the order it was recorded, without what is outdated
-	// ([rollout.Outdated]).
+	// or said twice ([rollout.Outdated], [rollout.Lean]).
 	Entries []rollout.Entry `json:"journal,omitempty"`
 }

@@ -10,7 +10,8 @@ import (
 
 // journal is what the run that holds a lease recorded. It is bounded as it grows:
 // of preparing, which takes no instance out, the latest entry of all stays, which
-// shows that the run began; of the rest what recovery needs ([rollout.Outdated]).
+// shows that the run began; of the rest what recovery needs ([rollout.Outdated],
+// [rollout.Lean]).
 // Every entry is encoded once: in a large fleet the journal is written thousands
 // of times.
 type journal struct {
@@ -29,6 +30,7 @@ type line struct {
 func newJournal() *journal { return &journal{of: map[string][]*line{}} }
 
 func (j *journal) add(e rollout.Entry) error {
+	e = rollout.Lean(entriesOf(j.of[e.Instance]), e)
 	text, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("encode the entry of %s: %w", e.Instance, err)

@@ -80,6 +80,16 @@ func Outdated(way []Entry, e Entry) []bool {
 	return outdated
 }
 
+// Lean is e without what recovery takes from an earlier entry of the instance's way:
+// where it was registered, and what ran before, which is most of an entry. A journal
+// may keep that instead, and Heal does the same with it. way is as for [Outdated].
+func Lean(way []Entry, e Entry) Entry {
+	if !begins(way, e) || e.Closes() {
+		e.Targets, e.Old, e.New, e.Unserved = nil, "", "", false
+	}
+	return e
+}
+
 // begins reports whether an instance's way through the run begins, or begins
 // anew, with an entry.
 func begins(before []Entry, e Entry) bool {

@@ -48,7 +48,8 @@ func way(random *rand.Rand, instance string, old int) (entries []Entry) {
 	return entries
 }
 
-// thin appends to a journal and drops what that outdates.
+// thin appends to a journal what it need not know already, and drops what that
+// outdates.
 func thin(journal []Entry, e Entry) []Entry {
 	of := func(earlier Entry) bool { return earlier.Instance == e.Instance && earlier.Step != StepPrepare }
 	var way []Entry
@@ -66,7 +67,7 @@ func thin(journal []Entry, e Entry) []Entry {
 			return drop
 		})
 	}
-	return append(journal, e)
+	return append(journal, Lean(way, e))
 }
 
 // Recovery finds the same in flight, and knows the same of it, in a journal from

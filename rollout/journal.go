@@ -33,10 +33,10 @@ type Entry struct {
 	Mark     Mark      `json:"mark"`
 	// Targets are the instance's registrations before the run: what joining
 	// again restores.
-	Targets []Target `json:"targets"`
+	Targets []Target `json:"targets,omitempty"`
 	// Old and New are the digests of the container it ran before and the release.
 	Old string `json:"old,omitempty"`
-	New string `json:"new"`
+	New string `json:"new,omitempty"`
 	// Unserved is set where the load balancer did not call the instance healthy when
 	// the run began: whoever puts it back need not wait for that.
 	Unserved bool `json:"unserved,omitempty"`
