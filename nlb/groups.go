@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -57,6 +58,9 @@ type Groups struct {
 	api    api
 	region string
 	groups []group
+
+	mu     sync.Mutex
+	joints map[string]*joint // by what they do and where
 }
 
 // NewFromConfig returns the target groups with these ARNs, spoken to with cfg's
@@ -80,7 +84,7 @@ func New(client api, groups []string, o Options) (*Groups, error) {
 	if len(groups) == 0 {
 		return nil, errors.New("open target groups: none named: want at least one target group ARN")
 	}
-	g := &Groups{api: client, region: o.Region}
+	g := &Groups{api: client, region: o.Region, joints: map[string]*joint{}}
 	for _, text := range groups {
 		parsed, err := g.group(text)
 		if err != nil {

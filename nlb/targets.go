@@ -24,7 +24,8 @@ const (
 )
 
 // Register puts targets into their groups, each on its port. All groups are
-// tried whatever becomes of one; the error names each group and its targets.
+// tried whatever becomes of one; the error names each group and its targets. What is
+// asked for at the same time may share calls.
 func (g *Groups) Register(ctx context.Context, targets []rollout.Target) error {
 	return g.change(ctx, "register", "in", targets, func(ctx context.Context, group string, targets []types.TargetDescription) error {
 		_, err := g.api.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{TargetGroupArn: &group, Targets: targets})
@@ -33,7 +34,8 @@ func (g *Groups) Register(ctx context.Context, targets []rollout.Target) error {
 }
 
 // Deregister takes targets out of their groups, each from its port. All groups
-// are tried whatever becomes of one; the error names each group and its targets.
+// are tried whatever becomes of one; the error names each group and its targets. What
+// is asked for at the same time may share calls.
 func (g *Groups) Deregister(ctx context.Context, targets []rollout.Target) error {
 	return g.change(ctx, "deregister", "from", targets, func(ctx context.Context, group string, targets []types.TargetDescription) error {
 		_, err := g.api.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{TargetGroupArn: &group, Targets: targets})
@@ -61,7 +63,7 @@ func (g *Groups) change(ctx context.Context, verb, preposition string, targets [
 	calls.SetLimit(atOnce)
 	for i, p := range parts {
 		calls.Go(func() error {
-			if err := do(ctx, p.group.arn, descriptions(p.targets)); err != nil {
+			if err := g.joint(verb, p.group, do).ask(ctx, p.targets); err != nil {
 				faults[i] = fmt.Errorf("%s %s %s target group %s: %w", verb, instances(p.targets), preposition, p.group.name, g.explain(p.group, err))
 			}
 			return nil
@@ -69,6 +71,19 @@ func (g *Groups) change(ctx context.Context, verb, preposition string, targets [
 	}
 	_ = calls.Wait() // each part's error is in faults
 	return oneLine(faults)
+}
+
+// joint is where calls of one kind to one group meet.
+func (g *Groups) joint(verb string, in group, do call) *joint {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	key := verb + " " + in.arn
+	if g.joints[key] == nil {
+		g.joints[key] = &joint{call: func(ctx context.Context, targets []rollout.Target) error {
+			return do(ctx, in.arn, descriptions(targets))
+		}}
+	}
+	return g.joints[key]
 }
 
 // split sorts targets into parts of one group and at most perCall each.
