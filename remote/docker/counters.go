@@ -65,14 +65,14 @@ func missing(name string) error {
 func parseCounters(data []byte) (counters, error) {
 	var names []string
 	for line := range strings.Lines(string(data)) {
+		if !strings.HasPrefix(line, "Tcp:") {
+			continue
+		}
 		fields := strings.Fields(line)
-		switch {
-		case len(fields) == 0 || fields[0] != "Tcp:":
-		case names == nil:
-			names = fields
-		default:
+		if names != nil {
 			return pickCounters(names, fields)
 		}
+		names = fields
 	}
 	return counters{}, errors.New("there are no Tcp lines")
 }
