@@ -6,6 +6,11 @@ import "context"
 // that cannot be interrupted goes on until its connection ends; what it brings
 // then goes to late, unless that is nil.
 func await[T any](ctx context.Context, work func() (T, error), late func(T)) (T, error) {
+	return awaitOn(ctx, func(f func()) { go f() }, work, late)
+}
+
+// awaitOn is await of work that is done wherever run has it done, beside its caller.
+func awaitOn[T any](ctx context.Context, run func(func()), work func() (T, error), late func(T)) (T, error) {
 	type result struct {
 		value T
 		err   error
@@ -15,10 +20,10 @@ func await[T any](ctx context.Context, work func() (T, error), late func(T)) (T,
 		return none, err
 	}
 	done := make(chan result, 1)
-	go func() {
+	run(func() {
 		value, err := work()
 		done <- result{value, err}
-	}()
+	})
 	select {
 	case r := <-done:
 		return r.value, r.err

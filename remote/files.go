@@ -29,8 +29,16 @@ func newFiles(life context.Context, connection ssh.Conn) *files {
 	f := &files{life: life, connection: connection, slot: make(chan *session, 1)}
 	f.slot <- nil
 	f.idle = time.AfterFunc(idleSession, f.rest)
-	context.AfterFunc(life, func() { f.idle.Stop() }) // or it would keep all this in memory
+	context.AfterFunc(life, f.end)
 	return f
+}
+
+// end ends what would outlive the connection, once nobody looks any more.
+func (f *files) end() {
+	f.idle.Stop()
+	s := <-f.slot
+	s.end()
+	f.slot <- nil
 }
 
 // rest closes the session, unless somebody uses it.
@@ -56,7 +64,7 @@ func looking[T any](ctx context.Context, c *Client, look func(*session) (T, erro
 			var none T
 			return none, err
 		}
-		value, err := await(ctx, func() (T, error) { return look(s) }, nil)
+		value, err := awaitOn(ctx, s.run, func() (T, error) { return look(s) }, nil)
 		switch {
 		case ctx.Err() != nil:
 			f.giveUp(s)
@@ -100,10 +108,30 @@ func (f *files) giveUp(s *session) {
 	f.slot <- nil
 }
 
+// run has one look after the other done on a goroutine of the session's own: counting
+// connections takes thousands across a large fleet, and a new one each time would have
+// its stack grown each time. A look that was given up may hold it until the connection
+// ends, and no other follows that.
+func (s *session) run(look func()) {
+	if s.looks == nil {
+		s.looks = make(chan func(), 1)
+		go func() {
+			for look := range s.looks {
+				look()
+			}
+		}()
+	}
+	s.looks <- look
+}
+
 // end closes the session, and with it all its files. Saying goodbye may take as
-// long as the connection lives.
+// long as the connection lives. It is called once.
 func (s *session) end() {
-	if s != nil {
-		go s.channel.Close()
+	if s == nil {
+		return
+	}
+	go s.channel.Close()
+	if s.looks != nil {
+		close(s.looks)
 	}
 }

@@ -21,6 +21,7 @@ type session struct {
 	statVFS bool   // the server knows how full a disk is
 	kept    []kept // the oldest first
 	broken  error  // why it cannot be used any more
+	looks   chan func()
 }
 
 // kept is a file that stays open for the next look.
@@ -87,13 +88,12 @@ func (s *session) greet() error {
 // readFile reads a file that is there under this name now.
 func (s *session) readFile(name string) ([]byte, error) {
 	s.forget(name)
-	handle, err := s.open(name)
-	if err != nil {
-		return nil, err
-	}
-	r := &reading{handle: handle}
+	r := &reading{name: name}
+	s.open(r)
 	s.read(r)
-	s.close(handle)
+	if r.handle != "" {
+		s.close(r.handle)
+	}
 	return r.data, r.err
 }
 
@@ -103,30 +103,34 @@ func (s *session) readFile(name string) ([]byte, error) {
 func (s *session) reread(names []string) ([][]byte, error) {
 	readings := make([]*reading, len(names))
 	for i, name := range names {
+		readings[i] = &reading{name: name, mayMove: true}
 		if k := s.find(name); k != nil {
-			readings[i] = &reading{name: name, handle: k.handle, expected: k.size}
-		} else {
-			readings[i] = s.openAnew(name)
+			readings[i].handle, readings[i].expected = k.handle, k.size
 		}
 	}
+	s.openAnew(readings, func(r *reading) bool { return r.handle == "" })
 	s.read(readings...)
-	for i, r := range readings {
-		if r.err != nil && s.find(r.name) != nil {
-			readings[i] = s.openAnew(r.name)
-		}
-	}
+	s.openAnew(readings, func(r *reading) bool { return r.err != nil && s.find(r.name) != nil })
 	s.read(readings...)
 	return s.contents(readings)
 }
 
-// openAnew opens a file to be read and kept.
-func (s *session) openAnew(name string) *reading {
-	s.forget(name)
-	r := &reading{name: name}
-	if r.handle, r.err = s.open(name); r.err == nil {
-		s.kept = append(s.kept, kept{name: name, handle: r.handle})
+// openAnew opens some of the files, to be read from their beginnings and kept.
+func (s *session) openAnew(readings []*reading, which func(*reading) bool) {
+	var anew []*reading
+	for _, r := range readings {
+		if which(r) {
+			s.forget(r.name)
+			*r = reading{name: r.name, mayMove: true}
+			anew = append(anew, r)
+		}
 	}
-	return r
+	s.open(anew...)
+	for _, r := range anew {
+		if r.err == nil {
+			s.kept = append(s.kept, kept{name: r.name, handle: r.handle})
+		}
+	}
 }
 
 // contents are what was read. What could not be is not kept, nor what is too much.
@@ -169,15 +173,6 @@ func (s *session) forget(name string) {
 		s.close(s.kept[i].handle)
 		s.kept = slices.Delete(s.kept, i, i+1)
 	}
-}
-
-func (s *session) open(name string) (handle string, err error) {
-	if s.broken != nil {
-		return "", s.broken
-	}
-	var opened handleMessage
-	err = s.ask(&openMessage{ID: s.next(), Name: name, Flags: openToRead}, &opened)
-	return opened.Handle, err
 }
 
 // close does not wait for the answer: the next request skips it.

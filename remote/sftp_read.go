@@ -10,11 +10,11 @@ import (
 // size that is expected are asked for at once, what is left one part after the other:
 // asked for one past the end, the kernel writes the whole file anew.
 type reading struct {
-	// name is where the file has to be: one under /proc that is open outlives its
-	// process. Empty: that is not asked.
-	name     string
-	handle   string
-	expected int // bytes
+	name, handle string
+	expected     int // bytes
+	// mayMove is set where the file may not have its name any more: one under /proc
+	// that is open outlives its process. Then that is asked too.
+	mayMove bool
 
 	data []byte
 	err  error
@@ -24,6 +24,46 @@ type reading struct {
 	first       uint32 // request's ID
 	parts       [][]byte
 	size, asked int
+}
+
+// open opens files, all in one trip. What cannot be opened has its error.
+func (s *session) open(readings ...*reading) {
+	if len(readings) == 0 {
+		return
+	}
+	first, err := s.last+1, s.broken
+	if err == nil {
+		var messages []any
+		for _, r := range readings {
+			messages = append(messages, &openMessage{ID: s.next(), Name: r.name, Flags: openToRead})
+		}
+		err = s.send(messages...)
+	}
+	for i := 0; i < len(readings) && err == nil; i++ {
+		err = s.opened(readings, first)
+	}
+	if err != nil {
+		fail(readings, err)
+	}
+}
+
+// opened takes one answer. Its error is the session's.
+func (s *session) opened(readings []*reading, first uint32) error {
+	id, packet, err := s.answer(first)
+	if err != nil {
+		return err
+	}
+	var answer handleMessage
+	r := readings[id-first]
+	r.err = s.decode(packet, &answer)
+	r.handle = answer.Handle
+	return s.broken
+}
+
+func fail(readings []*reading, err error) {
+	for _, r := range readings {
+		r.err = err
+	}
 }
 
 // read reads files to their ends, each round of questions about all of them in one
@@ -36,9 +76,7 @@ func (s *session) read(readings ...*reading) {
 			return
 		}
 		if err := s.trip(open); err != nil {
-			for _, r := range open {
-				r.err = err
-			}
+			fail(open, err)
 			return
 		}
 		for _, r := range open {
@@ -71,7 +109,7 @@ func (s *session) trip(readings []*reading) error {
 }
 
 // questions are for as many parts as fit in what is expected, one after the other,
-// and the first time for the name.
+// and the first time for the name, where the file may have moved.
 func (r *reading) questions(s *session) []any {
 	requests, begins := 1, r.size == 0
 	switch r.size {
@@ -85,7 +123,7 @@ func (r *reading) questions(s *session) []any {
 	for i := range requests {
 		messages = append(messages, &readMessage{s.next(), r.handle, uint64(len(r.data) + i*r.size), uint32(r.size)})
 	}
-	if begins && r.name != "" {
+	if begins && r.mayMove {
 		messages = append(messages, &statMessage{s.next(), r.name})
 	}
 	r.asked = len(messages)

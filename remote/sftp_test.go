@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +62,26 @@ func TestIdleSFTPSessionIsClosed(t *testing.T) {
 		require.Eventually(t, func() bool { return opened(client) == nil }, 10*time.Second, time.Millisecond)
 		require.Eventually(t, func() bool { _, err := s.stat("/"); return err != nil }, 10*time.Second, time.Millisecond)
 	}
+}
+
+// A connection that has ended leaves nothing running.
+func TestNothingIsLeftOfAClient(t *testing.T) {
+	path, key, _ := sshtest.KeyFile(t, "")
+	server := sshtest.Start(t, sshtest.Options{Authorized: key})
+	before := runtime.NumGoroutine()
+	for range 10 {
+		client, err := Dial(t.Context(), Config{Address: server.Addr, KeyFile: path, KnownHosts: []string{server.KnownHosts()}})
+		require.NoError(t, err)
+		_, err = client.Stat(t.Context(), "/")
+		require.NoError(t, err)
+		stream, err := client.DialTCP(t.Context(), server.Addr)
+		require.NoError(t, err)
+		_, err = stream.Read(make([]byte, 1))
+		require.NoError(t, err)
+		require.NoError(t, client.Close())
+		require.NoError(t, stream.Close())
+	}
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+2 }, 10*time.Second, time.Millisecond)
 }
 
 func rereadOne(t *testing.T, c *Client, name string) []byte {
