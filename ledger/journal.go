@@ -30,16 +30,18 @@ type line struct {
 func newJournal() *journal { return &journal{of: map[string][]*line{}} }
 
 func (j *journal) add(e rollout.Entry) error {
-	e = rollout.Lean(entriesOf(j.of[e.Instance]), e)
+	way := entriesOf(j.of[e.Instance])
+	e = rollout.Lean(way, e)
 	text, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("encode the entry of %s: %w", e.Instance, err)
 	}
-	j.append(&line{Entry: e, text: text})
+	j.append(&line{Entry: e, text: text}, way)
 	return nil
 }
 
-func (j *journal) append(added *line) {
+// append adds a line to those of its instance, way.
+func (j *journal) append(added *line, way []rollout.Entry) {
 	j.all = append(j.all, added)
 	if added.Step == rollout.StepPrepare {
 		if j.prepared != nil {
@@ -48,11 +50,11 @@ func (j *journal) append(added *line) {
 		j.prepared = added
 		return
 	}
-	way := j.of[added.Instance]
-	for i, outdated := range rollout.Outdated(entriesOf(way), added.Entry) {
-		way[i].dropped = outdated
+	lines := j.of[added.Instance]
+	for i, outdated := range rollout.Outdated(way, added.Entry) {
+		lines[i].dropped = outdated
 	}
-	j.of[added.Instance] = append(kept(way), added)
+	j.of[added.Instance] = append(kept(lines), added)
 }
 
 func kept(lines []*line) []*line {
@@ -77,7 +79,7 @@ func entriesOf(lines []*line) []rollout.Entry {
 func compact(entries []rollout.Entry) []rollout.Entry {
 	j := newJournal()
 	for _, e := range entries {
-		j.append(&line{Entry: e})
+		j.append(&line{Entry: e}, entriesOf(j.of[e.Instance]))
 	}
 	return entriesOf(j.lines())
 }

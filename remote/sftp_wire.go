@@ -71,6 +71,8 @@ type (
 
 const (
 	sftpVersion = 3
+	// typeStatus is statusMessage's.
+	typeStatus = 101
 	// openToRead is SSH_FXF_READ.
 	openToRead = 1
 	// extStatVFS is OpenSSH's extension.
@@ -109,7 +111,7 @@ func (s *session) answer(first uint32) (request uint32, packet []byte, err error
 // answered by a good one.
 func (s *session) decode(packet []byte, answer any) error {
 	var status statusMessage
-	if ssh.Unmarshal(packet, &status) == nil {
+	if packet[0] == typeStatus && ssh.Unmarshal(packet, &status) == nil {
 		return statusError(status)
 	}
 	if err := ssh.Unmarshal(packet, answer); err != nil {
