@@ -35,6 +35,7 @@ type fake struct {
 	calls    []fakeCall
 	throttle int    // how many calls still to throttle
 	lose     int    // how many calls to apply and not answer
+	swallow  int    // how many calls to leave alone, for ever
 	refuse   string // the error code of every answer
 	gone     string // an instance that was terminated
 }
@@ -66,15 +67,22 @@ func open(t *testing.T, cfg aws.Config, groups ...string) *Groups {
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_ = r.ParseForm()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_ = r.ParseForm()
 	action, group := r.Form.Get("Action"), r.Form.Get("TargetGroupArn")
 	if group == "" {
 		group = r.Form.Get("TargetGroupArns.member.1")
 	}
 	targets := formTargets(r, group)
 	f.calls = append(f.calls, fakeCall{action, group, len(targets)})
+	if f.swallow > 0 {
+		f.swallow--
+		f.mu.Unlock()
+		<-r.Context().Done()
+		f.mu.Lock()
+		return
+	}
 	switch {
 	case f.throttle > 0:
 		f.throttle--

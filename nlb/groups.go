@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/growl-dev/deploy/rollout"
@@ -40,6 +41,10 @@ type Options struct {
 	// Attempts is how often one call is tried while it is throttled or fails on
 	// the way; 0 means 10. An explicit AWS_MAX_ATTEMPTS wins. New ignores it.
 	Attempts int
+	// AttemptTimeout is how long one attempt may take before it is given up and made
+	// again; 0 means 15 s. New ignores it, as does a config with an HTTP client that is
+	// not the SDK's own.
+	AttemptTimeout time.Duration
 	// MaxBackoff bounds the wait between two attempts, which grows from up to
 	// 1 s and is jittered; 0 means 5 s. New ignores it.
 	MaxBackoff time.Duration
@@ -47,10 +52,12 @@ type Options struct {
 
 // The defaults of [Options]: ten attempts wait for 37 s at most, which fits into
 // the minute that a mutating call of the engine has. The SDK's own bound of 20 s
-// would not, and ELBv2's budget refills by ten calls each second.
+// would not, and ELBv2's budget refills by ten calls each second. An attempt that gets
+// no answer leaves time for more: a whole batch may be waiting for it.
 const (
-	defaultAttempts   = 10
-	defaultMaxBackoff = 5 * time.Second
+	defaultAttempts       = 10
+	defaultMaxBackoff     = 5 * time.Second
+	defaultAttemptTimeout = 15 * time.Second
 )
 
 // Groups is a fixed set of target groups. Its methods may be called concurrently.
@@ -73,7 +80,12 @@ func NewFromConfig(cfg aws.Config, groups []string, o Options) (*Groups, error) 
 		return nil, errors.New("open target groups: no AWS region: set AWS_REGION or name it in the profile")
 	}
 	o.Region = cfg.Region
-	client := elbv2.NewFromConfig(cfg, func(e *elbv2.Options) { e.Retryer = o.retryer() })
+	client := elbv2.NewFromConfig(cfg, func(e *elbv2.Options) {
+		e.Retryer = o.retryer()
+		if own, ok := e.HTTPClient.(*awshttp.BuildableClient); ok {
+			e.HTTPClient = own.WithTimeout(cmp.Or(o.AttemptTimeout, defaultAttemptTimeout))
+		}
+	})
 	return New(client, groups, o)
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"golang.org/x/sync/errgroup"
@@ -14,7 +13,7 @@ import (
 )
 
 // abreast is how many calls of one kind go to one group at the same time: one that
-// hangs holds nobody else up.
+// hangs holds up nobody but those in it.
 const abreast = 4
 
 // joint makes one call of what several ask for while calls are under way. A large
@@ -37,7 +36,7 @@ type wish struct {
 }
 
 // ask has targets changed, with those of others maybe. When ctx ends first they may
-// be changed all the same, unless their call had not begun.
+// be changed all the same, by a call that was under way.
 func (j *joint) ask(ctx context.Context, targets []rollout.Target) error {
 	w := &wish{ctx: ctx, targets: targets, done: make(chan struct{})}
 	j.mu.Lock()
@@ -79,20 +78,23 @@ func (j *joint) take() (taken []*wish) {
 	return taken
 }
 
-// grant makes one call for all wishes. Where the API refuses it for one of the
-// targets, each wish is called for alone.
+// grant makes one call for all wishes. What somebody gives up meanwhile is called for
+// no longer: the call ends, and another is made for the others. Where the API refuses
+// it for one of the targets, each wish is called for alone.
 func (j *joint) grant(wishes []*wish) {
-	ctx, cancel := whileAnyWaits(wishes)
-	defer cancel()
-	var targets []rollout.Target
-	for _, w := range wishes {
-		for _, t := range w.targets {
-			if !slices.Contains(targets, t) {
-				targets = append(targets, t)
-			}
+	for len(wishes) > 0 {
+		err := j.callFor(wishes)
+		left := slices.DeleteFunc(slices.Clone(wishes), func(w *wish) bool { return w.ctx.Err() != nil })
+		if err == nil || len(left) == len(wishes) {
+			j.settle(wishes, err)
+			return
 		}
+		wishes = left
 	}
-	err := j.call(ctx, targets)
+}
+
+// settle answers the wishes of a call that has ended.
+func (j *joint) settle(wishes []*wish, err error) {
 	if len(wishes) == 1 || !refusesATarget(err) {
 		for _, w := range wishes {
 			w.answer(err)
@@ -100,7 +102,7 @@ func (j *joint) grant(wishes []*wish) {
 		return
 	}
 	var alone errgroup.Group
-	alone.SetLimit(atOnce)
+	alone.SetLimit(abreast)
 	for _, w := range wishes {
 		alone.Go(func() error {
 			w.answer(j.call(w.ctx, w.targets))
@@ -115,26 +117,20 @@ func (w *wish) answer(err error) {
 	close(w.done)
 }
 
-// whileAnyWaits is a context that ends once nobody waits for the wishes: what one of
-// them gives up the others still want.
-func whileAnyWaits(wishes []*wish) (context.Context, context.CancelFunc) {
+// callFor makes one call, which ends once somebody gives his wish up.
+func (j *joint) callFor(wishes []*wish) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(wishes[0].ctx))
-	var waiting atomic.Int64
-	waiting.Store(int64(len(wishes)))
-	var stops []func() bool
+	defer cancel()
+	var targets []rollout.Target
 	for _, w := range wishes {
-		stops = append(stops, context.AfterFunc(w.ctx, func() {
-			if waiting.Add(-1) == 0 {
-				cancel()
+		defer context.AfterFunc(w.ctx, cancel)()
+		for _, t := range w.targets {
+			if !slices.Contains(targets, t) {
+				targets = append(targets, t)
 			}
-		}))
-	}
-	return ctx, func() {
-		for _, stop := range stops {
-			stop()
 		}
-		cancel()
 	}
+	return j.call(ctx, targets)
 }
 
 // refusesATarget reports whether a call was refused, whole, for what one target of it

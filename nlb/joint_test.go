@@ -122,8 +122,7 @@ func TestACallThatHangsHarmsOnlyThoseInIt(t *testing.T) {
 	})
 }
 
-// Who gives up takes nothing from the others; what he asked for is not done once all
-// have given up, or where it had not begun.
+// What somebody gives up is not called for any more, and the others have what they want.
 func TestGivingUpAChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &calls{}
@@ -145,11 +144,13 @@ func TestGivingUpAChange(t *testing.T) {
 		require.ErrorIs(t, <-early, context.DeadlineExceeded)
 		require.ErrorIs(t, <-late, context.DeadlineExceeded)
 		require.NoError(t, <-patient)
-		assert.Equal(t, []string{"late", "patient"}, c.made[len(c.made)-1])
+		assert.Equal(t, [][]string{{"late", "patient"}, {"patient"}}, c.made[abreast:])
+		assert.Equal(t, 1, c.ended)
 
 		lonely := ask("lonely", time.Second/2)
 		require.ErrorIs(t, <-lonely, context.DeadlineExceeded)
 		synctest.Wait()
-		assert.Equal(t, 1, c.ended)
+		assert.Equal(t, 2, c.ended)
+		assert.Equal(t, []string{"lonely"}, c.made[len(c.made)-1], "once")
 	})
 }
