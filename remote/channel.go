@@ -52,7 +52,7 @@ func dialStream(ctx context.Context, connection ssh.Conn, network, address strin
 	if err != nil {
 		return nil, err
 	}
-	return newStream(channel, peer{network, address}), nil
+	return withDeadlines(channel, peer{network, address}), nil
 }
 
 // connection is an SSH connection with what the peer may ask for.

@@ -57,7 +57,7 @@ func (c *Client) DialTCP(ctx context.Context, address string) (net.Conn, error) 
 }
 
 func (c *Client) stream(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := within(ctx, c.life)
+	ctx, cancel := c.use(ctx)
 	defer cancel()
 	conn, err := dialStream(ctx, c.ssh, network, address)
 	if err != nil {

@@ -53,7 +53,7 @@ type Config struct {
 	// hops. Zero: 15 s.
 	Timeout time.Duration
 	// KeepAlive is the time between two questions whether the server is still
-	// there, four times as long while nobody uses the connection; three such times
+	// there, three times as long while nobody uses the connection; three such times
 	// without an answer close it. Zero: 15 s.
 	KeepAlive time.Duration
 }

@@ -23,13 +23,14 @@ func (c *Client) ReadFile(ctx context.Context, name string) ([]byte, error) {
 
 // Reread reads files that are looked at again and again, such as some under /proc, in
 // that order: they stay open, and the next look at all of them takes one round trip.
-// The content of one that is not there, or cannot be read, is nil; but where another
-// has taken its name, this may still be the one that had it. One of more than
-// [MaxSize] is [ErrTooLarge].
+// The content of one that is not there is nil; but where another has taken its name,
+// this may still be the one that had it. Where some cannot be read the error says why,
+// as that of [Client.ReadFile] does, and the contents of the others are there all the
+// same; where the connection fails there are none.
 func (c *Client) Reread(ctx context.Context, names ...string) ([][]byte, error) {
 	contents, err := looking(ctx, c, func(s *session) ([][]byte, error) { return s.reread(names) })
 	if err != nil {
-		return nil, c.failed("read "+strings.Join(names, ", ")+" on", err)
+		return contents, c.failed("read "+strings.Join(names, ", ")+" on", err)
 	}
 	return contents, nil
 }

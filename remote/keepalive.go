@@ -15,7 +15,7 @@ const (
 	// restful is in how many intervals a connection that nobody uses is asked for
 	// once: enough for whatever lies between to keep it open. Most of a large fleet
 	// waits for its turn most of the time.
-	restful = 4
+	restful = 3
 )
 
 // keepAlive asks the server again and again whether it is there. The ssh

@@ -23,7 +23,7 @@ func (p *peerThatAnswers) SendRequest(string, bool, []byte) (bool, []byte, error
 	return false, nil, nil
 }
 
-// A connection that nobody uses is asked once in four intervals; one in use in each,
+// A connection that nobody uses is asked once in three intervals; one in use in each,
 // and so is one that was used since the last.
 func TestKeepAlivesOfAnIdleConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestKeepAlivesOfAnIdleConnection(t *testing.T) {
 		time.AfterFunc(interval, (&keepAlive{client: client, interval: interval}).beat)
 		asked := func(during func()) int {
 			before := peer.asked.Load()
-			for range 8 {
+			for range 9 {
 				during()
 				time.Sleep(interval)
 			}
@@ -48,12 +48,12 @@ func TestKeepAlivesOfAnIdleConnection(t *testing.T) {
 			_, end := client.use(t.Context())
 			end()
 		}
-		require.Equal(t, 2, asked(idle))
-		require.Equal(t, 8, asked(briefly))
-		require.Equal(t, 2, asked(idle))
+		require.Equal(t, 3, asked(idle))
+		require.Equal(t, 9, asked(briefly))
+		require.Equal(t, 3, asked(idle))
 		_, end := client.use(t.Context())
-		require.Equal(t, 8, asked(idle))
+		require.Equal(t, 9, asked(idle))
 		end()
-		require.Equal(t, 2, asked(idle))
+		require.Equal(t, 3, asked(idle))
 	})
 }

@@ -99,7 +99,7 @@ func (s *session) readFile(name string) ([]byte, error) {
 
 // reread reads files once more, all in one trip, opening those that are not open. One
 // that is not there under its name any more, or cannot be read, is opened by its name
-// again. What cannot be read then is nil.
+// again.
 func (s *session) reread(names []string) ([][]byte, error) {
 	readings := make([]*reading, len(names))
 	for i, name := range names {
@@ -110,7 +110,7 @@ func (s *session) reread(names []string) ([][]byte, error) {
 	}
 	s.openAnew(readings, func(r *reading) bool { return r.handle == "" })
 	s.read(readings...)
-	s.openAnew(readings, func(r *reading) bool { return r.err != nil && s.find(r.name) != nil })
+	s.openAnew(readings, func(r *reading) bool { return r.stale() && s.find(r.name) != nil })
 	s.read(readings...)
 	return s.contents(readings)
 }
@@ -133,17 +133,20 @@ func (s *session) openAnew(readings []*reading, which func(*reading) bool) {
 	}
 }
 
-// contents are what was read. What could not be is not kept, nor what is too much.
+// contents are what was read, and why the rest was not. What was not read is not kept.
 func (s *session) contents(readings []*reading) ([][]byte, error) {
+	if s.broken != nil {
+		return nil, s.broken
+	}
 	contents := make([][]byte, len(readings))
+	var faults error
 	for i, r := range readings {
 		switch k := s.find(r.name); {
-		case s.broken != nil:
-			return nil, s.broken
-		case errors.Is(r.err, ErrTooLarge):
-			return nil, r.err
+		case errors.Is(r.err, fs.ErrNotExist):
+			s.forget(r.name)
 		case r.err != nil:
 			s.forget(r.name)
+			faults = onOneLine(faults, fmt.Errorf("%s: %w", r.name, r.err))
 		case k != nil:
 			k.size = len(r.data)
 			fallthrough
@@ -154,7 +157,7 @@ func (s *session) contents(readings []*reading) ([][]byte, error) {
 	for len(s.kept) > mostKept {
 		s.forget(s.kept[0].name)
 	}
-	return contents, nil
+	return contents, faults
 }
 
 func (s *session) find(name string) *kept {

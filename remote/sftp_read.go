@@ -26,6 +26,10 @@ type reading struct {
 	size, asked int
 }
 
+// stale reports whether the file could not be read where it was open, and may be by
+// its name.
+func (r *reading) stale() bool { return r.err != nil && !errors.Is(r.err, ErrTooLarge) }
+
 // open opens files, all in one trip. What cannot be opened has its error.
 func (s *session) open(readings ...*reading) {
 	if len(readings) == 0 {

@@ -171,15 +171,22 @@ func TestRereadOfSeveral(t *testing.T) {
 	require.NoError(t, os.WriteFile(names[2], []byte("there"), 0o600))
 	require.Equal(t, [][]byte{[]byte("anew"), {}, []byte("there"), []byte(long)}, look())
 
+	names[3] = folder
+	contents, err := client.Reread(t.Context(), names...)
+	require.ErrorContains(t, err, folder+": SFTP status")
+	require.NotContains(t, err.Error(), "\n")
+	require.Equal(t, [][]byte{[]byte("anew"), {}, []byte("there"), nil}, contents)
+
 	names = names[:3]
 	counted := &trips{ReadWriteCloser: opened(client).channel}
 	opened(client).channel = counted
 	require.Equal(t, [][]byte{[]byte("anew"), {}, []byte("there")}, look())
 	require.Equal(t, 1, counted.sent)
 	require.NoError(t, os.Truncate(names[0], MaxSize+1))
-	_, err := client.Reread(t.Context(), names...)
+	contents, err = client.Reread(t.Context(), names...)
 	require.ErrorIs(t, err, ErrTooLarge)
-	require.Nil(t, opened(client).broken)
+	require.Equal(t, [][]byte{nil, {}, []byte("there")}, contents)
+	require.Nil(t, opened(client).find(names[0]), "it is not kept")
 }
 
 // The network of a process that has ended stands still for ever where a file of it is

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,17 +38,17 @@ func (h *Host) glance(ctx context.Context, s *serving) (g glance, err error) {
 		return g, nil
 	}
 	contents, err := h.conn.Reread(ctx, names...)
-	if err != nil {
+	if contents == nil {
 		return g, err
 	}
 	if s.count.file != "" {
-		g.file = contents[len(contents)-1]
+		g.file = contents[len(contents)-1] // where it cannot be read the service is asked
 	}
 	if s.host {
 		return g, nil
 	}
 	if contents[0] == nil {
-		return g, missing(names[0])
+		return g, cmp.Or(err, missing(names[0]))
 	}
 	if g.counters, err = parseCounters(contents[0]); err != nil {
 		return g, fmt.Errorf("parse %s: %w", names[0], err)
@@ -57,9 +58,7 @@ func (h *Host) glance(ctx context.Context, s *serving) (g glance, err error) {
 }
 
 // missing is the error of a file that every process has.
-func missing(name string) error {
-	return fmt.Errorf("read %s: %w, or it cannot be read", name, fs.ErrNotExist)
-}
+func missing(name string) error { return fmt.Errorf("read %s: %w", name, fs.ErrNotExist) }
 
 // parseCounters reads /proc/net/snmp: a line "Tcp:" of names, then one of numbers.
 func parseCounters(data []byte) (counters, error) {

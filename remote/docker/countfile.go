@@ -18,7 +18,7 @@ func (h *Host) findCount(ctx context.Context, s *serving, opened uint64) {
 	}
 	contents, err := h.conn.Reread(ctx, s.countFile)
 	if err != nil {
-		return // it can be asked for
+		return // the service can be asked
 	}
 	if found, holds := parseCount(contents[0]); holds && found >= opened {
 		s.count.file = s.countFile

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"slices"
 	"strings"
@@ -13,16 +14,53 @@ import (
 // proc is an instance of which only /proc is there.
 type proc struct {
 	Conn
-	files map[string][]byte
-	read  []string
+	files  map[string][]byte
+	broken string // a file that is there and cannot be read
+	read   []string
 }
 
 func (p *proc) Reread(_ context.Context, names ...string) (contents [][]byte, err error) {
 	for _, name := range names {
 		p.read = append(p.read, strings.TrimPrefix(name, "/proc/7/net/"))
+		if name == p.broken {
+			err = errBroken
+			contents = append(contents, nil)
+			continue
+		}
 		contents = append(contents, p.files[name])
 	}
-	return contents, nil
+	return contents, err
+}
+
+var errBroken = errors.New("SFTP status 4")
+
+// A table that cannot be read is not one that there is not: the connections may be in it.
+func TestATableThatCannotBeReadIsNotEmpty(t *testing.T) {
+	p := &proc{files: map[string][]byte{"/proc/7/net/tcp": tcpTable()}, broken: "/proc/7/net/tcp6"}
+	_, err := (&Host{conn: p}).countOpen(t.Context(), &serving{pid: 7, port: 8080})
+	require.ErrorIs(t, err, errBroken)
+	_, err = (&Host{conn: p}).countOpen(t.Context(), &serving{pid: 7, port: 8080, tables: tables{names: []string{"tcp6"}}})
+	require.ErrorIs(t, err, errBroken)
+}
+
+// Counters are believed though the file of the count cannot be read; the other way round
+// nothing is known.
+func TestOneOfTwoFilesAtAGlance(t *testing.T) {
+	p := &proc{files: map[string][]byte{
+		"/proc/7/net/snmp": []byte("Tcp: ActiveOpens PassiveOpens CurrEstab\nTcp: 1 2 3\n"),
+		"/logs/n":          []byte("7\n"),
+	}, broken: "/logs/n"}
+	s := &serving{pid: 7, count: count{file: "/logs/n"}}
+	found, err := (&Host{conn: p}).glance(t.Context(), s)
+	require.NoError(t, err)
+	require.Equal(t, glance{counters: counters{1, 2, 3}}, found)
+	p.broken = "/proc/7/net/snmp"
+	_, err = (&Host{conn: p}).glance(t.Context(), s)
+	require.ErrorIs(t, err, errBroken)
+	p.broken = ""
+	delete(p.files, "/proc/7/net/snmp")
+	_, err = (&Host{conn: p}).glance(t.Context(), s)
+	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
 // The tables that are read are those of the socket that listens, whenever it
