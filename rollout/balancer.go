@@ -92,7 +92,7 @@ func (h TargetHealth) String() string {
 	return fmt.Sprintf("%s (%s)", h.State, h.Reason)
 }
 
-// Health is one answer for all targets of the fleet's groups.
+// Health is one answer: for all targets of the fleet's groups, or for those asked for.
 type Health []TargetHealth
 
 // Of returns what is known of one instance, in the order of its groups and ports.

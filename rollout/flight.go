@@ -31,11 +31,20 @@ func inFlight(entries []Entry) map[string]flight {
 			delete(flights, e.Instance)
 			continue
 		case !out || f.joined && e.Step == StepDeregister:
-			f = flight{targets: e.Targets, old: e.Old, new: e.New, unserved: e.Unserved}
+			f = f.anew(e)
 		}
 		flights[e.Instance] = f.after(e)
 	}
 	return flights
+}
+
+// anew is a flight that begins with an entry. A lean one says what the flight before it
+// knows.
+func (f flight) anew(e Entry) flight {
+	if e.New == "" {
+		return flight{targets: f.targets, old: f.old, new: f.new, unserved: f.unserved}
+	}
+	return flight{targets: e.Targets, old: e.Old, new: e.New, unserved: e.Unserved}
 }
 
 // after is the flight once an entry more is known.

@@ -70,6 +70,22 @@ func thin(journal []Entry, e Entry) []Entry {
 	return append(journal, Lean(way, e))
 }
 
+// TestALeanEntryNeverBeginsEmptyHanded: what an entry left out is known even where the
+// one between was dropped.
+func TestALeanEntryNeverBeginsEmptyHanded(t *testing.T) {
+	var left []Entry
+	for _, e := range []Entry{
+		{Step: StepDeregister, Mark: Begun}, {Step: StepJoin, Mark: Done}, {Step: StepSettle, Mark: Begun},
+		{Step: StepRegister, Mark: Begun}, {Step: StepDeregister, Mark: Begun}, {Step: StepRegister, Mark: Begun},
+	} {
+		e.Instance, e.Old, e.New, e.Targets = "i-1", "old", "new", []Target{{groupA, "i-1", 8080}}
+		left = thin(left, e)
+	}
+	f := inFlight(left)["i-1"]
+	assert.Equal(t, []Target{{groupA, "i-1", 8080}}, f.targets)
+	assert.Equal(t, "old new", f.old+" "+f.new)
+}
+
 // Recovery finds the same in flight, and knows the same of it, in a journal from
 // which all was dropped that is outdated: at every entry of runs that follow each
 // other, where a run's journal begins anew and the earlier ones' stay.

@@ -24,8 +24,8 @@ const (
 	Undone  Mark = "undone"
 )
 
-// Entry is one line of the journal: enough to finish or undo the step by
-// another process. It never holds a secret.
+// Entry is one line of the journal: with those before it of the same instance, enough
+// to finish or undo the step by another process. It never holds a secret.
 type Entry struct {
 	Time     time.Time `json:"time"`
 	Instance string    `json:"instance"`

@@ -52,7 +52,9 @@ func (r *run) census(ctx context.Context) {
 			r.remark("the last look at target health failed: " + oneLine(err))
 			continue
 		}
-		r.newcomers(health)
+		if r.newcomers(health); !r.inDoubt() {
+			break // who left meanwhile was taken out by somebody else
+		}
 		r.mend(ctx, r.tend(ctx, health))
 		if err := r.dispel(ctx, began); err != nil {
 			r.remark(oneLine(err))
