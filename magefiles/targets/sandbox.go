@@ -37,7 +37,7 @@ func (Sandbox) Run(ctx context.Context,
 		return deploy(ctx, settings{
 			Environment: env.Fleet.Environment, Tag: env.V2, Fleet: env.FleetFile,
 			SSH: sshSettings(nil), Ledger: ledgerLocation(),
-			Policy: env.Policy(), Probe: env.URL, Report: value(report, "", ""),
+			Policy: env.Policy(), Probe: env.URL, Report: value(report, "", ""), Sandbox: true,
 		})
 	})
 }

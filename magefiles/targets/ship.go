@@ -54,24 +54,23 @@ func roll(ctx context.Context, s settings, world *world, policy rollout.Policy, 
 		return err
 	}
 	config.Journal = lease
-	economize(len(config.Instances))
 	return ship(ctx, s, world, lease, config)
 }
 
 // economize lets garbage be until a fleet's share of memory is used, 60 MB and
 // 96 kB for each instance's connection, and no longer: else collecting it
 // takes a large run almost twice as long. And a run waits more than it computes: a
-// second processor would mostly be woken for nothing, at a twelfth of all CPU.
-// GOMEMLIMIT, GOGC and GOMAXPROCS win.
-func economize(instances int) {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(1)
-	}
+// second processor would mostly be woken for nothing, at a twelfth of all CPU, unless
+// a probe or the sandbox is in this process too. GOMEMLIMIT, GOGC and GOMAXPROCS win.
+func (s settings) economize(instances int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(60<<20 + int64(instances)*96<<10)
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(300)
+	}
+	if os.Getenv("GOMAXPROCS") == "" && s.Probe == "" && !s.Sandbox {
+		runtime.GOMAXPROCS(1)
 	}
 }
 
@@ -146,6 +145,7 @@ func dryRun(ctx context.Context, config rollout.Config) error {
 // ship heals what a dead run left, then runs the rollout under the probe's
 // load, shows it, and reports it.
 func ship(ctx context.Context, s settings, world *world, lease *ledger.Lease, config rollout.Config) error {
+	s.economize(len(config.Instances))
 	load, err := startProbe(ctx, s.Probe)
 	if err != nil {
 		if left := lease.Release(context.WithoutCancel(ctx)); left != nil {
