@@ -23,6 +23,9 @@ func clean(text string) string {
 
 // unwanted reports whether a character separates words or drives a terminal.
 func unwanted(r rune) bool {
+	if r < utf8.RuneSelf { // nearly all of it, and the tables below are slow
+		return r <= ' ' || r == 0x7f
+	}
 	return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError ||
 		unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
 }
