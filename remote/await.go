@@ -1,22 +1,26 @@
 package remote
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 // await returns what work does, or that ctx has ended, whichever is first. Work
 // that cannot be interrupted goes on until its connection ends; what it brings
 // then goes to late, unless that is nil.
 func await[T any](ctx context.Context, work func() (T, error), late func(T)) (T, error) {
-	return awaitOn(ctx, func(f func()) { go f() }, work, late)
+	return awaitOn(ctx, ctx, func(f func()) { go f() }, work, late)
 }
 
-// awaitOn is await of work that is done wherever run has it done, beside its caller.
-func awaitOn[T any](ctx context.Context, run func(func()), work func() (T, error), late func(T)) (T, error) {
+// awaitOn is await of work that run has done beside its caller. It ends with life too:
+// to make a context of both for each look would cost a fiftieth of a large run.
+func awaitOn[T any](ctx, life context.Context, run func(func()), work func() (T, error), late func(T)) (T, error) {
 	type result struct {
 		value T
 		err   error
 	}
 	var none T
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), life.Err()); err != nil {
 		return none, err
 	}
 	done := make(chan result, 1)
@@ -28,6 +32,7 @@ func awaitOn[T any](ctx context.Context, run func(func()), work func() (T, error
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
+	case <-life.Done():
 	}
 	if late != nil {
 		go func() {
@@ -36,7 +41,7 @@ func awaitOn[T any](ctx context.Context, run func(func()), work func() (T, error
 			}
 		}()
 	}
-	return none, ctx.Err()
+	return none, cmp.Or(ctx.Err(), life.Err())
 }
 
 // awaitEnd is await of work that brings nothing.

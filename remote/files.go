@@ -55,8 +55,7 @@ func (f *files) rest() {
 // once: a look changes nothing. When ctx ends first the session is given up,
 // because its next answer would be to a question that nobody waits for.
 func looking[T any](ctx context.Context, c *Client, look func(*session) (T, error)) (T, error) {
-	ctx, cancel := c.use(ctx)
-	defer cancel()
+	defer c.uses.begin()()
 	f := c.files
 	for again := false; ; again = true {
 		s, err := f.take(ctx)
@@ -64,9 +63,9 @@ func looking[T any](ctx context.Context, c *Client, look func(*session) (T, erro
 			var none T
 			return none, err
 		}
-		value, err := awaitOn(ctx, s.run, func() (T, error) { return look(s) }, nil)
+		value, err := awaitOn(ctx, f.life, s.run, func() (T, error) { return look(s) }, nil)
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil || f.life.Err() != nil:
 			f.giveUp(s)
 			return value, err
 		case s.broken == nil:
@@ -86,10 +85,14 @@ func (f *files) take(ctx context.Context) (*session, error) {
 	case s = <-f.slot:
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-f.life.Done():
+		return nil, f.life.Err()
 	}
 	if s != nil {
 		return s, nil
 	}
+	ctx, cancel := within(ctx, f.life)
+	defer cancel()
 	s, err := await(ctx, func() (*session, error) { return startSession(f.connection) }, (*session).end)
 	if err != nil {
 		f.slot <- nil
