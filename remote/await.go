@@ -12,8 +12,8 @@ func await[T any](ctx context.Context, work func() (T, error), late func(T)) (T,
 	return awaitOn(ctx, ctx, func(f func()) { go f() }, work, late)
 }
 
-// awaitOn is await of work that run has done beside its caller. It ends with life too:
-// to make a context of both for each look would cost a fiftieth of a large run.
+// awaitOn is await of work that run has done beside its caller. It ends with life too,
+// without a context made of both: there are thousands of looks in a large run.
 func awaitOn[T any](ctx, life context.Context, run func(func()), work func() (T, error), late func(T)) (T, error) {
 	type result struct {
 		value T
