@@ -11,9 +11,8 @@ import (
 // journal is what the run that holds a lease recorded. It is bounded as it grows:
 // of preparing, which takes no instance out, the latest entry of all stays, which
 // shows that the run began; of the rest what recovery needs ([rollout.Outdated],
-// [rollout.Lean]).
-// Every entry is encoded once: in a large fleet the journal is written thousands
-// of times.
+// [rollout.Lean]). Every entry is encoded once: in a large fleet the journal is
+// written thousands of times.
 type journal struct {
 	all      []*line            // in the order it was recorded, with lines that were dropped since
 	of       map[string][]*line // an instance's, once it was taken out

@@ -4,6 +4,7 @@
 //
 // A method makes one call a target group (two or three for Timing) and returns, and
 // what registers or deregisters at the same time shares calls; waiting, pacing and
-// sharing an answer among those who wait is the engine's part. The SDK's own waiters are not used: they poll every 15 to
-// 120 s, take any "unused" as deregistered, and end at the first connection error.
+// sharing an answer among those who wait is the engine's part. The SDK's own waiters
+// are not used: they poll every 15 to 120 s, take any "unused" as deregistered, and
+// end at the first connection error.
 package nlb

@@ -141,17 +141,16 @@ func (s *session) contents(readings []*reading) ([][]byte, error) {
 	contents := make([][]byte, len(readings))
 	var faults error
 	for i, r := range readings {
-		switch k := s.find(r.name); {
-		case errors.Is(r.err, fs.ErrNotExist):
+		if r.err != nil {
 			s.forget(r.name)
-		case r.err != nil:
-			s.forget(r.name)
-			faults = onOneLine(faults, fmt.Errorf("%s: %w", r.name, r.err))
-		case k != nil:
+			if !errors.Is(r.err, fs.ErrNotExist) {
+				faults = onOneLine(faults, fmt.Errorf("%s: %w", r.name, r.err))
+			}
+			continue
+		}
+		contents[i] = r.data
+		if k := s.find(r.name); k != nil {
 			k.size = len(r.data)
-			fallthrough
-		default:
-			contents[i] = r.data
 		}
 	}
 	for len(s.kept) > mostKept {

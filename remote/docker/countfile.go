@@ -25,7 +25,8 @@ func (h *Host) findCount(ctx context.Context, s *serving, opened uint64) {
 	}
 }
 
-// parseCount reads what the file of a service's count holds.
+// parseCount reads a count from a file of the service's. What else it holds is never
+// told: the service may name any file.
 func parseCount(data []byte) (count uint64, holds bool) {
 	count, err := strconv.ParseUint(string(bytes.TrimSpace(data)), 10, 64)
 	return count, err == nil
