@@ -12,10 +12,17 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// peerThatAnswers refuses every request, as any SSH server may, and counts them.
+// peerThatAnswers refuses every request, as any SSH server may, and counts them. It
+// opens no channel until it is closed.
 type peerThatAnswers struct {
 	ssh.Conn
-	asked atomic.Int32
+	asked  atomic.Int32
+	closed chan struct{}
+}
+
+func (p *peerThatAnswers) OpenChannel(string, []byte) (ssh.Channel, <-chan *ssh.Request, error) {
+	<-p.closed
+	return nil, nil, net.ErrClosed
 }
 
 func (p *peerThatAnswers) SendRequest(string, bool, []byte) (bool, []byte, error) {
@@ -28,7 +35,7 @@ func (p *peerThatAnswers) SendRequest(string, bool, []byte) (bool, []byte, error
 func TestKeepAlivesOfAnIdleConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const interval = 15 * time.Second
-		peer := &peerThatAnswers{}
+		peer := &peerThatAnswers{closed: make(chan struct{})}
 		client := &Client{ssh: peer, uses: &uses{}}
 		client.life, client.die = context.WithCancelCause(t.Context())
 		defer client.die(net.ErrClosed)
@@ -51,9 +58,13 @@ func TestKeepAlivesOfAnIdleConnection(t *testing.T) {
 		require.Equal(t, 3, asked(idle))
 		require.Equal(t, 9, asked(briefly))
 		require.Equal(t, 3, asked(idle))
-		_, end := client.use(t.Context())
+		dialing, giveUp := context.WithCancel(t.Context())
+		go func() { _, _ = client.DialUnix(dialing, "/run/s") }()
+		synctest.Wait()
 		require.Equal(t, 9, asked(idle))
-		end()
-		require.Equal(t, 3, asked(idle))
+		giveUp()
+		close(peer.closed)
+		synctest.Wait()
+		require.LessOrEqual(t, asked(idle), 4)
 	})
 }
