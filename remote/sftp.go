@@ -89,11 +89,8 @@ func (s *session) greet() error {
 func (s *session) readFile(name string) ([]byte, error) {
 	s.forget(name)
 	r := &reading{name: name}
-	s.open(r)
 	s.read(r)
-	if r.handle != "" {
-		s.close(r.handle)
-	}
+	s.drop(r)
 	return r.data, r.err
 }
 
@@ -108,32 +105,18 @@ func (s *session) reread(names []string) ([][]byte, error) {
 			readings[i].handle, readings[i].expected = k.handle, k.size
 		}
 	}
-	s.openAnew(readings, func(r *reading) bool { return r.handle == "" })
 	s.read(readings...)
-	s.openAnew(readings, func(r *reading) bool { return r.stale() && s.find(r.name) != nil })
+	for _, r := range readings {
+		if r.stale() && s.find(r.name) != nil {
+			s.forget(r.name)
+			*r = reading{name: r.name, mayMove: true}
+		}
+	}
 	s.read(readings...)
 	return s.contents(readings)
 }
 
-// openAnew opens some of the files, to be read from their beginnings and kept.
-func (s *session) openAnew(readings []*reading, which func(*reading) bool) {
-	var anew []*reading
-	for _, r := range readings {
-		if which(r) {
-			s.forget(r.name)
-			*r = reading{name: r.name, mayMove: true}
-			anew = append(anew, r)
-		}
-	}
-	s.open(anew...)
-	for _, r := range anew {
-		if r.err == nil {
-			s.kept = append(s.kept, kept{name: r.name, handle: r.handle})
-		}
-	}
-}
-
-// contents are what was read, and why the rest was not. What was not read is not kept.
+// contents are what was read, and why the rest was not. What was read is kept open.
 func (s *session) contents(readings []*reading) ([][]byte, error) {
 	if s.broken != nil {
 		return nil, s.broken
@@ -141,22 +124,41 @@ func (s *session) contents(readings []*reading) ([][]byte, error) {
 	contents := make([][]byte, len(readings))
 	var faults error
 	for i, r := range readings {
-		if r.err != nil {
-			s.forget(r.name)
-			if !errors.Is(r.err, fs.ErrNotExist) {
-				faults = onOneLine(faults, fmt.Errorf("%s: %w", r.name, r.err))
-			}
-			continue
-		}
-		contents[i] = r.data
-		if k := s.find(r.name); k != nil {
-			k.size = len(r.data)
+		switch {
+		case r.err == nil:
+			s.keep(r)
+			contents[i] = r.data
+		case errors.Is(r.err, fs.ErrNotExist):
+			s.drop(r)
+		default:
+			s.drop(r)
+			faults = onOneLine(faults, fmt.Errorf("%s: %w", r.name, r.err))
 		}
 	}
 	for len(s.kept) > mostKept {
 		s.forget(s.kept[0].name)
 	}
 	return contents, faults
+}
+
+// keep leaves a file open for the next look.
+func (s *session) keep(r *reading) {
+	k := s.find(r.name)
+	if k == nil {
+		s.kept = append(s.kept, kept{name: r.name, handle: r.handle})
+		k = &s.kept[len(s.kept)-1]
+	}
+	k.size = len(r.data)
+}
+
+// drop closes a file, where it was opened.
+func (s *session) drop(r *reading) {
+	switch {
+	case s.find(r.name) != nil:
+		s.forget(r.name)
+	case r.handle != "":
+		s.close(r.handle)
+	}
 }
 
 func (s *session) find(name string) *kept {

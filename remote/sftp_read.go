@@ -10,8 +10,9 @@ import (
 // size that is expected are asked for at once, what is left one part after the other:
 // asked for one past the end, the kernel writes the whole file anew.
 type reading struct {
-	name, handle string
-	expected     int // bytes
+	name     string
+	handle   string // empty until it is open
+	expected int    // bytes
 	// mayMove is set where the file may not have its name any more: one under /proc
 	// that is open outlives its process. Then that is asked too.
 	mayMove bool
@@ -20,7 +21,8 @@ type reading struct {
 	err  error
 	done bool
 
-	// What is asked for now: parts, of size bytes each, and whether the file is there.
+	// What was asked last: parts, of size bytes each, and whether the file is there; or,
+	// with none, for a handle.
 	first       uint32 // request's ID
 	parts       [][]byte
 	size, asked int
@@ -30,71 +32,38 @@ type reading struct {
 // its name.
 func (r *reading) stale() bool { return r.err != nil && !errors.Is(r.err, ErrTooLarge) }
 
-// open opens files, all in one trip. What cannot be opened has its error.
-func (s *session) open(readings ...*reading) {
-	if len(readings) == 0 {
-		return
-	}
-	first, err := s.last+1, s.broken
-	if err == nil {
-		var messages []any
-		for _, r := range readings {
-			messages = append(messages, &openMessage{ID: s.next(), Name: r.name, Flags: openToRead})
-		}
-		err = s.send(messages...)
-	}
-	for i := 0; i < len(readings) && err == nil; i++ {
-		err = s.opened(readings, first)
-	}
-	if err != nil {
-		fail(readings, err)
-	}
-}
-
-// opened takes one answer. Its error is the session's.
-func (s *session) opened(readings []*reading, first uint32) error {
-	id, packet, err := s.answer(first)
-	if err != nil {
-		return err
-	}
-	var answer handleMessage
-	r := readings[id-first]
-	r.err = s.decode(packet, &answer)
-	r.handle = answer.Handle
-	return s.broken
-}
-
-func fail(readings []*reading, err error) {
-	for _, r := range readings {
-		r.err = err
-	}
-}
-
-// read reads files to their ends, each round of questions about all of them in one
-// trip. What cannot be read has its error; if the session breaks, what was not read
-// has that one.
+// read opens files that are not open, and reads all to their ends, each round of
+// questions about all of them in one trip. What cannot be read has its error; if the
+// session breaks, what was not read has that one.
 func (s *session) read(readings ...*reading) {
 	for {
-		open := slices.DeleteFunc(slices.Clone(readings), func(r *reading) bool { return r.done || r.err != nil })
-		if len(open) == 0 {
+		left := slices.DeleteFunc(slices.Clone(readings), func(r *reading) bool { return r.done || r.err != nil })
+		if len(left) == 0 {
 			return
 		}
-		if err := s.trip(open); err != nil {
-			fail(open, err)
-			return
-		}
-		for _, r := range open {
-			r.advance(s)
+		err := s.trip(left)
+		for _, r := range left {
+			switch {
+			case err != nil:
+				r.err = err
+			case r.err == nil:
+				r.advance(s)
+			}
 		}
 	}
 }
 
 // trip asks what every reading wants to know next. The answers may come in any order.
 func (s *session) trip(readings []*reading) error {
+	if s.broken != nil {
+		return s.broken
+	}
 	first := s.last + 1
 	var messages []any
 	for _, r := range readings {
-		messages = append(messages, r.questions(s)...)
+		asked := r.questions(s)
+		r.first, r.asked = s.last+1-uint32(len(asked)), len(asked)
+		messages = append(messages, asked...)
 	}
 	if err := s.send(messages...); err != nil {
 		return err
@@ -112,9 +81,13 @@ func (s *session) trip(readings []*reading) error {
 	return nil
 }
 
-// questions are for as many parts as fit in what is expected, one after the other,
-// and the first time for the name, where the file may have moved.
-func (r *reading) questions(s *session) []any {
+// questions are what to ask next: for a handle; then for as many parts as fit in what
+// is expected, one after the other, and the first time for the name, where the file may
+// have moved.
+func (r *reading) questions(s *session) (questions []any) {
+	if r.handle == "" {
+		return []any{&openMessage{ID: s.next(), Name: r.name, Flags: openToRead}}
+	}
 	requests, begins := 1, r.size == 0
 	switch r.size {
 	case 0:
@@ -122,37 +95,41 @@ func (r *reading) questions(s *session) []any {
 	case step:
 		requests = max(1, (r.expected*3/4-len(r.data))/step)
 	}
-	r.first, r.parts = s.last+1, make([][]byte, requests)
-	var messages []any
+	r.parts = make([][]byte, requests)
 	for i := range requests {
-		messages = append(messages, &readMessage{s.next(), r.handle, uint64(len(r.data) + i*r.size), uint32(r.size)})
+		questions = append(questions, &readMessage{s.next(), r.handle, uint64(len(r.data) + i*r.size), uint32(r.size)})
 	}
 	if begins && r.mayMove {
-		messages = append(messages, &statMessage{s.next(), r.name})
+		questions = append(questions, &statMessage{s.next(), r.name})
 	}
-	r.asked = len(messages)
-	return messages
+	return questions
 }
 
 // take takes the answer to one question. Its error is the session's.
 func (r *reading) take(s *session, question int, packet []byte) error {
 	var err error
-	if question < len(r.parts) {
+	switch {
+	case r.handle == "":
+		var opened handleMessage
+		err = s.decode(packet, &opened)
+		if r.handle = opened.Handle; err == nil && r.handle == "" {
+			err = s.breaks(errors.New("an empty handle"))
+		}
+	case question < len(r.parts):
 		r.parts[question], err = s.part(packet, r.size)
-	} else {
+	default:
 		err = s.decode(packet, new(attributesMessage))
 	}
-	if s.broken != nil {
-		return s.broken
+	if err != nil && s.broken == nil {
+		r.err = onOneLine(r.err, err)
 	}
-	r.err = errors.Join(r.err, err)
-	return nil
+	return s.broken
 }
 
 // advance adds what came, and tells whether that was all.
 func (r *reading) advance(s *session) {
-	if r.err != nil {
-		return
+	if len(r.parts) == 0 {
+		return // it has just been opened
 	}
 	for i, part := range r.parts {
 		if i > 0 && len(part) > 0 && len(r.parts[i-1]) < r.size {
