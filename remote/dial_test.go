@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/growl-dev/deploy/internal/porttest"
 	"github.com/growl-dev/deploy/remote"
 	"github.com/growl-dev/deploy/remote/internal/sshtest"
 	"github.com/stretchr/testify/require"
@@ -52,10 +53,7 @@ func TestCancelledDial(t *testing.T) {
 
 func TestRefusedConnection(t *testing.T) {
 	_, c := start(t, sshtest.Options{})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	c.Address = listener.Addr().String()
-	require.NoError(t, listener.Close())
+	c.Address = porttest.Refused
 	require.ErrorIs(t, dialError(t, c), remote.ErrUnreachable)
 }
 

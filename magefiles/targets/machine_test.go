@@ -25,6 +25,7 @@ import (
 
 	"github.com/growl-dev/deploy/ecr"
 	"github.com/growl-dev/deploy/infra"
+	"github.com/growl-dev/deploy/internal/porttest"
 	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/growl-dev/deploy/sandbox"
@@ -63,7 +64,7 @@ func newMachine(t *testing.T) *machine {
 
 	dir := t.TempDir()
 	m := &machine{
-		t: t, api: api, images: images, dir: dir, logs: filepath.Join(dir, "deployment-test"), port: freePort(t),
+		t: t, api: api, images: images, dir: dir, logs: filepath.Join(dir, "deployment-test"), port: strconv.Itoa(porttest.Free(t)),
 		release: rollout.Release{Image: images.URI() + "@" + image.Digest, Tag: env.V2, Commit: image.Commit},
 		spec:    service(),
 	}
@@ -92,16 +93,6 @@ func engineHere(t *testing.T) *client.Client {
 		t.Skipf("needs a Docker Engine at %s: %v", docker.DefaultSocket, err)
 	}
 	return api
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	require.NoError(t, err)
-	return port
 }
 
 // cleanup removes every container of this machine, and the image.

@@ -23,9 +23,10 @@ import (
 // fakeEngine is an instance whose engine can be made to fail: its containers are
 // kept in memory, and the service answers while a container of it runs.
 type fakeEngine struct {
-	t      *testing.T
-	server *httptest.Server
-	spec   docker.Spec
+	t       *testing.T
+	server  *httptest.Server
+	address string // of the engine: the server's
+	spec    docker.Spec
 
 	mu         sync.Mutex
 	containers []*fakeContainer
@@ -80,6 +81,7 @@ func newFakeEngine(t *testing.T) *fakeEngine {
 		containers: []*fakeContainer{{ID: "c0", Name: "svc", Image: fakeOld, State: "running", Restart: "always"}},
 	}
 	f.server = httptest.NewServer(f)
+	f.address = f.server.Listener.Addr().String()
 	t.Cleanup(f.server.Close)
 	return f
 }
@@ -130,7 +132,7 @@ func (f *fakeEngine) find(key string) *fakeContainer {
 // The instance's connection: its engine, its service, its files.
 
 func (f *fakeEngine) DialUnix(ctx context.Context, _ string) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "tcp", f.server.Listener.Addr().String())
+	return new(net.Dialer).DialContext(ctx, "tcp", f.address)
 }
 
 func (f *fakeEngine) Exchange(_ context.Context, _ string, talk func(io.ReadWriter) error) error {

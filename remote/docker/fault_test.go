@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/growl-dev/deploy/internal/porttest"
 	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/stretchr/testify/require"
@@ -149,6 +150,7 @@ func TestEngineGone(t *testing.T) {
 	f := newFakeEngine(t)
 	h := f.host()
 	f.server.Close()
+	f.address = porttest.Refused
 	_, err := f.open()
 	require.ErrorIs(t, err, docker.ErrEngine)
 	require.ErrorContains(t, err, "is Docker running")

@@ -29,6 +29,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	ggcr "github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/growl-dev/deploy/internal/porttest"
 	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/moby/moby/api/types/container"
@@ -70,7 +71,7 @@ func newLab(t *testing.T) *lab {
 		repository: strings.TrimPrefix(server.URL, "http://") + "/lab-" + suffix,
 		conn:       &localConn{id: "i-a", free: 1 << 40},
 		spec: docker.Spec{
-			Name: "lab-" + suffix, HostPort: freePort(t), ContainerPort: 8080,
+			Name: "lab-" + suffix, HostPort: porttest.Free(t), ContainerPort: 8080,
 			VersionPath: "/version", CountField: "connections",
 			DrainSignal: "SIGUSR1", UndrainSignal: "SIGUSR2",
 			StopGraceSeconds: 10,
@@ -272,14 +273,6 @@ func (c *localConn) FreeDisk(_ context.Context, path string) (uint64, error) {
 }
 
 func (c *localConn) Close() error { return nil }
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
-}
 
 func must[T any](value T, err error) T {
 	if err != nil {

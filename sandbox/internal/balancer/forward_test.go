@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/internal/porttest"
 )
 
 // machine is an instance whose service listens on loopback. Health checks and
@@ -207,13 +209,10 @@ func TestHalfCloseIsKept(t *testing.T) {
 }
 
 func TestRefusalsReachTheClient(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
 	b, g := newLoopback(t, Options{}, GroupOptions{})
 	refuses(t, g.Address) // no target
 
-	addMachine(t, b, g, "i-1", "us-west-1a", l.Addr().String())
+	addMachine(t, b, g, "i-1", "us-west-1a", porttest.Refused)
 	refuses(t, g.Address) // the target refuses
 	require.Eventually(t, func() bool {
 		stats := b.Stats()
@@ -296,16 +295,21 @@ func TestNodeWithoutTargetRefuses(t *testing.T) {
 }
 
 func TestCloseCutsFlowsAndFreesAddresses(t *testing.T) {
-	b, g := newLoopback(t, Options{}, GroupOptions{})
+	var opened []net.Listener
+	b, g := newLoopback(t, Options{Listen: func(ctx context.Context) (net.Listener, error) {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		opened = append(opened, l)
+		return l, err
+	}}, GroupOptions{})
 	addRaw(t, b, g, echo)
 	c := connect(t, g.Address)
 	says(t, c, "hello")
 	require.NoError(t, b.Close())
 	wasReset(t, c)
-	for _, address := range []string{g.Address, g.Nodes["us-west-1a"], g.Nodes["us-west-1b"]} {
-		l, err := net.Listen("tcp", address)
-		require.NoError(t, err, "the address is free")
-		require.NoError(t, l.Close())
+	require.Len(t, opened, 3, "the load balancer's address and a node's in each of two zones")
+	for _, l := range opened {
+		_, err := l.Accept()
+		require.ErrorIs(t, err, net.ErrClosed)
 	}
 	require.NoError(t, b.Close(), "twice")
 }

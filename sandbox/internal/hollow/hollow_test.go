@@ -7,26 +7,25 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/internal/porttest"
 )
 
 // begin starts a program on a port of its own.
 func begin(t *testing.T, m *Machine) (*Program, string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := l.Addr().String()
-	require.NoError(t, l.Close())
-	_, port, _ := net.SplitHostPort(address)
+	port := strconv.Itoa(porttest.Free(t))
 	p, err := m.Start(&exec.Cmd{Env: []string{"LISTEN_HOST=127.0.0.1", "PORT=" + port, "GIT_COMMIT=abc", "LOG_DIR=" + t.TempDir()}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Kill(); <-p.Done() })
-	return p, "http://" + address
+	return p, "http://127.0.0.1:" + port
 }
 
 func kept(t *testing.T, p *Program) string {

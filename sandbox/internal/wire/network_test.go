@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/growl-dev/deploy/internal/porttest"
 	"github.com/growl-dev/deploy/sandbox/internal/wire"
 )
 
@@ -60,13 +61,9 @@ func TestDialIsRefusedWhereNothingIsServed(t *testing.T) {
 }
 
 func TestDialIsRefusedWhereTheProgramDoesNotListen(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := l.Addr().String()
-	l.Close()
 	network := wire.New()
-	stack := network.Publish(8080, addr)
-	_, err = network.Dial(t.Context(), 8080, client)
+	stack := network.Publish(8080, porttest.Refused)
+	_, err := network.Dial(t.Context(), 8080, client)
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 	assert.Zero(t, stack.Snapshot().PassiveOpens)
 }
