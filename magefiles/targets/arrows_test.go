@@ -28,6 +28,7 @@ var arrows = map[string]struct{ may, because string }{
 	"ledger/ledgertest": {"ledger", "the contract that every store meets"},
 	"sandbox":           {"rollout sandbox/", "the far ends are spoken to over sockets only"},
 	"internal/ec2test":  {"", "a far end for tests"},
+	"internal/porttest": {"", "ports for tests"},
 	"internal/tftest":   {"", "Terraform for tests"},
 	"e2e":               {"", "it holds no code but tests"},
 	"magefiles/targets": {"*", "the only wiring"},
