@@ -5,22 +5,19 @@ import (
 	"slices"
 )
 
-// batches groups the pending instances: the canaries first, then the rest.
+// batches groups the pending instances: the canaries first, then the rest. Neither
+// are more than a batch at once: that is what the floor leaves room for.
 func (r *run) batches() [][]*passage {
-	pending := r.order()
+	pending := r.order(r.pending())
 	canaries := min(r.Policy.Canary, len(pending))
-	var batches [][]*passage
-	if canaries > 0 {
-		batches = append(batches, pending[:canaries])
-	}
-	return slices.AppendSeq(batches, slices.Chunk(pending[canaries:], r.Policy.Batch.Of(len(r.Instances))))
+	size := r.Policy.Batch.Of(len(r.Instances))
+	return slices.AppendSeq(slices.Collect(slices.Chunk(pending[:canaries], size)), slices.Chunk(pending[canaries:], size))
 }
 
 // order is the fleet's order, with zones alternating, so that one zone's
 // capacity is not spent in a row. Instances that serve nobody come first: they
 // cost no capacity and may bring some.
-func (r *run) order() []*passage {
-	pending := r.pending()
+func (r *run) order(pending []*passage) []*passage {
 	turn := map[*passage]int{}
 	seen := map[string]int{}
 	for _, p := range pending {

@@ -24,8 +24,8 @@ type Policy struct {
 	// arrive as they did before it drained. Its end is a remark, not a failure.
 	// Zero: not watched.
 	Traffic time.Duration
-	// Canary is how many instances are updated first, as a batch of their own.
-	// Zero: none.
+	// Canary is how many instances are updated first, in batches of their own; one
+	// that fails halts the run, whatever Failures tolerates. Zero: none.
 	Canary int
 	// Bake is how long the canaries serve before the rest follows, and every later
 	// batch before the next one leaves. The run's guards are asked at its end.

@@ -1,13 +1,15 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 )
 
-// rollBack takes what this run updated back to what it ran before, last one
-// first, through the same rows and by the same capacity rule. An instance goes
+// rollBack takes what this run updated back to what it ran before, through the
+// same rows, in the same order and by the same capacity rule: what is not healthy
+// any more costs none and goes first, then the last one updated. An instance goes
 // back only to what was healthy before. It is not begun when an instance is out
 // of service: moving more of the fleet then would spend capacity on a guess.
 func (r *run) rollBack(ctx context.Context) {
@@ -21,6 +23,7 @@ func (r *run) rollBack(ctx context.Context) {
 			ways = append(ways, p.wayBack())
 		}
 	}
+	ways = r.illFirst(ctx, r.order(ways))
 	batches := slices.Collect(slices.Chunk(ways, r.Policy.Batch.Of(len(r.Instances))))
 	for i, batch := range batches {
 		r.enter(returning, len(batches)-i-1)
@@ -35,6 +38,22 @@ func (r *run) rollBack(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// illFirst puts those first that the load balancer does not call healthy now: the
+// others may have to wait for them. Where it cannot be asked all stay as they are,
+// and each batch's reservation says why.
+func (r *run) illFirst(ctx context.Context, ways []*passage) []*passage {
+	health, err := r.watch.health(ctx)
+	if err != nil {
+		return ways
+	}
+	well := func(p *passage) int {
+		_, unhealthy := p.standing(health)
+		return btoi(len(unhealthy) == 0)
+	}
+	slices.SortStableFunc(ways, func(a, b *passage) int { return cmp.Compare(well(a), well(b)) })
+	return ways
 }
 
 // wayBack is the passage from the release to what the instance ran before.

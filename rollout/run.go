@@ -46,6 +46,7 @@ type run struct {
 	timing   []Timing
 	floors   map[string]int
 	passages []*passage
+	canaries []*passage // of them: the first to be updated
 
 	touched     atomic.Bool // a target was deregistered, or might have been
 	interrupted bool
@@ -95,32 +96,47 @@ func (r *run) rollOut(ctx context.Context) error {
 		return err
 	}
 	batches := r.batches()
+	r.canaries = slices.Concat(batches...)[:min(r.Policy.Canary, len(r.pending()))]
 	for i, batch := range batches {
 		r.enter(updating, len(batches)-i-1)
 		if err := r.reserve(ctx, batch); err != nil {
-			return r.brokenOff(ctx, err)
+			return r.outOfCapacity(ctx, err)
 		}
 		r.each(batch, func(p *passage) { r.take(ctx, p) })
 		if err := r.verdict(ctx); err != nil {
 			return err
 		}
-		if err := r.bake(ctx, len(batches)-i-1); err != nil {
+		if err := r.bake(ctx, batch, len(batches)-i-1); err != nil {
 			return r.brokenOff(ctx, err)
 		}
 	}
 	return nil
 }
 
+// outOfCapacity is a halt once something was updated: that may be what the
+// capacity was lost by.
+func (r *run) outOfCapacity(ctx context.Context, err error) error {
+	if ctx.Err() != nil || !r.touched.Load() {
+		return r.brokenOff(ctx, err)
+	}
+	r.halted = true
+	return fmt.Errorf("halted: %w", err)
+}
+
 // bake lets a batch serve for a while and then asks the guards; watches are asked
 // meanwhile too, and end it early. After the last one there is nothing left to
-// halt: what they say is a remark, unless the fleet would go back. ahead is how many
-// batches are to follow.
-func (r *run) bake(ctx context.Context, ahead int) error {
+// halt: what they say is a remark, unless the fleet would go back. A batch that brought
+// nothing new has nothing to show. ahead is how many batches are to follow.
+func (r *run) bake(ctx context.Context, batch []*passage, ahead int) error {
 	var err error
 	last := ahead == 0
 	if !last || r.Policy.Bake > 0 {
 		r.enter(resting, ahead)
-		err = r.serve(ctx, max(r.Policy.Pause, r.Policy.Bake))
+		rest := r.Policy.Pause
+		if slices.ContainsFunc(batch, func(p *passage) bool { return p.outcome == Updated }) {
+			rest = max(rest, r.Policy.Bake)
+		}
+		err = r.serve(ctx, rest)
 	}
 	if err == nil {
 		err = ask(ctx, slices.Concat(r.Guards, r.Watches), "guard")
@@ -217,6 +233,9 @@ func (r *run) verdict(ctx context.Context) error {
 		return r.brokenOff(ctx, context.Cause(ctx))
 	case slices.ContainsFunc(r.passages, func(p *passage) bool { return p.outcome == Lost }):
 		return fmt.Errorf("halted, an instance is out of service: %w", r.failure())
+	case slices.ContainsFunc(r.canaries, (*passage).failed):
+		r.halted = true
+		return fmt.Errorf("halted, a canary failed: %w", r.failure())
 	case r.failed() > r.Policy.Failures:
 		r.halted = true
 		return fmt.Errorf("halted after %d failed instances: %w", r.failed(), r.failure())
@@ -270,18 +289,19 @@ func (r *run) each(passages []*passage, act func(*passage)) {
 func (r *run) failed() int {
 	n := 0
 	for _, p := range r.passages {
-		if p.err != nil && p.outcome != Updated {
-			n++
-		}
+		n += btoi(p.failed())
 	}
 	return n
 }
+
+// failed reports whether the instance's update failed.
+func (p *passage) failed() bool { return p.err != nil && p.outcome != Updated }
 
 // failure joins what failed, each with its instance; nil when nothing did.
 func (r *run) failure() error {
 	var errs []error
 	for _, p := range r.passages {
-		if p.err != nil && p.outcome != Updated {
+		if p.failed() {
 			errs = append(errs, fmt.Errorf("%s: %w", p.instance.ID, p.err))
 		}
 	}

@@ -134,7 +134,7 @@ func policyOf(d *die, n int) Policy {
 	p.Rollback = d.chance(0.5)
 	p.Parallel = 1 + d.IntN(10)
 	p.Downtime = d.chance(0.1) || n == 1 && d.chance(0.9)
-	p.Canary = pick(d, 0, 0, 0, 1)
+	p.Canary = pick(d, 0, 0, 1, 1+d.IntN(n))
 	p.Bake = pick(d, 0, 0, d.between(time.Second, 5*time.Minute))
 	p.ZoneLoss = d.chance(0.4)
 	return p

@@ -45,6 +45,125 @@ func TestCanariesBakeBeforeTheRestFollows(t *testing.T) {
 	})
 }
 
+// TestMoreCanariesThanABatchHolds: they go in batches, as the floor has it.
+func TestMoreCanariesThanABatchHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5)
+		c := w.config()
+		c.Policy.Canary, c.Policy.Batch = 3, Size{Count: 2}
+		plan, err := MakePlan(t.Context(), c)
+		require.NoError(t, err)
+		assert.Equal(t, [][]string{{"i-1", "i-2"}, {"i-3"}, {"i-4", "i-5"}}, plan.Batches)
+		c.Policy.Canary = 50
+		plan, err = MakePlan(t.Context(), c)
+		require.NoError(t, err)
+		assert.Equal(t, [][]string{{"i-1", "i-2"}, {"i-3", "i-4"}, {"i-5"}}, plan.Batches)
+	})
+}
+
+func TestACanaryThatFailsHalts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4)
+		w.faults["prove/i-1"] = fault{err: errFault}
+		c := w.config()
+		c.Policy.Canary, c.Policy.Failures = 1, 3
+		result, err := w.run(t.Context(), c)
+		require.ErrorContains(t, err, "halted, a canary failed: i-1: prove: injected")
+		assert.Equal(t, RolledBack, result.Outcome)
+		assert.Equal(t, []InstanceOutcome{Restored, Pending, Pending, Pending}, outcomes(result))
+		assert.Zero(t, w.failed)
+	})
+}
+
+// TestABatchThatBroughtNothingNewDoesNotBake: there is nothing to watch.
+func TestABatchThatBroughtNothingNewDoesNotBake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		w.faults["prove/i-1"] = fault{err: errFault}
+		c := w.config()
+		c.Policy.Bake = 3 * time.Hour
+		result, err := w.run(t.Context(), c)
+		require.Error(t, err)
+		assert.Equal(t, []InstanceOutcome{Restored, Updated}, outcomes(result))
+		assert.InDelta(t, 3, result.Finished.Sub(result.Started).Hours(), 0.5, "one bake, not two")
+	})
+}
+
+// TestAnInstanceThatFailsLaterHalts: the canary joins, and is unhealthy a while
+// later. The fleet has no capacity for the rest, and goes back.
+func TestAnInstanceThatFailsLaterHalts(t *testing.T) {
+	for name, c := range map[string]struct {
+		fleet    int
+		rollback bool
+		outcomes []InstanceOutcome
+		outcome  Outcome
+	}{
+		"and the fleet goes back":      {3, true, []InstanceOutcome{Restored, Pending, Pending}, RolledBack},
+		"and is said to be lost":       {3, false, []InstanceOutcome{Lost, Pending, Pending}, Orphaned},
+		"the last one, at the end too": {1, false, []InstanceOutcome{Lost}, Orphaned},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, c.fleet)
+				config := w.config()
+				config.Policy.Bake, config.Policy.Rollback, config.Policy.Downtime = 10*time.Minute, c.rollback, c.fleet == 1
+				config.Observe = func(e Event) {
+					if e.Kind == InstanceEnded && e.Instance == "i-1" {
+						time.AfterFunc(3*time.Minute, func() {
+							w.mu.Lock()
+							defer w.mu.Unlock()
+							w.machines["i-1"].healthOK = false
+						})
+					}
+				}
+				result, err := w.run(t.Context(), config)
+				require.Error(t, err)
+				assert.Equal(t, c.outcomes, outcomes(result))
+				assert.Equal(t, c.outcome, result.Outcome)
+				if c.outcome == Orphaned {
+					assert.Contains(t, result.Instances[0].Error, "does not call it healthy any more")
+				}
+			})
+		})
+	}
+}
+
+// TestAFleetGoesBackAsItCame: with zones alternating, or the last healthy target of
+// one could not leave.
+func TestAFleetGoesBackAsItCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4)
+		for id, zone := range map[string]string{"i-1": "a", "i-2": "a", "i-3": "b", "i-4": "b"} {
+			w.machines[id].zone = zone
+		}
+		for i := range w.timing {
+			w.timing[i].CrossZone = false
+		}
+		c := w.config()
+		c.Policy.Batch, c.Policy.Rollback = Size{Count: 2}, true
+		c.Guards = []Gate{&guard{1}}
+		result, err := w.run(t.Context(), c)
+		require.ErrorContains(t, err, "halted: guard")
+		assert.Equal(t, []InstanceOutcome{Restored, Restored, Restored, Restored}, outcomes(result))
+		assert.Zero(t, w.failed)
+	})
+}
+
+// TestAnInstanceThatRunsTheReleaseUnhealthily is left alone, and named.
+func TestAnInstanceThatRunsTheReleaseUnhealthily(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		for _, id := range w.order {
+			w.machines[id].running = newDigest
+		}
+		w.machines["i-2"].healthOK = false
+		result, err := w.run(t.Context(), w.config())
+		require.NoError(t, err)
+		assert.Equal(t, UnchangedRun, result.Outcome)
+		assert.Equal(t, []string{"i-2: runs the release already, but the load balancer says: unhealthy (Target.FailedHealthChecks)"}, result.Remarks)
+	})
+}
+
 func TestAGuardHaltsTheRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		rollback bool

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -39,30 +40,55 @@ func (p *passage) inService() bool {
 	return p.taken && (p.outcome == Updated || p.outcome == Restored)
 }
 
-// census is the last look, which finds who joined the fleet meanwhile; and while a
+// census is the last look, which finds who joined the fleet meanwhile, and who is
+// not healthy any more: that is looked at until the time for health is over. While a
 // failed call may still be applied, whatever the run put back is watched and kept
 // in. A run that is broken off leaves that, as its journal does, to recovery.
 func (r *run) census(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, doubtful+r.Policy.Health)
+	limited, cancel := context.WithTimeout(ctx, doubtful+r.Policy.Health)
 	defer cancel()
-	for look := r.touched.Load() && !r.healing; ctx.Err() == nil && (look || r.inDoubt()); look = false {
+	var ill []*passage
+	for look := r.touched.Load() && !r.healing; limited.Err() == nil && (look || len(ill) > 0 || r.inDoubt()); look = false {
 		began := time.Now()
-		health, err := r.watch.health(ctx)
+		health, err := r.watch.health(limited)
 		if err != nil {
 			r.remark("the last look at target health failed: " + oneLine(err))
 			continue
 		}
-		if r.newcomers(health); !r.inDoubt() {
-			break // who left meanwhile was taken out by somebody else
+		r.newcomers(health)
+		if ill = r.ill(health); !r.inDoubt() {
+			continue // who left meanwhile was taken out by somebody else
 		}
-		r.mend(ctx, r.tend(ctx, health))
-		if err := r.dispel(ctx, began); err != nil {
+		r.mend(limited, r.tend(limited, health))
+		if err := r.dispel(limited, began); err != nil {
 			r.remark(oneLine(err))
 			break
 		}
 	}
+	if ctx.Err() == nil && limited.Err() != nil {
+		r.lose(ill)
+	}
 	if r.inDoubt() {
 		r.remark("a call to the load balancer failed and may still be applied: recovery looks again")
+	}
+}
+
+// ill are the instances that this run put into service and that are registered,
+// but not healthy any more.
+func (r *run) ill(health Health) []*passage {
+	return slices.DeleteFunc(slices.Clone(r.passages), func(p *passage) bool {
+		missing, unhealthy := p.standing(health)
+		return !p.inService() || p.outcome == Restored && !p.served() || len(missing) > 0 || len(unhealthy) == 0
+	})
+}
+
+// lose notes that instances ended out of service after all: healthy when they
+// joined, and not any more.
+func (r *run) lose(ill []*passage) {
+	for _, p := range ill {
+		p.outcome = Lost
+		p.err = errors.Join(p.err, errors.New("it was in service, and the load balancer does not call it healthy any more"))
+		p.emit(Event{Kind: InstanceEnded, Detail: string(p.outcome), Err: p.err})
 	}
 }
 
