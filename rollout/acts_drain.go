@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -45,6 +46,10 @@ func (p *passage) served() bool {
 	}
 	return len(p.registered) > 0
 }
+
+// coming reports whether the load balancer did not know yet, when the run began,
+// whether the instance is healthy.
+func (p *passage) coming() bool { return slices.ContainsFunc(p.registered, initial) }
 
 // drain tells the service to send its clients away and waits until they left.
 func (p *passage) drain(ctx context.Context) (string, error) {

@@ -108,8 +108,11 @@ func (p *passage) registerAgain(ctx context.Context, name StepName, missing []Ta
 // remark: the load balancer did say healthy.
 func (p *passage) awaitTraffic(ctx context.Context) (string, error) {
 	policy := p.run.Policy
-	if policy.Drain.Fixed || policy.Traffic == 0 || !p.rate.proves(policy.Drain.Quiet) {
+	switch {
+	case policy.Drain.Fixed || policy.Traffic == 0:
 		return "traffic not waited for", nil
+	case !p.rate.proves(policy.Drain.Quiet):
+		return fmt.Sprintf("too few clients before to see them arrive: the next leaves %s after it was registered", round(policy.Drain.Lag)), nil
 	}
 	began := time.Now()
 	first, err := p.wholeTraffic(ctx)
@@ -122,6 +125,7 @@ func (p *passage) awaitTraffic(ctx context.Context) (string, error) {
 			continue
 		}
 		if now, seen := p.traffic(ctx); seen == nil && p.takes(first, now, time.Since(began)) {
+			p.arrives = len(p.targets) == 1 // of several, any may have brought it
 			return fmt.Sprintf("takes traffic after %s", round(time.Since(began))), nil
 		}
 	}

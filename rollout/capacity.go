@@ -89,7 +89,7 @@ func (r *run) alone(health Health, group string) *passage {
 	}
 	for _, p := range r.pending() {
 		other := func(id string) bool { return id != p.instance.ID }
-		if p.in(group) && p.served() && !slices.ContainsFunc(members, other) {
+		if p.in(group) && (p.served() || p.coming()) && !slices.ContainsFunc(members, other) {
 			return p
 		}
 	}
@@ -99,6 +99,9 @@ func (r *run) alone(health Health, group string) *passage {
 // reserve waits until the rest of the fleet can carry the traffic without the
 // whole batch, so that two instances of one batch never count on each other.
 func (r *run) reserve(ctx context.Context, batch []*passage) error {
+	if err := r.awaitRouting(ctx, batch); err != nil {
+		return err
+	}
 	limited, cancel := context.WithTimeout(ctx, r.Policy.Health)
 	defer cancel()
 	var lack error
@@ -129,20 +132,48 @@ func (r *run) reserve(ctx context.Context, batch []*passage) error {
 	}
 }
 
-// lack says why the batch may not leave now; nil when it may.
-func (r *run) lack(health Health, batch []*passage) error {
-	for _, t := range r.timing {
-		if err := r.lackIn(t, instancesIn(health, t.Group, healthy), batch); err != nil {
+// awaitRouting waits until whatever this run registered can be counted on: healthy
+// says nothing about traffic arriving, and what got too few connections before to
+// show it gets them when the routing lag is over. Those of the batch are not needed.
+func (r *run) awaitRouting(ctx context.Context, batch []*passage) error {
+	out := ids(batch)
+	for _, p := range r.passages {
+		left := time.Until(p.routed())
+		if left <= 0 || slices.Contains(out, p.instance.ID) {
+			continue
+		}
+		r.emit(Event{Kind: StepMoved, Detail: fmt.Sprintf("waiting for capacity: %s may get no traffic for %s yet", p.instance.ID, round(left))})
+		if err := sleep(ctx, left); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// lackIn is lack in one group, of which the healthy instances are given. One that
-// the load balancer does not call healthy costs no capacity.
-func (r *run) lackIn(t Timing, stays map[string]bool, batch []*passage) error {
-	leaves := slices.DeleteFunc(slices.Clone(batch), func(p *passage) bool { return !stays[p.instance.ID] })
+// routed is when the load balancer routes to the instance at the latest; zero where
+// it does already. The documented process does not ask.
+func (p *passage) routed() time.Time {
+	if p.run.Policy.Drain.Fixed || p.arrives || p.entered.IsZero() {
+		return time.Time{}
+	}
+	return p.entered.Add(p.run.Policy.Drain.Lag)
+}
+
+// lack says why the batch may not leave now; nil when it may.
+func (r *run) lack(health Health, batch []*passage) error {
+	for _, t := range r.timing {
+		if err := r.lackIn(t, health, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lackIn is lack in one group. One that the load balancer does not call healthy
+// costs no capacity, unless it is about to.
+func (r *run) lackIn(t Timing, health Health, batch []*passage) error {
+	stays, comes := instancesIn(health, t.Group, healthy), instancesIn(health, t.Group, initial)
+	leaves := slices.DeleteFunc(slices.Clone(batch), func(p *passage) bool { return !stays[p.instance.ID] && !comes[p.instance.ID] })
 	if len(leaves) == 0 {
 		return nil
 	}
@@ -177,6 +208,7 @@ func (r *run) zonesOf(instances map[string]bool) map[string]bool {
 }
 
 func healthy(h TargetHealth) bool { return h.State == TargetHealthy }
+func initial(h TargetHealth) bool { return h.State == TargetInitial }
 
 // instancesIn are the instances with targets in a group that are so.
 func instancesIn(health Health, group string, so func(TargetHealth) bool) map[string]bool {

@@ -12,7 +12,7 @@ import (
 type forecast struct {
 	rows     map[StepName]*typical
 	prepares time.Duration // all instances, before the first batch leaves
-	gathers  time.Duration // a look at health, before a batch leaves
+	gathers  typical       // from a batch's turn until there is capacity for it
 	rests    time.Duration // between a batch in service and the next one leaving
 	bakes    bool          // the last batch rests too
 
@@ -65,7 +65,7 @@ func (r *run) foresee() *forecast {
 		return nil
 	}
 	p := r.Policy
-	f := &forecast{rows: map[StepName]*typical{}, gathers: p.Poll, rests: max(p.Pause, p.Bake), bakes: p.Bake > 0, began: time.Now()}
+	f := &forecast{rows: map[StepName]*typical{}, gathers: typical{guess: p.Poll}, rests: max(p.Pause, p.Bake), bakes: p.Bake > 0, began: time.Now()}
 	drain, join := p.Drain.Min, p.Drain.Lag
 	if !p.Drain.Fixed {
 		drain = max(drain, p.Drain.Lag)
@@ -109,6 +109,13 @@ func (f *forecast) saw(name StepName, took time.Duration) {
 	}
 }
 
+// gathered notes how long a batch waited for capacity.
+func (f *forecast) gathered(took time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gathers.batches = append(f.gathers.batches, took)
+}
+
 // left is how long the run still takes, and whether that is news: it is to be said
 // again only where the end has moved by a tenth of what is left, or a twentieth of
 // the whole.
@@ -146,7 +153,7 @@ func (f *forecast) takes() time.Duration {
 
 // batch is how long one is out.
 func (f *forecast) batch() time.Duration {
-	sum := f.gathers
+	sum := f.gathers.duration()
 	for _, row := range f.rows {
 		sum += row.duration()
 	}

@@ -31,10 +31,11 @@ func forecasts(c *Config) *[]said {
 // A run says when it will be over, seldom, and as soon as it has seen a batch it is right.
 func TestForecastIsKeptHonest(t *testing.T) {
 	for name, change := range map[string]func(*world, *Config){
-		"one by one":  func(*world, *Config) {},
-		"two by two":  func(_ *world, c *Config) { c.Policy.Batch = Size{Count: 2} },
-		"with bakes":  func(_ *world, c *Config) { c.Policy.Canary, c.Policy.Bake = 1, 10*time.Minute },
-		"fixed drain": func(_ *world, c *Config) { c.Policy.Drain.Fixed = true },
+		"one by one":      func(*world, *Config) {},
+		"two by two":      func(_ *world, c *Config) { c.Policy.Batch = Size{Count: 2} },
+		"with bakes":      func(_ *world, c *Config) { c.Policy.Canary, c.Policy.Bake = 1, 10*time.Minute },
+		"hardly a client": func(w *world, _ *Config) { w.clients = 0.1 },
+		"fixed drain":     func(_ *world, c *Config) { c.Policy.Drain.Fixed = true },
 		"clients that stay to the end": func(w *world, _ *Config) {
 			for _, m := range w.machines {
 				m.open = 1

@@ -65,6 +65,9 @@ func (r *run) heal(ctx context.Context, dead Dead) error {
 		p.emit(Event{Kind: InstanceEnded, Detail: string(p.outcome), Err: p.err})
 	})
 	r.census(ctx)
+	if ctx.Err() == nil {
+		_ = r.awaitRouting(ctx, nil) // a signal: what is in service stays
+	}
 	return errors.Join(r.unhealed(), r.unsure(ctx))
 }
 

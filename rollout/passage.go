@@ -37,6 +37,10 @@ type passage struct {
 	// load balancer last said so.
 	taken bool
 	gone  time.Time
+	// entered is when it was last registered, or said to be joining; zero: before the
+	// run. arrives is set once traffic was seen to arrive since, by its only target.
+	entered time.Time
+	arrives bool
 	// doubt is when a call to the load balancer last failed: it may still be applied.
 	doubt time.Time
 	// unclosed is set while the journal's closing entry waits for the doubt to end.
@@ -207,7 +211,9 @@ func act(ctx context.Context, call func(context.Context) error) error {
 // enter registers targets of the instance; quit deregisters all of them. An
 // error of either leaves it open whether the call was, or will be, applied.
 func (p *passage) enter(ctx context.Context, targets []Target) error {
-	return p.certain(act(ctx, func(ctx context.Context) error { return p.run.Balancer.Register(ctx, targets) }))
+	err := act(ctx, func(ctx context.Context) error { return p.run.Balancer.Register(ctx, targets) })
+	p.entered, p.arrives = time.Now(), false
+	return p.certain(err)
 }
 
 func (p *passage) quit(ctx context.Context) error {

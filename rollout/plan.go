@@ -119,6 +119,9 @@ func (p *passage) enroll(health Health, timing []Timing) {
 	p.registered = health.Of(p.instance.ID)
 	for _, h := range p.registered {
 		p.targets = append(p.targets, h.Target)
+		if h.State == TargetInitial {
+			p.entered = time.Now() // or before, which nobody says
+		}
 	}
 	if len(p.targets) > 0 {
 		return

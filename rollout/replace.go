@@ -52,6 +52,9 @@ func (r *run) replace(ctx context.Context, id string, apply func(context.Context
 	if p.outcome == Restored && ctx.Err() != nil {
 		return r.brokenOff(ctx, p.err)
 	}
+	if p.outcome == Updated {
+		_ = r.awaitRouting(ctx, nil) // the next replacement counts on it; a signal ends only the wait
+	}
 	return r.failure()
 }
 
@@ -84,6 +87,7 @@ func (p *passage) replace(ctx context.Context, apply func(context.Context) (Inst
 func (p *passage) succeed(instance Instance) {
 	p.instance = instance
 	p.run.admit(instance.ID)
+	p.entered, p.arrives = time.Now(), false // or before, while it was made
 	p.targets = slices.Clone(p.targets)
 	for i := range p.targets {
 		p.targets[i].Instance = instance.ID

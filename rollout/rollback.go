@@ -77,6 +77,7 @@ func (r *run) goBack(ctx context.Context, way *passage) {
 	p := way.origin
 	p.steps, p.running = append(p.steps, way.steps...), way.running
 	p.gone, p.doubt, p.unclosed = way.gone, way.doubt, way.unclosed
+	p.entered, p.arrives = way.entered, way.arrives
 	switch {
 	case way.outcome == Updated:
 		p.outcome = Restored

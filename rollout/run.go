@@ -99,8 +99,12 @@ func (r *run) rollOut(ctx context.Context) error {
 	r.canaries = slices.Concat(batches...)[:min(r.Policy.Canary, len(r.pending()))]
 	for i, batch := range batches {
 		r.enter(updating, len(batches)-i-1)
+		turn := time.Now()
 		if err := r.reserve(ctx, batch); err != nil {
 			return r.outOfCapacity(ctx, err)
+		}
+		if i > 0 { // the first waits for nobody to be routed to
+			r.forecast.gathered(time.Since(turn))
 		}
 		r.each(batch, func(p *passage) { r.take(ctx, p) })
 		if err := r.verdict(ctx); err != nil {

@@ -451,6 +451,54 @@ func TestCapacityIsReservedForTheWholeBatch(t *testing.T) {
 	})
 }
 
+// TestHealthyIsNotYetCapacity: the load balancer calls an instance healthy 40 s
+// before it routes to it. Where too few clients come to see that, the next instance
+// leaves after the routing lag, also behind one that was put back.
+func TestHealthyIsNotYetCapacity(t *testing.T) {
+	for name, c := range map[string]struct {
+		clients float64
+		source  Source
+		fails   bool
+	}{
+		"clients by the second":     {clients: 60, source: ServiceCount},
+		"hardly any":                {clients: 0.5, source: ServiceCount},
+		"none":                      {source: ServiceCount},
+		"nobody counts":             {clients: 60, source: Uncounted},
+		"the first one is restored": {clients: 60, source: ServiceCount, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 2)
+				w.clients = c.clients
+				for _, m := range w.machines {
+					m.source = c.source
+				}
+				if c.fails {
+					w.faults["prove/i-1"] = fault{err: errFault}
+				}
+				config := w.config()
+				// The shortest drain, for the load balancer to forget the second before
+				// it routes to the first.
+				config.Policy.Drain.Min, config.Policy.Pause = time.Second, 0
+				joined := map[string]time.Time{}
+				config.Observe = func(e Event) {
+					if e.Step == StepRegister && e.Kind == StepDone || e.Step == StepDeregister && e.Kind == UndoBegun {
+						joined[e.Instance] = e.Time
+					}
+					if e.Step == StepDeregister && e.Kind == StepBegun && e.Instance == "i-2" {
+						assert.GreaterOrEqual(t, time.Since(joined["i-1"]), registrationLag)
+						assert.Less(t, time.Since(joined["i-1"]), config.Policy.Drain.Lag+2*config.Policy.Poll)
+					}
+				}
+				result, _ := w.run(t.Context(), config)
+				assert.Equal(t, Updated, outcomes(result)[1])
+				assert.Zero(t, w.failed)
+				assert.Zero(t, w.unmet)
+			})
+		})
+	}
+}
+
 func TestRunWaitsForCapacityThenHalts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2)

@@ -56,6 +56,15 @@ func forgetPort(d Dead) Dead {
 // ignoreFloor takes instances out without looking at the others.
 func ignoreFloor(c *Config, _ *process) { c.Policy.Downtime = true }
 
+// crowded sees clients arrive that do not.
+type crowded struct{ hostPorts }
+
+func (h crowded) Traffic(ctx context.Context) (Traffic, error) {
+	t, err := h.hostPorts.Traffic(ctx)
+	t.Opened += uint64(time.Now().Unix()) * proof
+	return t, err
+}
+
 // hastyDrain guesses when the traffic has left.
 func hastyDrain(c *Config, _ *process) { c.Policy.Drain = Drain{Fixed: true, Quiet: time.Second} }
 

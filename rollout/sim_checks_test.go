@@ -177,6 +177,16 @@ func (w *sim) ending() {
 	if !w.broken && !w.policy.Drain.Fixed {
 		w.check("no failed connection", w.deaf == 0, "connections found nobody listening for %.3fs", w.deaf)
 	}
+	if !w.broken && !w.policy.Drain.Fixed && !w.policy.Downtime && w.sound() {
+		w.check("somebody is routed to", w.unmet == 0, "the load balancer routed to nobody for %.3fs", w.unmet)
+	}
+}
+
+// sound reports whether nothing goes wrong in the story but releases.
+func (w *sim) sound() bool {
+	return w.faults == 0 && !slices.ContainsFunc(w.fleet, func(m *rig) bool {
+		return !m.served || m.cutOff > 0 || m.troubled > 0 || len(m.targets) < len(w.timing)
+	})
 }
 
 // finale checks what a deploy in calm after all that makes of the fleet.

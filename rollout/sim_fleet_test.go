@@ -52,6 +52,8 @@ func (m *rig) listener() *box {
 	return nil
 }
 
+func (m *rig) listens() bool { return m.listener() != nil }
+
 // serves reports whether the instance is in service: what recovery owes it.
 func (m *rig) serves() string {
 	b := m.listener()
@@ -197,6 +199,10 @@ func (w *sim) flow() {
 	if elapsed <= 0 {
 		return
 	}
+	if w.dark {
+		w.unmet += elapsed
+		w.note("nobody is routed to", "")
+	}
 	for _, m := range w.fleet {
 		b := m.listener()
 		if b != nil {
@@ -222,14 +228,16 @@ func (w *sim) reroute() {
 	for _, m := range w.fleet {
 		m.rate = 0
 	}
+	w.dark = false
 	for _, t := range w.timing {
 		w.routed = w.routed[:0]
 		w.eachRouted(t.Group, func(e *entry) { w.routed = append(w.routed, w.rigs[e.Instance]) })
+		w.dark = w.dark || !slices.ContainsFunc(w.routed, (*rig).listens)
 		if len(w.routed) == 0 { // with nobody healthy it sends to all that are registered
 			w.eachRegistered(t.Group, func(e *entry) { w.routed = append(w.routed, w.rigs[e.Instance]) })
 		}
 		// Where nobody else could serve, no drain would help.
-		if !slices.ContainsFunc(w.routed, func(m *rig) bool { return m.listener() != nil }) {
+		if !slices.ContainsFunc(w.routed, (*rig).listens) {
 			continue
 		}
 		share := w.clients * float64(len(w.fleet)) / float64(len(w.routed)) / float64(len(w.timing))

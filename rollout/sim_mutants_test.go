@@ -37,6 +37,7 @@ func mutants() []mutant {
 		{name: "resolve-twice", wrap: onHost(func(h hostPorts) Host { return moving{h} }), caught: []string{"one digest", "what is said to run runs"}},
 		{name: "keep-everything", wrap: onHost(func(h hostPorts) Host { return hoarding{h} }), caught: []string{"nothing kept at the end"}},
 		{name: "hasty-drain", wrap: hastyDrain, caught: []string{"no failed connection"}},
+		{name: "hasty-join", wrap: onHost(func(h hostPorts) Host { return crowded{h} }), caught: []string{"somebody is routed to"}},
 		{name: "revert-nothing", wrap: onHost(func(h hostPorts) Host { return careless{h} }), caught: []string{"in service at the end", "only what is proven is registered", "what is said to serve runs"}},
 		{name: "cancel-acts", wrap: onBalancer(func(b book) Balancer { return cancelling{b} }), caught: []string{"an act is never cancelled half-way"}},
 		{name: "stop-first", wrap: onBalancer(func(b book) Balancer { return idle{b} }), caught: []string{"nothing that is registered is stopped"}},

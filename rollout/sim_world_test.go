@@ -21,6 +21,8 @@ type sim struct {
 	flowed time.Time
 	routed []*rig  // scratch of reroute
 	deaf   float64 // seconds in which connections came to an instance where nobody listened
+	dark   bool    // a group routes to nobody who listens
+	unmet  float64 // seconds in which it did
 
 	ledger ledger
 	floors map[string]int

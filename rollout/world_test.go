@@ -31,6 +31,7 @@ type world struct {
 	// clients is how many connections a second the whole service gets.
 	clients float64
 	failed  int
+	unmet   float64 // seconds in which nobody was routed to
 	asked   []int // for how many targets, each time; 0 for all
 
 	faults map[string]fault
@@ -151,6 +152,9 @@ func (w *world) connect() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	routed := w.routed()
+	if len(routed) == 0 {
+		w.unmet += beat.Seconds()
+	}
 	for _, id := range routed {
 		m := w.machines[id]
 		m.share += w.clients * beat.Seconds() / float64(len(routed))
