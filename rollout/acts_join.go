@@ -115,30 +115,26 @@ func (p *passage) awaitTraffic(ctx context.Context) (string, error) {
 		return fmt.Sprintf("too few clients before to see them arrive: the next leaves %s after it was registered", round(policy.Drain.Lag)), nil
 	}
 	began := time.Now()
-	first, err := p.wholeTraffic(ctx)
-	for time.Since(began) < policy.Traffic {
+	seen := arrival{before: p.rate, window: policy.Drain.Quiet}
+	t, err := p.wholeTraffic(ctx)
+	for seen.observe(time.Since(began), t, err); time.Since(began) < policy.Traffic; {
 		if err := sleep(ctx, tick(policy.Drain.Quiet)); err != nil {
 			return "", err
 		}
-		if err != nil {
-			first, err = p.wholeTraffic(ctx)
-			continue
+		look := p.traffic
+		if len(seen.samples) == 0 {
+			look = p.wholeTraffic
 		}
-		if now, seen := p.traffic(ctx); seen == nil && p.takes(first, now, time.Since(began)) {
+		t, err := look(ctx)
+		if seen.observe(time.Since(began), t, err); seen.proven() {
 			p.arrives = len(p.targets) == 1 // of several, any may have brought it
 			return fmt.Sprintf("takes traffic after %s", round(time.Since(began))), nil
 		}
 	}
+	if len(seen.samples) == 0 {
+		p.remark(StepJoin, "healthy, but traffic %s: nobody saw it arrive", oneLine(seen.blind))
+		return "traffic not seen", nil
+	}
 	p.remark(StepJoin, "healthy, but traffic did not arrive within %s", policy.Traffic)
 	return "traffic did not arrive", nil
-}
-
-// takes reports whether traffic arrives: proof connections by the service's own
-// count; by the kernel's, which holds health checks, also half the rate before.
-func (p *passage) takes(first, now Traffic, elapsed time.Duration) bool {
-	measured, proven := measure(first, now, elapsed)
-	if now.Source == ServiceCount {
-		return now.Opened >= proof
-	}
-	return proven && measured.perSecond >= p.rate.perSecond/2
 }

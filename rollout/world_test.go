@@ -32,7 +32,7 @@ type world struct {
 	clients float64
 	failed  int
 	unmet   float64 // seconds in which nobody was routed to
-	asked   []int // for how many targets, each time; 0 for all
+	asked   []int   // for how many targets, each time; 0 for all
 
 	faults map[string]fault
 	links  map[string]int // open connections to an instance

@@ -1,0 +1,67 @@
+package rollout
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// arrival decides when clients reach an instance as they did before it drained. It
+// holds no clock: times are since the load balancer called the instance healthy.
+type arrival struct {
+	before rate
+	window time.Duration // over which a rate now is measured
+
+	samples []sample // the first one, and those of the window
+	blind   error    // why there is none
+}
+
+// sample is what was counted, and when.
+type sample struct {
+	at time.Duration
+	Traffic
+}
+
+var errUncounted = errors.New("cannot be counted")
+
+// observe takes one sample, or the reason why there is none. A count that begins
+// anew, as after a restart, is begun anew here.
+func (a *arrival) observe(at time.Duration, t Traffic, err error) {
+	switch {
+	case err != nil:
+		a.blind = err
+		return
+	case t.Source == Uncounted:
+		a.blind = errUncounted
+		return
+	}
+	if len(a.samples) > 0 && (t.Source != a.samples[0].Source || t.Opened < a.samples[0].Opened) {
+		a.samples = nil
+	}
+	a.samples = append(a.samples, sample{at, t})
+	for len(a.samples) > 2 && at-a.samples[1].at > a.window {
+		a.samples = slices.Delete(a.samples, 1, 2)
+	}
+}
+
+// proven reports whether proof connections have arrived, and, where the count holds
+// health checks too, at half the rate before at least. What arrived before the load
+// balancer called the instance healthy may have been meant for the old container.
+func (a *arrival) proven() bool {
+	if len(a.samples) < 2 {
+		return false
+	}
+	first, last := a.samples[0], a.samples[len(a.samples)-1]
+	if _, enough := measure(first.Traffic, last.Traffic, last.at-first.at); !enough {
+		return false
+	}
+	if last.Source == ServiceCount {
+		return true
+	}
+	from := a.samples[1]
+	if len(a.samples) == 2 {
+		from = first
+	}
+	now, _ := measure(from.Traffic, last.Traffic, last.at-from.at)
+	return now.perSecond >= a.before.perSecond/2
+}
