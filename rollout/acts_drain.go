@@ -13,7 +13,7 @@ import (
 func (p *passage) deregister(ctx context.Context) (string, error) {
 	p.gauge(ctx)
 	p.run.touched.Store(true)
-	return fmt.Sprintf("left %s", groups(len(p.targets))), p.quit(ctx)
+	return fmt.Sprintf("left %s, %s", groups(len(p.targets)), p.rate), p.quit(ctx)
 }
 
 // rejoin is deregister's compensation: registered with the ports it had, and

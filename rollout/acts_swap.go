@@ -10,13 +10,15 @@ import (
 // retryPause is the time between two tries to put an old container back.
 const retryPause = 2 * time.Second
 
-// prepare pulls the release and measures the instance's rate, while it serves.
+// prepare pulls the release, and measures the rate of an instance that leaves soon.
 func (p *passage) prepare(ctx context.Context) (string, error) {
-	p.sampleBaseline(ctx)
+	if p.soon {
+		p.sampleBaseline(ctx)
+	}
 	err := p.host.Prepare(ctx, p.release, func(moved Progress) {
 		p.emit(Event{Step: StepPrepare, Kind: StepMoved, Progress: &moved})
 	})
-	if err != nil {
+	if err != nil || !p.soon {
 		return "", err
 	}
 	return p.awaitRate(ctx)
@@ -34,10 +36,10 @@ func (p *passage) sampleBaseline(ctx context.Context) {
 }
 
 // awaitRate watches the instance for the quiet period at most, so that a busy
-// one may drain on evidence. All instances are watched at once, while they serve.
+// one may drain on evidence. All of a batch are watched at once, while they serve.
 func (p *passage) awaitRate(ctx context.Context) (string, error) {
 	if p.baselineAt.IsZero() {
-		return "traffic not measured", nil
+		return p.rate.String(), nil
 	}
 	quiet := p.run.Policy.Drain.Quiet
 	for !p.gauge(ctx) && time.Since(p.baselineAt) < quiet {
@@ -45,10 +47,7 @@ func (p *passage) awaitRate(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	if p.rate.source == Uncounted { // it could not be read a second time
-		return "traffic not measured", nil
-	}
-	return fmt.Sprintf("%.3g connections/s before", p.rate.perSecond), nil
+	return p.rate.String(), nil
 }
 
 // untilProven is when to look again: when the rate seen so far will have brought

@@ -25,6 +25,13 @@ func measure(from, to Traffic, elapsed time.Duration) (rate, bool) {
 	return rate{float64(opened) / elapsed.Seconds(), to.Source}, opened >= proof
 }
 
+func (r rate) String() string {
+	if r.source == Uncounted {
+		return "traffic not measured"
+	}
+	return fmt.Sprintf("%.3g connections/s before", r.perSecond)
+}
+
 // proves reports whether silence of this length means that traffic has left.
 func (r rate) proves(silence time.Duration) bool {
 	return r.perSecond*silence.Seconds() >= proof

@@ -11,7 +11,7 @@ import (
 // has seen one go through it.
 type forecast struct {
 	rows     map[StepName]*typical
-	prepares time.Duration // all instances, before the first batch leaves
+	prepares time.Duration // before the first batch leaves
 	gathers  typical       // from a batch's turn until there is capacity for it
 	rests    time.Duration // between a batch in service and the next one leaving
 	bakes    bool          // the last batch rests too
@@ -66,11 +66,13 @@ func (r *run) foresee() *forecast {
 	}
 	p := r.Policy
 	f := &forecast{rows: map[StepName]*typical{}, gathers: typical{guess: p.Poll}, rests: max(p.Pause, p.Bake), bakes: p.Bake > 0, began: time.Now()}
+	if !p.Drain.Fixed {
+		f.gathers.guess = max(p.Poll, p.Drain.Quiet-f.rests)
+	}
 	drain, join := p.Drain.Min, p.Drain.Lag
 	if !p.Drain.Fixed {
 		drain = max(drain, p.Drain.Lag)
-		at := max(p.Parallel, p.Batch.Of(len(r.Instances)))
-		f.prepares = p.Drain.Quiet * time.Duration((len(r.pending())+at-1)/at)
+		f.prepares = p.Drain.Quiet // the first batch is measured
 	}
 	for _, t := range r.timing {
 		join = max(join, t.checks())

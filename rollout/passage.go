@@ -29,6 +29,8 @@ type passage struct {
 	// registered is what it had when the run began; empty: it got no traffic.
 	registered Health
 
+	// soon is set where it leaves with the first batch.
+	soon bool
 	// baseline is the first sample of its traffic, rate what was measured since.
 	baseline   Traffic
 	baselineAt time.Time

@@ -63,7 +63,7 @@ func (p *passage) wayBack() *passage {
 		release: p.before.Release, origin: p,
 		before:  State{InstanceID: p.instance.ID, Running: true, Release: p.release},
 		targets: p.targets, registered: p.registered,
-		outcome: Pending, running: p.running,
+		outcome: Pending, running: p.running, soon: true,
 	}
 }
 

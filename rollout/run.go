@@ -100,6 +100,9 @@ func (r *run) rollOut(ctx context.Context) error {
 	for i, batch := range batches {
 		r.enter(updating, len(batches)-i-1)
 		turn := time.Now()
+		if err := r.gauge(ctx, batch); err != nil {
+			return r.brokenOff(ctx, err)
+		}
 		if err := r.reserve(ctx, batch); err != nil {
 			return r.outOfCapacity(ctx, err)
 		}
@@ -110,11 +113,30 @@ func (r *run) rollOut(ctx context.Context) error {
 		if err := r.verdict(ctx); err != nil {
 			return err
 		}
+		if i+1 < len(batches) {
+			r.each(batches[i+1], func(p *passage) { p.sampleBaseline(ctx) })
+		}
 		if err := r.bake(ctx, batch, len(batches)-i-1); err != nil {
 			return r.brokenOff(ctx, err)
 		}
 	}
 	return nil
+}
+
+// gauge measures how busy the instances of a batch are shortly before they leave:
+// the first while the images are pulled, each other since the batch before it came
+// back. What was measured an hour ago, or while others were out, proves nothing.
+func (r *run) gauge(ctx context.Context, batch []*passage) error {
+	r.each(batch, func(p *passage) {
+		if p.soon {
+			return
+		}
+		if p.baselineAt.IsZero() { // it was not to be the first
+			p.sampleBaseline(ctx)
+		}
+		_, _ = p.awaitRate(ctx) // a rate that is not known only lengthens the drain
+	})
+	return context.Cause(ctx)
 }
 
 // outOfCapacity is a halt once something was updated: that may be what the
@@ -198,6 +220,11 @@ func (r *run) prepare(ctx context.Context) error {
 		gated <- err
 	}()
 	r.foretell()
+	if batches := r.batches(); len(batches) > 0 {
+		for _, p := range batches[0] {
+			p.soon = true
+		}
+	}
 	r.each(r.pending(), func(p *passage) {
 		if err := p.step(pulling, table[0]); err != nil && pulling.Err() == nil {
 			p.err = fmt.Errorf("%s: %w", StepPrepare, err)

@@ -499,6 +499,37 @@ func TestHealthyIsNotYetCapacity(t *testing.T) {
 	}
 }
 
+// TestTheRateIsThatOfTheLastMinutes: the second instance was busy when its image
+// was pulled and is not any more when it leaves, so that silence proves nothing.
+func TestTheRateIsThatOfTheLastMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		c := w.config()
+		c.Observe = func(e Event) {
+			if e.Instance == "i-1" && e.Kind == InstanceEnded {
+				w.mu.Lock()
+				w.clients = 0.1
+				w.mu.Unlock()
+			}
+		}
+		result, err := w.run(t.Context(), c)
+		require.NoError(t, err)
+		assert.Regexp(t, `^left 2 target groups, (1[6-9]|2\d)(\.\d)? connections/s before$`, detail(result, 0, StepDeregister))
+		assert.Contains(t, detail(result, 1, StepDeregister), "left 2 target groups, 0")
+		assert.Contains(t, detail(result, 1, StepDrain), "routing lag over after")
+		assert.Zero(t, w.failed)
+	})
+}
+
+func detail(r Result, instance int, name StepName) string {
+	for _, s := range r.Instances[instance].Steps {
+		if s.Name == name {
+			return s.Detail
+		}
+	}
+	return ""
+}
+
 func TestRunWaitsForCapacityThenHalts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2)
