@@ -115,11 +115,14 @@ func (p *passage) left(name StepName, e *evidence, seen string) string {
 	if e.unsure() {
 		p.remark(name, "connections were opened to the end of the drain, which may be health checks: the kernel's count does not tell them from clients, a count of the service's own does")
 	}
-	if cut := e.cut(); cut > 0 {
-		p.remark(name, "%d connections were still open at the end of the drain", cut)
-		return fmt.Sprintf("%s, %d connections cut", seen, cut)
+	cut, known := e.cut()
+	if !known {
+		return seen + ", what it cut was not counted"
 	}
-	return seen + ", 0 connections cut"
+	if cut > 0 {
+		p.remark(name, "%d connections were still open at the end of the drain", cut)
+	}
+	return fmt.Sprintf("%s, %d connections cut", seen, cut)
 }
 
 // traffic is one sample, bounded: an instance that does not answer is no evidence.

@@ -45,22 +45,22 @@ type evidence struct {
 
 	last     Traffic
 	lastAt   time.Duration
-	sampled  bool          // the last sample could be read
-	counted  bool          // any could
+	sampled  bool          // the last look told what is open and what was opened
+	saw      bool          // it told what is open, at least
+	counted  bool          // any look did
 	openedAt time.Duration // when a connection was last seen to be new
 	busyAt   time.Duration // when a connection was last seen open
 	seenFrom time.Duration // since when it is counted
-	blindAt  time.Duration // when the count was last unreadable
+	blindAt  time.Duration // when a count was last unreadable
 	blind    string        // why it was
 }
 
 // observe takes one sample, or the reason why there is none.
 func (e *evidence) observe(at time.Duration, t Traffic, err error) {
-	if err != nil || t.Source == Uncounted {
-		e.blindAt, e.blind, e.sampled = at, "not counted", false
-		if err != nil {
-			e.blind = err.Error()
-		}
+	sampled := e.sampled
+	e.saw, e.sampled = err == nil, err == nil && t.Source != Uncounted
+	if err != nil {
+		e.blindAt, e.blind = at, err.Error()
 		return
 	}
 	if t.Open > 0 {
@@ -68,11 +68,13 @@ func (e *evidence) observe(at time.Duration, t Traffic, err error) {
 	}
 	switch {
 	case !e.sampled:
+		e.blindAt, e.blind = at, "not counted"
+	case !sampled:
 		e.seenFrom = at
 	case e.arrived(at, t):
 		e.openedAt = at
 	}
-	e.last, e.lastAt, e.sampled, e.counted = t, at, true, true
+	e.last, e.lastAt, e.counted = t, at, true
 }
 
 // arrived reports whether clients opened connections since the last sample.
@@ -109,12 +111,17 @@ func (e *evidence) drained(at time.Duration) (bool, string) {
 
 // lostSight reports whether the count cannot be read, and not only for a moment: one
 // that could be read has to be unreadable for the quiet period, and to have shown
-// no open connection when it was seen last, by a whole sample.
+// no open connection when it was seen last, by a whole sample. Where only what was
+// opened cannot be counted, what is open still has to be gone.
 func (e *evidence) lostSight(at time.Duration) bool {
-	if e.sampled || e.blind == "" {
+	switch {
+	case e.sampled || e.blind == "":
 		return false
+	case e.saw:
+		return at-e.busyAt >= e.lately()
+	default:
+		return !e.counted || (e.last.Open == 0 && !e.last.Half && at-e.lastAt >= e.policy.Quiet)
 	}
-	return !e.counted || (e.last.Open == 0 && !e.last.Half && at-e.lastAt >= e.policy.Quiet)
 }
 
 // disturbed is when silence was last broken: by a connection, or by blindness.
@@ -157,10 +164,24 @@ func (e *evidence) pause(at time.Duration) time.Duration {
 }
 
 func (e *evidence) seen() string {
-	if !e.sampled {
+	if !e.saw {
 		return "traffic " + e.blind
 	}
-	return fmt.Sprintf("last new connection after %s, %d connections open", round(e.openedAt), e.last.Open)
+	return fmt.Sprintf("%s, %d connections open", e.arrivals(), e.last.Open)
+}
+
+// arrivals says when the last new connection came, as far as that could be told.
+func (e *evidence) arrivals() string {
+	switch {
+	case !e.sampled:
+		return "new connections not counted"
+	case e.openedAt > 0:
+		return fmt.Sprintf("last new connection after %s", round(e.openedAt))
+	case e.last.Source == KernelCount && !e.before.proves(e.policy.Quiet):
+		return "new connections not told from health checks"
+	default:
+		return "no new connection"
+	}
 }
 
 // unsure reports whether the drain went to its maximum for connections that nobody
@@ -169,8 +190,9 @@ func (e *evidence) unsure() bool {
 	return e.last.Source == KernelCount && e.lastAt >= e.policy.Max && e.openedAt > max(e.busyAt, e.blindAt, e.seenFrom)
 }
 
-// cut is how many connections the swap will cut, as far as was seen.
-func (e *evidence) cut() int { return e.last.Open }
+// cut is how many connections the swap will cut, as far as was seen; it is not
+// known where nobody looked.
+func (e *evidence) cut() (open int, known bool) { return e.last.Open, e.counted }
 
 // tick is the time between two samples: a tenth of the quiet period, so that
 // its end is seen in time at little cost to the instance.

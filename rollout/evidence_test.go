@@ -59,6 +59,8 @@ func TestDrainOnEvidence(t *testing.T) {
 		"unreadable in the end, one was open: the maximum":  {rate{50, ServiceCount}, blinded(118*second, time.Hour, 1), 300 * second, 302 * second},
 		"unreadable after half a sample: the maximum":       {rate{50, ServiceCount}, halfBlinded(118 * second), 300 * second, 302 * second},
 		"not counted: the lag":                              {rate{}, func(time.Duration) (Traffic, error) { return Traffic{}, nil }, 120 * second, 122 * second},
+		"not counted, one stays open: the maximum":          {rate{}, func(time.Duration) (Traffic, error) { return Traffic{Open: 1}, nil }, 300 * second, 302 * second},
+		"not counted, one is open until after the lag":      {rate{}, uncounted(150 * second), 163 * second, 170 * second},
 		"a connection stays open: lengthened to the limit":  {rate{50, ServiceCount}, opened(time.Hour), 300 * second, 302 * second},
 		"a connection stays open for a while, then silence": {rate{50, ServiceCount}, opened(80 * second), 94 * second, 97 * second},
 	} {
@@ -120,6 +122,30 @@ func broken(until time.Duration) func(time.Duration) (Traffic, error) {
 			return Traffic{}, errors.New("no answer")
 		}
 		return Traffic{Source: ServiceCount}, nil
+	}
+}
+
+func uncounted(until time.Duration) func(time.Duration) (Traffic, error) {
+	return func(at time.Duration) (Traffic, error) { return Traffic{Open: btoi(at < until)}, nil }
+}
+
+// The detail says what was seen, and no more.
+func TestDrainSaysWhatItSaw(t *testing.T) {
+	for name, c := range map[string]struct {
+		before rate
+		sample func(time.Duration) (Traffic, error)
+		want   string
+	}{
+		"by the service's count": {rate{50, ServiceCount}, service(50, 47*time.Second, ServiceCount), "quiet after 1m3s: last new connection after 48s, 0 connections open"},
+		"nobody came":            {rate{0, ServiceCount}, service(0, 0, ServiceCount), "routing lag over after 2m0s: no new connection, 0 connections open"},
+		"checks, or clients":     {rate{0.5, KernelCount}, service(0.5, time.Hour, KernelCount), "routing lag over after 2m0s: new connections not told from health checks, 0 connections open"},
+		"host networking":        {rate{}, uncounted(0), "waited 2m0s for the routing lag: traffic not counted"},
+		"cannot be read":         {rate{}, broken(time.Hour), "waited 2m0s for the routing lag: traffic no answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, detail := feed(c.before, c.sample)
+			assert.Equal(t, c.want, detail)
+		})
 	}
 }
 
