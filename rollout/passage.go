@@ -40,7 +40,7 @@ type passage struct {
 	taken bool
 	gone  time.Time
 	// entered is when it was last registered, or said to be joining; zero: before the
-	// run. arrives is set once traffic was seen to arrive since, by its only target.
+	// run. arrives is set once clients were seen to arrive since, by its only target.
 	entered time.Time
 	arrives bool
 	// doubt is when a call to the load balancer last failed: it may still be applied.
