@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
@@ -41,6 +42,10 @@ type Options struct {
 	// MaxBackoff bounds the wait between two attempts; 0 means 5 s, and ten
 	// attempts then wait for 37 s at most.
 	MaxBackoff time.Duration
+	// AttemptTimeout is how long one attempt may take before it is given up and made
+	// again; 0 means 15 s. An aws.Config with an HTTP client that is not the SDK's
+	// keeps that client's own.
+	AttemptTimeout time.Duration
 }
 
 // Alarms are alarms of one region, by name: metric alarms and composite ones. Its
@@ -58,7 +63,12 @@ func NewFromConfig(cfg aws.Config, names []string, o Options) (*Alarms, error) {
 	if cfg.Region == "" {
 		return nil, errors.New("open alarms: no AWS region: set AWS_REGION or name it in the profile")
 	}
-	client := cloudwatch.NewFromConfig(cfg, func(c *cloudwatch.Options) { c.Retryer = o.retryer() })
+	client := cloudwatch.NewFromConfig(cfg, func(c *cloudwatch.Options) {
+		c.Retryer = o.retryer()
+		if own, ok := c.HTTPClient.(*awshttp.BuildableClient); ok {
+			c.HTTPClient = own.WithTimeout(cmp.Or(o.AttemptTimeout, 15*time.Second))
+		}
+	})
 	alarms, err := New(client, names)
 	if err != nil {
 		return nil, err

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/stretchr/testify/assert"
@@ -59,6 +64,27 @@ func TestAQuestionThatFailsRefuses(t *testing.T) {
 	a, err := New(&paged{err: errors.New("denied")}, []string{"x"})
 	require.NoError(t, err)
 	require.EqualError(t, a.Check(t.Context()), "describe alarms x: denied")
+}
+
+// A CloudWatch that takes a question and never answers is asked again.
+func TestAQuestionThatIsSwallowedIsAskedAgain(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection is not seen
+		if asked.Add(1) == 1 {
+			<-r.Context().Done()
+			return
+		}
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	t.Cleanup(server.Close)
+	loaded, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("us-west-1"), config.WithBaseEndpoint(server.URL),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret-key-of-the-test", "")))
+	require.NoError(t, err)
+	a, err := NewFromConfig(loaded, []string{"x"}, Options{MaxBackoff: time.Millisecond, AttemptTimeout: time.Second})
+	require.NoError(t, err)
+	require.ErrorContains(t, a.Check(t.Context()), "403")
+	assert.GreaterOrEqual(t, asked.Load(), int32(2))
 }
 
 func TestNamesThatMakeNoSense(t *testing.T) {

@@ -293,6 +293,14 @@ func TestTimingRefusesADelayThatIsNoNumber(t *testing.T) {
 	require.ErrorContains(t, err, `read timing of target group growl-a: attribute deregistration_delay.timeout_seconds="soon"`)
 }
 
+// A group of addresses knows no instance: nobody would be seen to be in it.
+func TestTimingRefusesAGroupOfAddresses(t *testing.T) {
+	f, cfg := newFake(t)
+	f.targets = "ip"
+	_, err := open(t, cfg, groupA).Timing(t.Context())
+	require.EqualError(t, err, "read timing of target group growl-a: its targets are of type ip: a rollout registers instances, so it needs a group of type instance")
+}
+
 func TestNewRefusesBadGroups(t *testing.T) {
 	tests := map[string][]string{
 		"none named": nil,

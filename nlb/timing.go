@@ -59,11 +59,14 @@ func (g *Groups) timing(ctx context.Context, in group) (rollout.Timing, error) {
 	if len(described.TargetGroups) != 1 {
 		return rollout.Timing{}, fmt.Errorf("DescribeTargetGroups answered %d groups for one ARN", len(described.TargetGroups))
 	}
+	live := described.TargetGroups[0]
+	if live.TargetType != types.TargetTypeEnumInstance {
+		return rollout.Timing{}, fmt.Errorf("its targets are of type %s: a rollout registers instances, so it needs a group of type instance", live.TargetType)
+	}
 	attributes, err := g.attributes(ctx, in)
 	if err != nil {
 		return rollout.Timing{}, err
 	}
-	live := described.TargetGroups[0]
 	timing := checks(in, live)
 	if err := drains(&timing, attributes); err != nil {
 		return rollout.Timing{}, err

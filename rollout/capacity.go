@@ -9,12 +9,13 @@ import (
 )
 
 // floor is how many healthy targets a group keeps while a batch is out:
-// registered − batch, at least one.
+// registered − batch, at least one, unless the service may be down.
 func (r *run) floor(registered int) int {
+	least := 1
 	if r.Policy.Downtime {
-		return 0
+		least = 0
 	}
-	return max(1, registered-r.Policy.Batch.Of(len(r.Instances)))
+	return max(least, registered-r.Policy.Batch.Of(len(r.Instances)))
 }
 
 // possible refuses a fleet whose capacity rule no amount of waiting can meet.

@@ -103,6 +103,7 @@ func (p Policy) Validate() error {
 	fault(p.Drain.Quiet <= 0, "drain.quiet=%s must be positive", p.Drain.Quiet)
 	fault(p.Drain.Lag < 0, "drain.lag=%s is negative", p.Drain.Lag)
 	fault(p.Drain.Max < p.Drain.Min, "drain.max=%s is shorter than drain.min=%s", p.Drain.Max, p.Drain.Min)
+	fault(!p.Drain.Fixed && p.Drain.Quiet > p.Drain.Max, "drain.quiet=%s is longer than drain.max=%s: no silence would end a drain", p.Drain.Quiet, p.Drain.Max)
 	fault(!p.Drain.Fixed && p.Drain.Max < p.Drain.Lag, "drain.max=%s is shorter than drain.lag=%s: connections still arrive then", p.Drain.Max, p.Drain.Lag)
 	fault(p.Prove <= 0, "prove=%s must be positive", p.Prove)
 	fault(p.Health <= 0, "health=%s must be positive", p.Health)

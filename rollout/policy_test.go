@@ -29,6 +29,7 @@ func TestPolicyThatMakesNoSense(t *testing.T) {
 		"drain.max=30s":                "shorter than drain.min=1m0s",
 		"drain.max=90s":                "connections still arrive then",
 		"drain.min=-1s":                "negative",
+		"drain.quiet=10m":              "no silence would end a drain",
 		"drain.quiet=0s":               "drain.quiet=0s must be positive",
 		"health=0s":                    "health=0s must be positive",
 		"batch=0":                      "at least 1",

@@ -205,10 +205,7 @@ func (p *process) survey() {
 	for _, t := range p.w.timing {
 		registered := map[string]bool{}
 		p.w.eachRegistered(t.Group, func(e *entry) { registered[e.Instance] = true })
-		floor := max(1, len(registered)-p.w.policy.Batch.Of(len(p.w.fleet)))
-		if p.w.policy.Downtime {
-			floor = 0
-		}
-		p.w.floors[t.Group] = floor
+		least := btoi(!p.w.policy.Downtime)
+		p.w.floors[t.Group] = max(least, len(registered)-p.w.policy.Batch.Of(len(p.w.fleet)))
 	}
 }

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -262,12 +263,15 @@ func TestZonesAlternate(t *testing.T) {
 func TestAPolicyThatTheTargetGroupsMakeImpossibleIsRefused(t *testing.T) {
 	for says, breakIt := range map[string]func(*Timing){
 		"5 checks at 1m0s 5m0s, 7m0s together": func(t *Timing) { t.Interval, t.HealthyThreshold = time.Minute, 5 },
+		"drain.min=1m0s cannot work":           func(t *Timing) { t.Terminates, t.Delay = true, 50*time.Second },
 		"its deregistration delay of 2m0s":     func(t *Timing) { t.Terminates, t.Delay = true, 2*time.Minute },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, 3)
 			breakIt(&w.timing[1])
-			result, err := w.run(t.Context(), w.config())
+			c := w.config()
+			c.Policy.Drain.Fixed = strings.HasPrefix(says, "drain.min")
+			result, err := w.run(t.Context(), c)
 			require.ErrorContains(t, err, says)
 			assert.Equal(t, Refused, result.Outcome)
 			w.requireServing("i-1", oldDigest)

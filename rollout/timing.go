@@ -15,12 +15,20 @@ func (p Policy) workable(groups []Timing) error {
 			faults = append(faults, fmt.Errorf("health=%s cannot work in target group %s: routing to a registered target takes up to %s and %d checks at %s %s, %s together",
 				p.Health, t.Group, p.Drain.Lag, t.HealthyThreshold, t.Interval, t.checks(), need))
 		}
-		if t.Terminates && p.Drain.Max > t.Delay && !p.Drain.Fixed {
-			faults = append(faults, fmt.Errorf("drain.max=%s cannot work in target group %s: it cuts connections at the end of its deregistration delay of %s",
-				p.Drain.Max, t.Group, t.Delay))
+		if name, longest := p.Drain.longest(); t.Terminates && longest > t.Delay {
+			faults = append(faults, fmt.Errorf("%s=%s cannot work in target group %s: it cuts connections at the end of its deregistration delay of %s",
+				name, longest, t.Group, t.Delay))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// longest is how long a drain may take, and what says so.
+func (d Drain) longest() (name string, most time.Duration) {
+	if d.Fixed {
+		return "drain.min", d.Min
+	}
+	return "drain.max", d.Max
 }
 
 // checks is how long a target that answers well takes to be called healthy.
