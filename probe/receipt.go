@@ -27,6 +27,10 @@ type Receipt struct {
 	Answers map[string]int64
 }
 
+// Own is how many of the failed requests this machine could not send: they say
+// nothing about who was to answer.
+func (r Receipt) Own() int64 { return r.ByError[string(overrun)] + r.ByError[string(dialOwnLimit)] }
+
 // receiptJSON is a receipt as JSON: the gap in whole milliseconds, rounded.
 type receiptJSON struct {
 	Requests     int64            `json:"requests"`

@@ -3,6 +3,7 @@ package targets
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/growl-dev/deploy/probe"
@@ -13,15 +14,27 @@ import (
 // halts, because a release that fails requests is not healthy, whatever checks say.
 const mostFailed = 0.01
 
-// load is the probe of a run; nil where none was asked for.
-type load struct{ probe *probe.Probe }
+// load is the probe of a run, and what judges its receipt; empty where none was asked
+// for.
+type load struct {
+	probe *probe.Probe
+	guard *receiptGuard
+}
 
 // guards halt a run whose requests fail.
 func (l load) guards() []rollout.Gate {
 	if l.probe == nil {
 		return nil
 	}
-	return []rollout.Gate{&receiptGuard{snapshot: l.probe.Snapshot}}
+	return []rollout.Gate{l.guard}
+}
+
+// watches do while a batch bakes.
+func (l load) watches() []rollout.Gate {
+	if l.probe == nil {
+		return nil
+	}
+	return []rollout.Gate{receiptWatch{l.guard}}
 }
 
 // gates refuse a run whose probe hears nothing good: a wrong URL would halt it
@@ -31,6 +44,14 @@ func (l load) gates() []rollout.Gate {
 		return nil
 	}
 	return []rollout.Gate{&answerGate{snapshot: l.probe.Snapshot}}
+}
+
+// observe has the receipt of the first batch begin when an instance leaves: what
+// failed before is none of the release's doing.
+func (l load) observe(e rollout.Event) {
+	if l.probe != nil && e.Step == rollout.StepDeregister && e.Kind == rollout.StepBegun {
+		l.guard.first.Do(l.guard.begin)
+	}
 }
 
 // firstRequests is how many requests a probe waits for before a run begins, and
@@ -68,24 +89,49 @@ func (g *answerGate) Check(ctx context.Context) error {
 	}
 }
 
-// receiptGuard looks at the requests since it was last asked.
+// receiptGuard looks at a batch's requests: those since it was last asked.
 type receiptGuard struct {
 	snapshot func() probe.Receipt
-	last     probe.Receipt
+	first    sync.Once
+
+	mu   sync.Mutex
+	last probe.Receipt
 }
 
 func (g *receiptGuard) Name() string { return "probe" }
 
-// Check refuses where more than mostFailed of the requests since the last time failed.
+// Check refuses where more than mostFailed of the batch's requests failed, and
+// begins the next batch's.
 func (g *receiptGuard) Check(context.Context) error {
+	err := g.judge()
+	g.begin()
+	return err
+}
+
+func (g *receiptGuard) begin() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last = g.snapshot()
+}
+
+// judge leaves out what this machine could not send.
+func (g *receiptGuard) judge() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	now := g.snapshot()
-	requests, failed := now.Requests-g.last.Requests, now.Failed-g.last.Failed
-	g.last = now
+	own := now.Own() - g.last.Own()
+	requests, failed := now.Requests-g.last.Requests-own, now.Failed-g.last.Failed-own
 	if requests > 0 && float64(failed)/float64(requests) > mostFailed {
 		return fmt.Errorf("%d of %d requests through the load balancer failed", failed, requests)
 	}
 	return nil
 }
+
+// receiptWatch judges the batch that bakes without ending its receipt.
+type receiptWatch struct{ guard *receiptGuard }
+
+func (w receiptWatch) Name() string                { return w.guard.Name() }
+func (w receiptWatch) Check(context.Context) error { return w.guard.judge() }
 
 func startProbe(ctx context.Context, url string) (load, error) {
 	if url == "" {
@@ -95,7 +141,7 @@ func startProbe(ctx context.Context, url string) (load, error) {
 	if err != nil {
 		return load{}, usage("%v", err)
 	}
-	return load{p}, nil
+	return load{p, &receiptGuard{snapshot: p.Snapshot}}, nil
 }
 
 // line is the running receipt; empty without a probe.

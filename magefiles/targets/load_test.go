@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/growl-dev/deploy/probe"
+	"github.com/growl-dev/deploy/rollout"
 )
 
 func TestTheProbeHaltsARunWhoseRequestsFail(t *testing.T) {
@@ -21,6 +22,26 @@ func TestTheProbeHaltsARunWhoseRequestsFail(t *testing.T) {
 	assert.ErrorContains(t, g.Check(t.Context()), "2 of 100 requests")
 	now = probe.Receipt{Requests: 2100, Failed: 12}
 	assert.NoError(t, g.Check(t.Context()), "what was said before is not said again")
+
+	now = probe.Receipt{Requests: 2200, Failed: 20}
+	watch := receiptWatch{g}
+	assert.ErrorContains(t, watch.Check(t.Context()), "8 of 100 requests")
+	assert.ErrorContains(t, watch.Check(t.Context()), "8 of 100 requests", "a watch ends no receipt")
+	now = probe.Receipt{Requests: 2300, Failed: 40, ByError: map[string]int64{"overrun": 20, "dial: this machine's limit of ports or files": 20}}
+	g.last = probe.Receipt{Requests: 2200}
+	assert.NoError(t, g.Check(t.Context()), "what this machine could not send")
+	now = probe.Receipt{Requests: 2400, Failed: 90}
+	l := load{probe: new(probe.Probe), guard: g}
+	leaves := rollout.Event{Step: rollout.StepDeregister, Kind: rollout.StepBegun}
+	l.observe(rollout.Event{Step: rollout.StepPrepare, Kind: rollout.StepBegun})
+	assert.Error(t, watch.Check(t.Context()))
+	l.observe(leaves)
+	assert.NoError(t, watch.Check(t.Context()), "what failed before an instance left")
+	now = probe.Receipt{Requests: 2500, Failed: 190}
+	l.observe(leaves)
+	assert.Error(t, watch.Check(t.Context()), "only the first one begins it")
+
+	assert.Nil(t, load{}.watches(), "no probe, no watch")
 	assert.Nil(t, load{}.guards(), "no probe, no guard")
 	assert.Nil(t, load{}.gates(), "no probe, no gate")
 }

@@ -73,21 +73,33 @@ func (Deploy) Resume(ctx context.Context,
 	fleet *string,
 	// changes to the default policy, such as 'batch=2 drain.min=30s'
 	policy *string,
+	// URL to send requests to during the run, through the load balancer
+	probe *string,
+	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always asked
+	alarms *string,
 	// file to write the JSON report to
 	report *string,
+	// do not ask Terraform whether AWS is as the code says
+	skipDrift *bool,
+	// let instances run with an env file that is not the sealed one
+	allowEnvDrift *bool,
 ) error {
 	s := operatorSettings(environment, sshKey, fleet, policy)
-	s.Report = value(report, "", "")
+	s.Probe, s.Alarms, s.Report = value(probe, "", ""), value(alarms, "", ""), value(report, "", "")
+	s.SkipDrift, s.AllowEnvDrift = set(skipDrift), set(allowEnvDrift)
 	world, held, err := s.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer held.stop()
+	if err := world.watchAlarms(s.Alarms); err != nil {
+		return letGo(held.ctx, held.lease, err)
+	}
 	release, err := held.unfinished(ctx)
 	if err != nil {
-		return errors.Join(err, held.lease.Release(context.WithoutCancel(held.ctx)))
+		return letGo(held.ctx, held.lease, err)
 	}
-	held.config.Release = release
+	held.config.Release, held.config.Gates = release, world.gates
 	return ship(held.ctx, s, world, held.lease, held.config)
 }
 
@@ -124,13 +136,15 @@ func (Deploy) Rollback(ctx context.Context,
 	fleet *string,
 	// changes to the default policy, such as 'batch=2 drain.min=30s'
 	policy *string,
+	// URL to send requests to during the run, through the load balancer
+	probe *string,
 	// file to write the JSON report to
 	report *string,
 	// show what would be done and touch nothing
 	dryRun *bool,
 ) error {
 	s := operatorSettings(environment, sshKey, fleet, policy)
-	s.Report, s.DryRun = value(report, "", ""), set(dryRun)
+	s.Probe, s.Report, s.DryRun = value(probe, "", ""), value(report, "", ""), set(dryRun)
 	world, parsed, err := s.open(ctx)
 	if err != nil {
 		return err

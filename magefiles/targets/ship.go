@@ -148,16 +148,17 @@ func ship(ctx context.Context, s settings, world *world, lease *ledger.Lease, co
 	s.economize(len(config.Instances))
 	load, err := startProbe(ctx, s.Probe)
 	if err != nil {
-		if left := lease.Release(context.WithoutCancel(ctx)); left != nil {
-			return fmt.Errorf("%w; %w", err, left)
-		}
-		return err // with its exit code, which a joined error would not have
+		return letGo(ctx, lease, err)
 	}
 	screen := report.New(os.Stdout, report.Options{
 		Environment: s.Environment, Release: config.Release, Instances: config.Instances, Footer: load.line,
 	})
 	config.Gates = slices.Concat(config.Gates, load.gates())
-	config.Observe, config.Guards, config.Watches = screen.Observe, load.guards(), world.watches
+	config.Guards, config.Watches = load.guards(), slices.Concat(world.watches, load.watches())
+	config.Observe = func(e rollout.Event) {
+		load.observe(e)
+		screen.Observe(e)
+	}
 	for _, text := range world.skipped {
 		screen.Observe(rollout.Event{Time: time.Now(), Kind: rollout.Remarked, Detail: "WARNING " + text})
 	}
@@ -172,6 +173,15 @@ func ship(ctx context.Context, s settings, world *world, lease *ledger.Lease, co
 	result.Remarks = append(world.skipped, result.Remarks...)
 	err = errors.Join(err, finish(ctx, lease, result))
 	return tell(s, screen, report.Document{Result: result, Traffic: load.stop()}, remedied(s.Environment, err))
+}
+
+// letGo gives the environment back after an error before the run, whose exit code a
+// joined error would not have.
+func letGo(ctx context.Context, lease *ledger.Lease, err error) error {
+	if left := lease.Release(context.WithoutCancel(ctx)); left != nil {
+		return fmt.Errorf("%w; %w", err, left)
+	}
+	return err
 }
 
 // remedied says what to do about env files that are not the sealed one.
