@@ -1,0 +1,47 @@
+package rollout
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestTheWallClockDecidesNothing: a clock that is set, or jumps, in the middle of a
+// run moves no wait, because times that time.Now answers are compared by the
+// monotonic clock as long as nobody takes that away from them. Who does so here has
+// to say why: a run's name is made of the date.
+func TestTheWallClockDecidesNothing(t *testing.T) {
+	strips := map[string]bool{
+		"UTC": true, "Local": true, "In": true, "Truncate": true, "AddDate": true,
+		"Unix": true, "UnixMilli": true, "UnixMicro": true, "UnixNano": true, "Date": true, "Parse": true,
+	}
+	allowed := map[string]bool{"run.go NewID UTC": true}
+	names, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	files := token.NewFileSet()
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(files, name, nil, 0)
+		require.NoError(t, err)
+		for _, decl := range file.Decls {
+			in := ""
+			if f, ok := decl.(*ast.FuncDecl); ok {
+				in = f.Name.Name
+			}
+			ast.Inspect(decl, func(n ast.Node) bool {
+				call, ok := n.(*ast.SelectorExpr)
+				if ok && strips[call.Sel.Name] && !allowed[strings.Join([]string{name, in, call.Sel.Name}, " ")] {
+					t.Errorf("%s: %s takes the monotonic clock from a time", files.Position(call.Pos()), call.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+}
