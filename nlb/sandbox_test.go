@@ -18,7 +18,7 @@ import (
 // TestAgainstTheSandbox takes one instance out and puts it back, configured as a
 // deploy is: by the environment alone.
 func TestAgainstTheSandbox(t *testing.T) {
-	e, err := sandbox.Start(t.Context(), sandbox.Options{Instances: 2, Factor: 100, Logf: t.Logf})
+	e, err := sandbox.Start(t.Context(), sandbox.Options{Instances: 2, Factor: 20, Logf: t.Logf})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, e.Close()) })
 	for _, variable := range e.Env() {
@@ -54,7 +54,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 // await polls until a target is in a state.
 func await(t *testing.T, groups *nlb.Groups, target rollout.Target, want rollout.TargetState) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
