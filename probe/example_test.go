@@ -16,7 +16,7 @@ func Example() {
 	}))
 	defer server.Close()
 
-	p, err := probe.Start(context.Background(), probe.Options{URL: server.URL, Interval: 10 * time.Millisecond})
+	p, err := probe.Start(context.Background(), probe.Options{URL: server.URL, Interval: 10 * time.Millisecond, Timeout: 30 * time.Second})
 	if err != nil {
 		fmt.Println(err)
 		return

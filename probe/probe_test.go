@@ -25,21 +25,21 @@ func run(t *testing.T, o probe.Options, enough int64) probe.Receipt {
 	p, err := probe.Start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { p.Stop() })
-	require.Eventually(t, func() bool { return p.Snapshot().Requests >= enough }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return p.Snapshot().Requests >= enough }, time.Minute, 5*time.Millisecond)
 	return p.Stop()
 }
 
 func onlyNew(url string) probe.Options {
-	return probe.Options{URL: url, Rate: 50, KeepAlive: -1}
+	return probe.Options{URL: url, Rate: 50, KeepAlive: -1, Timeout: 30 * time.Second}
 }
 
 func onlyKeepAlive(url string) probe.Options {
-	return probe.Options{URL: url, Rate: -1, KeepAlive: 4, Interval: 2 * time.Millisecond}
+	return probe.Options{URL: url, Rate: -1, KeepAlive: 4, Interval: 2 * time.Millisecond, Timeout: 30 * time.Second}
 }
 
 func TestNothingFailsOnAGoodServer(t *testing.T) {
 	url := serve(t, func(int) (string, bool) { return ok("abc"), true })
-	r := run(t, probe.Options{URL: url + "/?a=b", Interval: 10 * time.Millisecond}, 200)
+	r := run(t, probe.Options{URL: url + "/?a=b", Interval: 10 * time.Millisecond, Timeout: 30 * time.Second}, 200)
 	assert.Zero(t, r.Failed)
 	assert.Empty(t, r.ByError)
 	assert.Equal(t, map[string]int64{"abc": r.Requests}, r.Answers)
@@ -140,7 +140,7 @@ func TestASilentServerTimesOut(t *testing.T) {
 	url := serve(t, func(int) (string, bool) { <-silent; return "", false })
 	t.Cleanup(func() { close(silent) })
 	o := onlyNew(url)
-	o.Timeout = 20 * time.Millisecond
+	o.Rate, o.Timeout = 5, 2*time.Second
 	r := run(t, o, 3)
 	assert.Equal(t, map[string]int64{"timeout": r.Requests}, r.ByError)
 }
