@@ -245,7 +245,7 @@ func TestFlowOutlivesItsDrainingTarget(t *testing.T) {
 }
 
 func TestTerminationAtTheEndOfTheDelay(t *testing.T) {
-	b, g := newLoopback(t, Options{Factor: 300}, GroupOptions{Attributes: map[string]string{AttrTerminate: "true"}})
+	b, g := newLoopback(t, Options{Factor: 60}, GroupOptions{Attributes: map[string]string{AttrTerminate: "true"}})
 	addRaw(t, b, g, echo)
 	c := connect(t, g.Address)
 	says(t, c, "hello")
