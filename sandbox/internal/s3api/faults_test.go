@@ -51,7 +51,7 @@ func TestFaultLostAnswer(t *testing.T) {
 
 func TestFaultLateWrite(t *testing.T) {
 	c := newCloud(t)
-	c.SetFaults(s3api.Faults{Late: 100 * time.Millisecond})
+	c.SetFaults(s3api.Faults{Late: 3 * time.Second})
 	_, err := c.put(t, "x", "late", ifNone)
 	require.ErrorIs(t, err, io.EOF)
 	_, err = c.s3.GetObject(impatient(t), &s3.GetObjectInput{Bucket: aws.String(states), Key: aws.String("x")})
