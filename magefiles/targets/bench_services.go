@@ -109,8 +109,8 @@ func (c serviceCase) roll(ctx context.Context, factor float64) (r serviceResult,
 		Clients: c.clients, Rate: c.here(factor), Counted: c.counted, Pool: servicePoolSize, CheckMS: 1000, LagMS: ms(lag) / factor,
 		sparse: c.rate < 1,
 	}
-	// A container's own health check does not go by faster.
-	policy, err := changed(env.Policy(), "prove=60s")
+	// What machines need for their own work does not go by faster.
+	policy, err := changed(env.Policy(), "prove=60s health=120s")
 	if err != nil {
 		return r, err
 	}
@@ -133,7 +133,7 @@ func (c serviceCase) load(ctx context.Context, url string, rate float64) (stop f
 	if rate == 0 {
 		return func() *probe.Receipt { return nil }, nil
 	}
-	p, err := probe.Start(ctx, probe.Options{URL: url, Rate: rate, KeepAlive: -1})
+	p, err := probe.Start(ctx, probe.Options{URL: url, Rate: rate, KeepAlive: -1, Timeout: 30 * time.Second})
 	if err != nil {
 		return nil, err
 	}

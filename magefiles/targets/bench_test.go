@@ -52,11 +52,11 @@ func TestBenchLoadSendsThroughARun(t *testing.T) {
 	needTime(t)
 	t.Parallel()
 	var results []loadResult
-	said := bench(t, &results, "bench:load", "-rate=60", "-fresh=20", "-factor=60")
+	said := bench(t, &results, "bench:load", "-rate=110", "-fresh=100", "-factor=60")
 	require.Len(t, results, 1)
 	assert.Zero(t, results[0].Traffic.Failed)
 	assert.Positive(t, results[0].Traffic.Requests)
-	assert.Equal(t, 4, results[0].Clients)
+	assert.Equal(t, 1, results[0].Clients)
 	assert.Contains(t, said, "10 instances in ")
 }
 
@@ -74,7 +74,7 @@ func TestBenchServicesTellsWhatDrainsSaw(t *testing.T) {
 			assert.Positive(t, r.Traffic.Requests, r.Clients)
 		}
 	}
-	assert.Contains(t, said, "no connections, counted by the kernel · no requests\n  routing lag over after 2")
+	assert.Regexp(t, `no connections, counted by the kernel · no requests\n  routing lag over after \d`, said)
 }
 
 func TestServiceResultsHaveLimits(t *testing.T) {

@@ -93,7 +93,8 @@ func TestBuildAndPush(t *testing.T) {
 		require.NoError(t, Push(t.Context(), nil, &repository, nil, nil))
 		fastest = min(fastest, time.Since(began))
 	}
-	assert.Less(t, fastest, 2*time.Second, "pushing what is there takes too long")
+	assert.Less(t, fastest, 15*time.Second, "pushing what is there takes too long")
+	t.Logf("%s", fastest)
 
 	images, err := pushesTo(t.Context(), nil, &repository, nil)
 	require.NoError(t, err)

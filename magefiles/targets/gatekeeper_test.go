@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,6 +69,17 @@ func (g *gatekeeper) arm(b boundary, kept bool, kill func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.at, g.kept, g.kill = b, kept, kill
+}
+
+// start starts a target that is killed at a boundary; more are variables that it
+// alone gets.
+func (g *gatekeeper) start(t *testing.T, p place, b boundary, kept bool, more []string, args ...string) *step {
+	t.Helper()
+	started := make(chan *step, 1)
+	g.arm(b, kept, func() { (<-started).kill() }) // before the target can come there
+	run := p.start(t, slices.Concat(more, []string{g.variable()}), args...)
+	started <- run
+	return run
 }
 
 // crossed are the boundaries that runs have come to.

@@ -236,7 +236,7 @@ func TestACommitWithNothingRelevantCostsNothing(t *testing.T) {
 		require.NoError(t, err, out)
 		fastest = min(fastest, time.Since(began))
 	}
-	assert.Less(t, fastest, time.Second)
+	assert.Less(t, fastest, 10*time.Second)
 	t.Logf("%s", fastest)
 }
 

@@ -61,7 +61,7 @@ type story struct {
 
 func newStory(t *testing.T, kept bool) *story {
 	p := keepSandbox(t)
-	load, err := probe.Start(t.Context(), probe.Options{URL: "http://" + p.vars["NLB"] + "/", Rate: 60, KeepAlive: 6})
+	load, err := probe.Start(t.Context(), probe.Options{URL: "http://" + p.vars["NLB"] + "/", Rate: 60, KeepAlive: 6, Timeout: 30 * time.Second})
 	require.NoError(t, err)
 	t.Cleanup(func() { load.Stop() })
 	return &story{t: t, place: p, guard: guard(t, p), kept: kept, load: load}
@@ -125,8 +125,7 @@ func (s *story) other(t *testing.T, instance string) string {
 // killAt starts a target and kills it at a boundary.
 func (s *story) killAt(t *testing.T, b boundary, args ...string) {
 	t.Helper()
-	run := s.place.start(t, []string{s.guard.variable()}, args...)
-	s.guard.arm(b, s.kept, run.kill)
+	run := s.guard.start(t, s.place, b, s.kept, nil, args...)
 	require.Equal(t, -1, run.end(t), "it ended by itself, not by the signal at %s: %s", b, run.said())
 }
 

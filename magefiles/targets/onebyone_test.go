@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"testing"
+	"time"
 
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -39,7 +40,7 @@ func TestAnEnvChangeIsRolledOneByOne(t *testing.T) {
 	s.ok("infra:apply", "dev")
 	require.Equal(t, old, s.outputs().Instances)
 
-	load, err := probe.Start(t.Context(), probe.Options{URL: "http://" + s.vars["NLB"] + "/", Rate: 60, KeepAlive: 6})
+	load, err := probe.Start(t.Context(), probe.Options{URL: "http://" + s.vars["NLB"] + "/", Rate: 60, KeepAlive: 6, Timeout: 30 * time.Second})
 	require.NoError(t, err)
 	t.Cleanup(func() { load.Stop() })
 	changed := canaryEnv + "MORE=1\n"

@@ -57,8 +57,7 @@ func (s *story) healAtLast(t *testing.T, deploy boundary, heals ...boundary) {
 // healInJob: a later step of the job whose run died takes the lease over; others wait.
 func (s *story) healInJob(t *testing.T, instance string) {
 	job := []string{"GITHUB_SERVER_URL=https://github.example", "GITHUB_REPOSITORY=growl/deploy", "GITHUB_RUN_ID=7", "GITHUB_ACTOR=ann"}
-	run := s.place.start(t, append(job, s.guard.variable()), s.place.deploy(s.other(t, instance))...)
-	s.guard.arm(boundary{instance, rollout.StepStart, rollout.Begun}, s.kept, run.kill)
+	run := s.guard.start(t, s.place, boundary{instance, rollout.StepStart, rollout.Begun}, s.kept, job, s.place.deploy(s.other(t, instance))...)
 	require.Equal(t, -1, run.end(t), "%s", run.said())
 
 	code, said := s.place.run(t, s.place.tend("heal")...)

@@ -26,8 +26,9 @@ func TestACancelledJobLeavesTheFleetInService(t *testing.T) {
 			step := p.startJob(t, "exec "+p.program+` deploy:dev -fleet="$FLEET" -tag="$V2" -policy="$POLICY"`)
 			step.await(t, string(moment)+" +begun")
 			cancelled := time.Now()
-			code := step.cancel()
-			assert.Less(t, time.Since(cancelled), 7*time.Second, "it took a harder signal than the first")
+			code, signals := step.cancel()
+			t.Logf("%s", time.Since(cancelled))
+			assert.Equal(t, 1, signals, "it took a harder signal than the first")
 			p.assertBrokenOff(t, step, code)
 		})
 	}
@@ -57,7 +58,9 @@ func TestSignals(t *testing.T) {
 				_ = step.cmd.Process.Signal(signal) // it may have ended by the last ones
 			}
 			code := step.end(t)
-			assert.Less(t, time.Since(began), 3*time.Second, "the instance in flight was out for too long")
+			took := time.Since(began)
+			t.Logf("%s", took)
+			assert.Less(t, took, 20*time.Second, "the instance in flight was out for too long")
 			p.assertBrokenOff(t, step, code)
 		})
 	}

@@ -41,9 +41,8 @@ func TestStatus(t *testing.T) {
 	assert.Regexp(t, `(?m)^2 env files: [0-9a-f]{12} on `+ids[0]+", "+ids[1]+`; [0-9a-f]{12} on `+ids[2]+`$`, said)
 	s.onInstance(2, canaryEnv)
 
-	guard := guard(t, s.place)
-	run := s.start(t, []string{guard.variable()}, s.deploy(v1)...)
-	guard.arm(boundary{ids[1], rollout.StepStart, rollout.Begun}, true, run.kill)
+	s.delay("3600") // what was taken out drains on while it is looked at
+	run := guard(t, s.place).start(t, s.place, boundary{ids[1], rollout.StepStart, rollout.Begun}, true, nil, s.deploy(v1)...)
 	assert.Equal(t, -1, run.end(t), "%s", run.said())
 	said = status()
 	assert.Regexp(t, `(?m)^dev: (held by run|run) \S+ of .*process \d+`, said)
