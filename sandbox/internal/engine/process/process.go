@@ -13,7 +13,7 @@ import (
 
 // outputGrace is how long output of a program that ended is still read while
 // a process it left behind holds the pipe.
-const outputGrace = 250 * time.Millisecond
+const outputGrace = 2 * time.Second
 
 // Process is a program that was started.
 type Process struct {

@@ -70,7 +70,7 @@ func TestWhatItStartedEndsWithIt(t *testing.T) {
 	<-p.Done()
 	pid, err := strconv.Atoi(strings.TrimSpace(out.String()))
 	require.NoError(t, err)
-	require.Eventually(t, gone(pid), 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, gone(pid), 30*time.Second, 5*time.Millisecond)
 }
 
 func TestSIGKILLLeavesNothing(t *testing.T) {
@@ -89,5 +89,5 @@ func TestSIGKILLLeavesNothing(t *testing.T) {
 	require.False(t, gone(pid)())
 	require.NoError(t, cmd.Process.Kill())
 	require.Error(t, cmd.Wait())
-	require.Eventually(t, gone(pid), 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, gone(pid), 30*time.Second, 5*time.Millisecond)
 }
