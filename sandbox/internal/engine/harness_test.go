@@ -117,7 +117,7 @@ func (m *machine) serving(port int) {
 	require.Eventually(m, func() bool {
 		body, err := m.get(port, "/healthz")
 		return err == nil && body == "ok"
-	}, 10*time.Second, 5*time.Millisecond)
+	}, 30*time.Second, 5*time.Millisecond)
 }
 
 func (m *machine) get(port int, path string) (string, error) {
@@ -154,7 +154,7 @@ func (m *machine) inspect(id string) container.InspectResponse {
 
 func (m *machine) eventually(id string, is func(container.InspectResponse) bool) {
 	m.Helper()
-	require.Eventually(m, func() bool { return is(m.inspect(id)) }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(m, func() bool { return is(m.inspect(id)) }, 30*time.Second, 5*time.Millisecond)
 }
 
 func (m *machine) logs(id string, o client.ContainerLogsOptions) (out, problems string) {

@@ -2,8 +2,10 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -54,12 +56,21 @@ func TestActsThatAreDoneAlready(t *testing.T) {
 func TestSlowStopIsWaitedForAndCannotBeTakenBack(t *testing.T) {
 	m := newMachine(t)
 	o := spec(m.pull("v1", nil))
-	o.Config.Env = []string{"STOP_DELAY=700ms"}
+	o.Config.Env = []string{"STOP_DELAY=5s"}
 	id := m.run(o)
-	impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	_, err := m.docker.ContainerStop(impatient, id, client.ContainerStopOptions{})
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	ctx, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
+	stopped := make(chan error, 1)
+	go func() {
+		_, err := m.docker.ContainerStop(ctx, id, client.ContainerStopOptions{})
+		stopped <- err
+	}()
+	require.Eventually(t, func() bool {
+		out, _ := m.logs(id, client.ContainerLogsOptions{ShowStdout: true})
+		return strings.Contains(out, "signal terminated")
+	}, 30*time.Second, 5*time.Millisecond)
+	giveUp()
+	require.ErrorIs(t, <-stopped, context.Canceled)
 	assert.True(t, m.inspect(id).State.Running)
 	m.start(id) // answered 304: it still runs
 	m.eventually(id, func(c container.InspectResponse) bool { return !c.State.Running })
@@ -80,14 +91,16 @@ func TestStopKillsAfterTheGrace(t *testing.T) {
 func TestKillSendsSignals(t *testing.T) {
 	m := newMachine(t)
 	id := m.run(spec(m.pull("v1", nil)))
-	for _, signal := range []string{"SIGUSR1", "USR2"} {
+	said := "started v1\n"
+	for n, signal := range []string{"SIGUSR1", "USR2"} {
 		_, err := m.docker.ContainerKill(t.Context(), id, client.ContainerKillOptions{Signal: signal})
 		require.NoError(t, err)
+		said += fmt.Sprintf("signal user defined signal %d\n", n+1)
+		require.Eventually(t, func() bool {
+			out, _ := m.logs(id, client.ContainerLogsOptions{ShowStdout: true})
+			return out == said
+		}, 30*time.Second, 5*time.Millisecond)
 	}
-	require.Eventually(t, func() bool {
-		out, _ := m.logs(id, client.ContainerLogsOptions{ShowStdout: true})
-		return out == "started v1\nsignal user defined signal 1\nsignal user defined signal 2\n"
-	}, 5*time.Second, 5*time.Millisecond)
 	assert.True(t, m.inspect(id).State.Running)
 
 	_, err := m.docker.ContainerKill(t.Context(), id, client.ContainerKillOptions{Signal: "SIGNOPE"})
@@ -266,7 +279,7 @@ func TestCloseLeavesNoProcess(t *testing.T) {
 				return
 			}
 			cancel()
-			require.Eventually(t, func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH }, 5*time.Second, 5*time.Millisecond)
+			require.Eventually(t, func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH }, 30*time.Second, 5*time.Millisecond)
 		})
 	}
 }
@@ -274,8 +287,8 @@ func TestCloseLeavesNoProcess(t *testing.T) {
 func TestSlowEngineActsAlsoWhenNobodyWaits(t *testing.T) {
 	m := newMachine(t)
 	id := m.create(spec(m.pull("v1", nil)))
-	m.engine.Inject(engine.Fault{Name: engine.Slow, Route: "POST /containers/{id}/start", Times: 1, Delay: 300 * time.Millisecond})
-	impatient, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	m.engine.Inject(engine.Fault{Name: engine.Slow, Route: "POST /containers/{id}/start", Times: 1, Delay: 3 * time.Second})
+	impatient, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	_, err := m.docker.ContainerStart(impatient, id, client.ContainerStartOptions{})
 	require.ErrorIs(t, err, context.DeadlineExceeded)

@@ -18,7 +18,7 @@ func main() {
 	if len(os.Args) > 1 {
 		os.Exit(command(os.Args[1], os.Args[2:]))
 	}
-	received := make(chan os.Signal, 1)
+	received := make(chan os.Signal, 8)
 	signal.Notify(received, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTERM)
 	fmt.Println("started", os.Getenv("GIT_COMMIT"))
 	if dir := os.Getenv("LOG_DIR"); dir != "" {
