@@ -1,6 +1,7 @@
 package hollow
 
 import (
+	"bufio"
 	"io"
 	"io/fs"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,32 +37,50 @@ func kept(t *testing.T, p *Program) string {
 	return string(text)
 }
 
-func get(t *testing.T, url string) (body string, closes bool) {
+// client is one connection. A client of net/http's may open another whenever it likes.
+type client struct {
+	t    *testing.T
+	conn net.Conn
+	read *bufio.Reader
+}
+
+func dial(t *testing.T, url string) *client {
 	t.Helper()
-	answer, err := http.Get(url)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	require.NoError(t, err)
-	defer answer.Body.Close()
+	t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+	return &client{t: t, conn: conn, read: bufio.NewReader(conn)}
+}
+
+func (c *client) get(path string) (body string, closes bool) {
+	c.t.Helper()
+	_, err := io.WriteString(c.conn, "GET "+path+" HTTP/1.1\r\nHost: test\r\n\r\n")
+	require.NoError(c.t, err)
+	answer, err := http.ReadResponse(c.read, nil)
+	require.NoError(c.t, err)
 	text, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
+	require.NoError(c.t, err)
 	return strings.TrimSpace(string(text)), answer.Close
 }
 
 func TestItAnswersAsTheServiceDoes(t *testing.T) {
 	p, url := begin(t, &Machine{})
 	assert.Equal(t, "00000000000000000000\n", kept(t, p))
+	c := dial(t, url)
 	for range 3 {
-		_, closes := get(t, url+"/") // one connection, counted once
+		_, closes := c.get("/") // one connection, counted once
 		assert.False(t, closes)
 	}
-	_, _ = get(t, url+"/healthz")
-	said, _ := get(t, url+"/version")
+	_, _ = c.get("/healthz")
+	said, _ := c.get("/version")
 	assert.JSONEq(t, `{"service":"hollow","commit":"abc","connections":1}`, said)
 	assert.Equal(t, "00000000000000000001\n", kept(t, p))
 	require.NoError(t, p.Signal(syscall.SIGUSR1))
-	_, closes := get(t, url+"/")
+	_, closes := c.get("/")
 	assert.True(t, closes, "it drains")
 	require.NoError(t, p.Signal(syscall.SIGUSR2))
-	_, closes = get(t, url+"/")
+	_, closes = dial(t, url).get("/")
 	assert.False(t, closes, "it is back")
 }
 
