@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/growl-dev/deploy/internal/porttest"
 	"github.com/growl-dev/deploy/rollout"
 )
 
@@ -88,8 +89,7 @@ func requireNothingLeft(t *testing.T, e *Environment, pids []int) {
 		addresses = append(addresses, i.Address)
 	}
 	for _, address := range addresses {
-		_, err := net.Dial("tcp", address)
-		require.ErrorIs(t, err, syscall.ECONNREFUSED, address)
+		porttest.Closed(t, address)
 	}
 	_, err := os.Stat(e.FleetFile)
 	require.ErrorIs(t, err, fs.ErrNotExist)

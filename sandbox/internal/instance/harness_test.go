@@ -56,7 +56,7 @@ func newBox(t *testing.T) *box {
 func (b *box) config(key ssh.Signer) *ssh.ClientConfig {
 	return &ssh.ClientConfig{
 		User: b.User(), Auth: []ssh.AuthMethod{ssh.PublicKeys(key)},
-		HostKeyCallback: ssh.FixedHostKey(b.Instance.HostKey()), Timeout: 5 * time.Second,
+		HostKeyCallback: ssh.FixedHostKey(b.Instance.HostKey()), Timeout: 30 * time.Second,
 	}
 }
 
