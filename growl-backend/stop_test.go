@@ -20,7 +20,7 @@ type slow struct {
 
 func startSlow(t *testing.T) *slow {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:"+freePort(t))
 	if err != nil {
 		t.Fatal(err)
 	}
