@@ -36,7 +36,7 @@ func TestUser(t *testing.T) {
 	both := func() bool {
 		return slices.Equal(slices.Sorted(slices.Values(server.Users())), []string{"deploy", "ec2-user"})
 	}
-	require.Eventually(t, both, 5*time.Second, time.Millisecond)
+	require.Eventually(t, both, 30*time.Second, time.Millisecond)
 }
 
 func TestKeyFile(t *testing.T) {

@@ -59,8 +59,9 @@ func TestIdleSFTPSessionIsClosed(t *testing.T) {
 
 		client.files.giveBack(s)
 		client.files.idle.Reset(0)
-		require.Eventually(t, func() bool { return opened(client) == nil }, 10*time.Second, time.Millisecond)
-		require.Eventually(t, func() bool { _, err := s.stat("/"); return err != nil }, 10*time.Second, time.Millisecond)
+		// Who looks into the slot may be taken for one who uses the session.
+		require.Eventually(t, func() bool { _, err := s.stat("/"); return err != nil }, 30*time.Second, time.Millisecond)
+		require.Nil(t, opened(client))
 	}
 }
 
@@ -222,13 +223,18 @@ func TestRereadOfProc(t *testing.T) {
 			_ = l.Close()
 		}
 	}()
+	misses := func(data []byte) bool {
+		return slices.ContainsFunc(all, func(l net.Listener) bool {
+			return !bytes.Contains(data, fmt.Appendf(nil, " 0100007F:%04X 00000000:0000 0A", l.Addr().(*net.TCPAddr).Port))
+		})
+	}
 	for range 100 { // more rows than a page has
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		all = append(all, listener)
-		data := rereadOne(t, client, name)
-		for _, l := range all {
-			require.Contains(t, string(data), fmt.Sprintf(" 0100007F:%04X 00000000:0000 0A", l.Addr().(*net.TCPAddr).Port))
+		looks := 1
+		for ; misses(rereadOne(t, client, name)); looks++ { // other programs' rows shift ours between two pages
+			require.Less(t, looks, 5)
 		}
 	}
 	require.Len(t, opened(client).kept, 1)

@@ -319,7 +319,7 @@ func TestProofThatRunsOutSaysThatItDied(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, h.Stop(t.Context(), release(fakeNew)))
 	require.NoError(t, h.Start(t.Context(), release(fakeNew)))
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	_, err = h.Prove(ctx, release(fakeNew))
 	_, died := errors.AsType[*docker.ExitedError](err)

@@ -15,6 +15,7 @@ import (
 func TestSlowStopAbandoned(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.spec.StopGraceSeconds = 30
 	one := l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "one", "MODE": "slow"})
 	two := l.push(time.Hour, map[string]string{"GIT_COMMIT": "two"})
 	l.deploy(one)
@@ -24,7 +25,7 @@ func TestSlowStopAbandoned(t *testing.T) {
 	defer giveUp()
 	stopped := make(chan error, 1)
 	go func() { stopped <- h.Stop(ctx, two) }()
-	require.Eventually(t, func() bool { return l.version()["signal"] == "terminated" }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return l.version()["signal"] == "terminated" }, 30*time.Second, 5*time.Millisecond)
 	giveUp()
 	require.ErrorIs(t, <-stopped, context.Canceled)
 

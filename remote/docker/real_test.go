@@ -201,7 +201,7 @@ func TestBadReleases(t *testing.T) {
 		if err == nil { // one that exits at once may do so before it has its name
 			patience := 30 * time.Second // a busy engine is slow to tell of an exit
 			if mode == "unhealthy" {
-				patience = 2 * time.Second
+				patience = 10 * time.Second
 			}
 			_, err = h.Prove(l.within(patience), bad)
 		}

@@ -60,7 +60,7 @@ func listen(signalled *atomic.Value, mode string) {
 			continue
 		}
 		if mode == "slow" {
-			time.Sleep(4 * time.Second)
+			time.Sleep(15 * time.Second)
 		}
 		os.Exit(0)
 	}
