@@ -77,6 +77,7 @@ func (r *loadResult) run(ctx context.Context, factor float64) (err error) {
 	}
 	load, err := probe.Start(ctx, probe.Options{
 		URL: env.URL, Rate: float64(r.Fresh), KeepAlive: r.Clients, Interval: time.Second / perClient,
+		Timeout: 30 * time.Second, // this machine may pause, with the instances in it
 	})
 	if err != nil {
 		return err
