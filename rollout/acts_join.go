@@ -112,7 +112,7 @@ func (p *passage) awaitTraffic(ctx context.Context) (string, error) {
 	case policy.Drain.Fixed || policy.Traffic == 0:
 		return "traffic not waited for", nil
 	case !p.rate.proves(policy.Drain.Quiet):
-		return fmt.Sprintf("too few clients before to see them arrive: the next leaves %s after it was registered", round(policy.Drain.Lag)), nil
+		return fmt.Sprintf("too few clients before to see them arrive: it counts as capacity %s after it was registered", round(policy.Drain.Lag)), nil
 	}
 	began := time.Now()
 	seen := arrival{before: p.rate, window: policy.Drain.Quiet}
@@ -129,7 +129,7 @@ func (p *passage) awaitTraffic(ctx context.Context) (string, error) {
 		if seen.observe(time.Since(began), t, err); seen.proven() {
 			// Of several targets any may have brought it, and in the kernel's count
 			// health checks may.
-			p.arrives = len(p.targets) == 1 && p.rate.source == ServiceCount
+			p.arrives = len(p.targets) == 1 && t.Source == ServiceCount
 			return fmt.Sprintf("takes traffic after %s", round(time.Since(began))), nil
 		}
 	}

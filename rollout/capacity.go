@@ -152,9 +152,10 @@ func (r *run) awaitRouting(ctx context.Context, batch []*passage) error {
 }
 
 // routed is when the load balancer routes to the instance at the latest; zero where
-// it does already. The documented process does not ask.
+// it does already, or did not before either. The documented process does not ask.
 func (p *passage) routed() time.Time {
-	if p.run.Policy.Drain.Fixed || p.arrives || p.entered.IsZero() {
+	idle := p.outcome == Restored && !p.served()
+	if p.run.Policy.Drain.Fixed || p.arrives || idle || p.entered.IsZero() {
 		return time.Time{}
 	}
 	return p.entered.Add(p.run.Policy.Drain.Lag)
