@@ -109,7 +109,7 @@ func (p *passage) look(ctx context.Context, e *evidence) (done bool, seen string
 
 // left words how the drain ended, and says once what could not be counted.
 func (p *passage) left(name StepName, e *evidence, seen string) string {
-	if e.blind != "" {
+	if e.blind != "" && !e.sampled {
 		p.remark(name, "traffic %s: drained by the clock", e.blind)
 	}
 	if e.unsure() {

@@ -103,6 +103,11 @@ func (p *passage) registerAgain(ctx context.Context, name StepName, missing []Ta
 	return nil
 }
 
+// lagged words when an instance counts that traffic says nothing of.
+func lagged(lag time.Duration) string {
+	return fmt.Sprintf("it counts as capacity %s after it was registered", round(lag))
+}
+
 // awaitTraffic waits until connections arrive at the new container, if enough
 // did at the old one for their absence to mean something. Its bound's end is a
 // remark: the load balancer did say healthy.
@@ -111,8 +116,10 @@ func (p *passage) awaitTraffic(ctx context.Context) (string, error) {
 	switch {
 	case policy.Drain.Fixed || policy.Traffic == 0:
 		return "traffic not waited for", nil
+	case p.rate.source == Uncounted:
+		return "traffic was not measured before: " + lagged(policy.Drain.Lag), nil
 	case !p.rate.proves(policy.Drain.Quiet):
-		return fmt.Sprintf("too few clients before to see them arrive: it counts as capacity %s after it was registered", round(policy.Drain.Lag)), nil
+		return "too few clients before to see them arrive: " + lagged(policy.Drain.Lag), nil
 	}
 	began := time.Now()
 	seen := arrival{before: p.rate, window: policy.Drain.Quiet}

@@ -42,7 +42,7 @@ func (r *run) possible(health Health) error {
 // stuck tells which batch could not leave even if every other target were healthy.
 func (r *run) stuck(health Health) error {
 	for _, batch := range r.batches() {
-		lack := r.lack(r.atBest(health, batch), batch)
+		lack := r.lack(r.atBest(health, batch), batch, time.Now().Add(r.Policy.Drain.Lag))
 		switch {
 		case lack != nil && len(batch) > 1:
 			return fmt.Errorf("%v can never leave together: %w: choose a smaller batch", ids(batch), lack)
@@ -100,9 +100,6 @@ func (r *run) alone(health Health, group string) *passage {
 // reserve waits until the rest of the fleet can carry the traffic without the
 // whole batch, so that two instances of one batch never count on each other.
 func (r *run) reserve(ctx context.Context, batch []*passage) error {
-	if err := r.awaitRouting(ctx, batch); err != nil {
-		return err
-	}
 	limited, cancel := context.WithTimeout(ctx, r.Policy.Health)
 	defer cancel()
 	var lack error
@@ -113,7 +110,7 @@ func (r *run) reserve(ctx context.Context, batch []*passage) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case limited.Err() != nil:
-			return fmt.Errorf("wait %s for capacity to take %v out: %w", r.Policy.Health, ids(batch), lack)
+			return &lackError{fmt.Errorf("wait %s for capacity to take %v out: %w", r.Policy.Health, ids(batch), lack)}
 		case err != nil:
 			lack = err
 			continue
@@ -123,48 +120,52 @@ func (r *run) reserve(ctx context.Context, batch []*passage) error {
 		if err := r.dispel(ctx, began); err != nil {
 			return err
 		}
-		if lack = r.lack(health, batch); lack == nil && !r.inDoubt() {
+		lack = r.lack(health, batch, time.Now())
+		if lack == nil && !r.inDoubt() {
 			return nil
 		}
 		if lack == nil {
 			lack = errors.New("a call to the load balancer failed and may still be applied")
 		}
 		r.emit(Event{Kind: StepMoved, Detail: "waiting for capacity: " + lack.Error()})
+		if soon := r.routing(batch); r.lack(health, batch, time.Now().Add(soon)) == nil {
+			_ = sleep(limited, soon) // until then no look would tell more
+		}
 	}
 }
 
-// awaitRouting waits until whatever this run registered can be counted on: healthy
-// says nothing about traffic arriving, and what got too few connections before to
-// show it gets them when the routing lag is over. Those of the batch are not needed.
-func (r *run) awaitRouting(ctx context.Context, batch []*passage) error {
-	out := ids(batch)
+// lackError is a batch for which there was no capacity in time.
+type lackError struct{ error }
+
+func (e *lackError) Unwrap() error { return e.error }
+
+// routing is how long it takes at most until the load balancer routes to all that
+// this run registered, beside the batch.
+func (r *run) routing(batch []*passage) time.Duration {
+	out, left := ids(batch), time.Duration(0)
 	for _, p := range r.passages {
-		left := time.Until(p.routed())
-		if left <= 0 || slices.Contains(out, p.instance.ID) {
-			continue
-		}
-		r.emit(Event{Kind: StepMoved, Detail: fmt.Sprintf("waiting for capacity: %s may get no traffic for %s yet", p.instance.ID, round(left))})
-		if err := sleep(ctx, left); err != nil {
-			return err
+		if !slices.Contains(out, p.instance.ID) {
+			left = max(left, time.Until(p.routed()))
 		}
 	}
-	return nil
+	return left
 }
 
-// routed is when the load balancer routes to the instance at the latest; zero where
-// it does already, or did not before either. The documented process does not ask.
+// routed is when the load balancer routes to the instance at the latest, zero where
+// it does already: healthy says nothing about traffic arriving, and what got too few
+// connections before to show it gets them when the routing lag is over. The
+// documented process does not ask.
 func (p *passage) routed() time.Time {
-	idle := p.outcome == Restored && !p.served()
-	if p.run.Policy.Drain.Fixed || p.arrives || idle || p.entered.IsZero() {
+	if p.run.Policy.Drain.Fixed || p.arrives || p.entered.IsZero() {
 		return time.Time{}
 	}
 	return p.entered.Add(p.run.Policy.Drain.Lag)
 }
 
-// lack says why the batch may not leave now; nil when it may.
-func (r *run) lack(health Health, batch []*passage) error {
+// lack says why the batch may not leave at that time; nil when it may.
+func (r *run) lack(health Health, batch []*passage, at time.Time) error {
 	for _, t := range r.timing {
-		if err := r.lackIn(t, health, batch); err != nil {
+		if err := r.lackIn(t, health, batch, at); err != nil {
 			return err
 		}
 	}
@@ -173,7 +174,7 @@ func (r *run) lack(health Health, batch []*passage) error {
 
 // lackIn is lack in one group. One that the load balancer does not call healthy
 // costs no capacity, unless it is about to.
-func (r *run) lackIn(t Timing, health Health, batch []*passage) error {
+func (r *run) lackIn(t Timing, health Health, batch []*passage, at time.Time) error {
 	stays, comes := instancesIn(health, t.Group, healthy), instancesIn(health, t.Group, initial)
 	leaves := slices.DeleteFunc(slices.Clone(batch), func(p *passage) bool { return !stays[p.instance.ID] && !comes[p.instance.ID] })
 	if len(leaves) == 0 {
@@ -182,8 +183,12 @@ func (r *run) lackIn(t Timing, health Health, batch []*passage) error {
 	for _, p := range leaves {
 		delete(stays, p.instance.ID)
 	}
+	early := r.unrouted(stays, at)
+	for _, id := range early {
+		delete(stays, id)
+	}
 	if have, want := len(stays), r.floors[t.Group]; have < want {
-		return fmt.Errorf("target group %s would keep %d healthy targets, the floor is %d", t.Group, have, want)
+		return fmt.Errorf("target group %s would keep %d healthy targets%s, the floor is %d", t.Group, have, without(early), want)
 	}
 	if t.CrossZone || r.Policy.Downtime || r.Policy.ZoneLoss {
 		return nil
@@ -195,6 +200,24 @@ func (r *run) lackIn(t Timing, health Health, batch []*passage) error {
 		}
 	}
 	return nil
+}
+
+// unrouted are those of the instances that the load balancer may not route to by then.
+func (r *run) unrouted(instances map[string]bool, at time.Time) (early []string) {
+	for _, p := range r.passages {
+		if instances[p.instance.ID] && p.routed().After(at) {
+			early = append(early, p.instance.ID)
+		}
+	}
+	return early
+}
+
+// without words who is not counted.
+func without(early []string) string {
+	if len(early) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" without %v, which may get no traffic yet", early)
 }
 
 // zonesOf are the zones that these instances are in; of one that is not of the

@@ -66,7 +66,7 @@ func (r *run) heal(ctx context.Context, dead Dead) error {
 	})
 	r.census(ctx)
 	if ctx.Err() == nil {
-		_ = r.awaitRouting(ctx, nil) // a signal: what is in service stays
+		_ = sleep(ctx, r.routing(nil)) // who deploys next counts on them; a signal ends only the wait
 	}
 	return errors.Join(r.unhealed(), r.unsure(ctx))
 }

@@ -29,7 +29,9 @@ type passage struct {
 	// registered is what it had when the run began; empty: it got no traffic.
 	registered Health
 
-	// soon is set where it leaves with the first batch.
+	// same is set where it ran the release when the run began.
+	same bool
+	// soon is set where its traffic is measured while it prepares: it leaves then.
 	soon bool
 	// baseline is the first sample of its traffic, rate what was measured since.
 	baseline   Traffic

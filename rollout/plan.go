@@ -142,10 +142,7 @@ func (p *passage) inspect(ctx context.Context) {
 		p.remark(StepPrepare, "%s", text)
 	}
 	if p.current() {
-		if !p.served() {
-			p.remark(StepPrepare, "runs the release already, but the load balancer says: %s", p.registered)
-		}
-		p.outcome = Unchanged
+		p.outcome, p.same = Unchanged, true
 		p.part()
 		p.emit(Event{Kind: InstanceEnded, Detail: string(Unchanged)})
 	}

@@ -53,7 +53,7 @@ func (r *run) replace(ctx context.Context, id string, apply func(context.Context
 		return r.brokenOff(ctx, p.err)
 	}
 	if p.outcome == Updated {
-		_ = r.awaitRouting(ctx, nil) // the next replacement counts on it; a signal ends only the wait
+		_ = sleep(ctx, r.routing(nil)) // who is replaced next counts on it; a signal ends only the wait
 	}
 	return r.failure()
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // rollBack takes what this run updated back to what it ran before, through the
-// same rows, in the same order and by the same capacity rule: what is not healthy
-// any more costs none and goes first, then the last one updated. An instance goes
+// same rows and by the same capacity rule: what is not healthy any more costs none
+// and goes first, then the fleet from its end, with zones alternating. An instance goes
 // back only to what was healthy before. It is not begun when an instance is out
 // of service: moving more of the fleet then would spend capacity on a guess.
 func (r *run) rollBack(ctx context.Context) {
@@ -22,6 +22,9 @@ func (r *run) rollBack(ctx context.Context) {
 		default:
 			ways = append(ways, p.wayBack())
 		}
+	}
+	if len(ways) == 0 {
+		return
 	}
 	ways = r.illFirst(ctx, r.order(ways))
 	batches := slices.Collect(slices.Chunk(ways, r.Policy.Batch.Of(len(r.Instances))))

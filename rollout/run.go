@@ -106,7 +106,7 @@ func (r *run) rollOut(ctx context.Context) error {
 		if err := r.reserve(ctx, batch); err != nil {
 			return r.outOfCapacity(ctx, err)
 		}
-		if i > 0 { // the first waits for nobody to be routed to
+		if i > 0 { // the first waits for nobody that this run put back
 			r.forecast.gathered(time.Since(turn))
 		}
 		r.each(batch, func(p *passage) { r.take(ctx, p) })
@@ -125,24 +125,26 @@ func (r *run) rollOut(ctx context.Context) error {
 
 // gauge measures how busy the instances of a batch are shortly before they leave:
 // the first while the images are pulled, each other since the batch before it came
-// back. What was measured an hour ago, or while others were out, proves nothing.
+// back, unless that is long ago, as after a bake: what was so an hour ago, or while
+// others were out, proves nothing.
 func (r *run) gauge(ctx context.Context, batch []*passage) error {
+	old := max(r.Policy.Drain.Lag, 4*r.Policy.Drain.Quiet)
 	r.each(batch, func(p *passage) {
-		if p.soon {
-			return
-		}
-		if p.baselineAt.IsZero() { // it was not to be the first
+		stale := time.Since(p.baselineAt) > old
+		if stale {
 			p.sampleBaseline(ctx)
 		}
-		_, _ = p.awaitRate(ctx) // a rate that is not known only lengthens the drain
+		if stale || !p.soon {
+			_, _ = p.awaitRate(ctx) // a rate that is not known only lengthens the drain
+		}
 	})
 	return context.Cause(ctx)
 }
 
-// outOfCapacity is a halt once something was updated: that may be what the
-// capacity was lost by.
+// outOfCapacity is a halt once an instance was taken out: what runs there now may be
+// what the capacity was lost by.
 func (r *run) outOfCapacity(ctx context.Context, err error) error {
-	if ctx.Err() != nil || !r.touched.Load() {
+	if _, lacks := errors.AsType[*lackError](err); !lacks || ctx.Err() != nil || !r.touched.Load() {
 		return r.brokenOff(ctx, err)
 	}
 	r.halted = true
@@ -165,7 +167,10 @@ func (r *run) bake(ctx context.Context, batch []*passage, ahead int) error {
 		err = r.serve(ctx, rest)
 	}
 	if err == nil {
-		err = ask(ctx, slices.Concat(r.Guards, r.Watches), "guard")
+		err = ask(ctx, r.Watches, "guard")
+	}
+	if err == nil {
+		err = ask(ctx, r.Guards, "guard")
 	}
 	switch {
 	case err == nil:

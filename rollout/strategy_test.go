@@ -150,7 +150,8 @@ func TestAFleetGoesBackAsItCame(t *testing.T) {
 	})
 }
 
-// TestAnInstanceThatRunsTheReleaseUnhealthily is left alone, and named.
+// TestAnInstanceThatRunsTheReleaseUnhealthily is left alone, looked at for a while,
+// and then said to be out of service: that the fleet runs the release is not enough.
 func TestAnInstanceThatRunsTheReleaseUnhealthily(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2)
@@ -159,9 +160,55 @@ func TestAnInstanceThatRunsTheReleaseUnhealthily(t *testing.T) {
 		}
 		w.machines["i-2"].healthOK = false
 		result, err := w.run(t.Context(), w.config())
+		require.EqualError(t, err, "i-2: it runs the release, and the load balancer does not call it healthy")
+		assert.Equal(t, Orphaned, result.Outcome)
+		assert.Empty(t, result.Remarks)
+		assert.Equal(t, []InstanceOutcome{Unchanged, Lost}, outcomes(result))
+
+		time.AfterFunc(3*time.Minute, func() { w.mu.Lock(); w.machines["i-2"].healthOK = true; w.mu.Unlock() })
+		result, err = w.run(t.Context(), w.config())
 		require.NoError(t, err)
 		assert.Equal(t, UnchangedRun, result.Outcome)
-		assert.Equal(t, []string{"i-2: runs the release already, but the load balancer says: unhealthy (Target.FailedHealthChecks)"}, result.Remarks)
+	})
+}
+
+// TestASignalDoesNotMakeTheIllWell: it comes while the last look is repeated.
+func TestASignalDoesNotMakeTheIllWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		c := w.config()
+		ctx, cancel := context.WithCancel(t.Context())
+		c.Observe = func(e Event) {
+			if e.Kind == InstanceEnded && e.Instance == "i-2" {
+				w.mu.Lock()
+				w.machines["i-1"].healthOK = false
+				w.mu.Unlock()
+				time.AfterFunc(time.Minute, cancel)
+			}
+		}
+		result, err := w.run(ctx, c)
+		require.ErrorContains(t, err, "does not call it healthy any more")
+		assert.Equal(t, Orphaned, result.Outcome)
+		assert.Equal(t, []InstanceOutcome{Lost, Updated}, outcomes(result))
+		assert.Empty(t, result.Remarks)
+	})
+}
+
+// TestAJournalThatFailsIsNoLackOfCapacity: the fleet does not go back for it.
+func TestAJournalThatFailsIsNoLackOfCapacity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, journal, c := lateLeave(t, func() {})
+		c.Policy.Rollback = true
+		c.Journal = recorder(func(ctx context.Context, e Entry) error {
+			if e.Closes() && e.Instance == "i-1" {
+				return errFault
+			}
+			return journal.Record(ctx, e)
+		})
+		result, err := w.run(t.Context(), c)
+		require.ErrorContains(t, err, "journal that it is back: injected")
+		assert.NotContains(t, err.Error(), "halted")
+		assert.Equal(t, []InstanceOutcome{Restored, Pending, Pending}, outcomes(result))
 	})
 }
 

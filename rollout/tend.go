@@ -40,32 +40,34 @@ func (p *passage) inService() bool {
 	return p.taken && (p.outcome == Updated || p.outcome == Restored)
 }
 
-// census is the last look, which finds who joined the fleet meanwhile, and who is
-// not healthy any more: that is looked at until the time for health is over. While a
-// failed call may still be applied, whatever the run put back is watched and kept
-// in. A run that is broken off leaves that, as its journal does, to recovery.
+// census is the last look, which finds who joined the fleet meanwhile, and who runs
+// the release and is not healthy: that is looked at until the time for health is
+// over. While a failed call may still be applied, whatever the run put back is watched
+// and kept in. A run that is broken off leaves that, as its journal does, to recovery.
 func (r *run) census(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, doubtful+r.Policy.Health)
+	ctx, cancel := context.WithTimeout(ctx, doubtful+r.Policy.Health)
 	defer cancel()
 	var ill []*passage
-	for look := r.touched.Load() && !r.healing; limited.Err() == nil && (look || len(ill) > 0 || r.inDoubt()); look = false {
+	for look := !r.healing && (r.touched.Load() || r.ailing()); ctx.Err() == nil && (look || len(ill) > 0 || r.inDoubt()); look = false {
 		began := time.Now()
-		health, err := r.watch.health(limited)
+		health, err := r.watch.health(ctx)
 		if err != nil {
-			r.remark("the last look at target health failed: " + oneLine(err))
+			if ctx.Err() == nil {
+				r.remark("the last look at target health failed: " + oneLine(err))
+			}
 			continue
 		}
 		r.newcomers(health)
 		if ill = r.ill(health); !r.inDoubt() {
 			continue // who left meanwhile was taken out by somebody else
 		}
-		r.mend(limited, r.tend(limited, health))
-		if err := r.dispel(limited, began); err != nil {
+		r.mend(ctx, r.tend(ctx, health))
+		if err := r.dispel(ctx, began); err != nil {
 			r.remark(oneLine(err))
 			break
 		}
 	}
-	if ctx.Err() == nil && limited.Err() != nil {
+	if ctx.Err() != nil { // also by a signal: they were ill when it came
 		r.lose(ill)
 	}
 	if r.inDoubt() {
@@ -73,21 +75,36 @@ func (r *run) census(ctx context.Context) {
 	}
 }
 
-// ill are the instances that this run put into service and that are registered,
-// but not healthy any more.
-func (r *run) ill(health Health) []*passage {
-	return slices.DeleteFunc(slices.Clone(r.passages), func(p *passage) bool {
-		missing, unhealthy := p.standing(health)
-		return !p.inService() || p.outcome == Restored && !p.served() || len(missing) > 0 || len(unhealthy) == 0
-	})
+// ailing reports whether an instance that the run had nothing to do with was not
+// healthy when it began.
+func (r *run) ailing() bool {
+	return slices.ContainsFunc(r.passages, func(p *passage) bool { return p.same && !p.served() })
 }
 
-// lose notes that instances ended out of service after all: healthy when they
-// joined, and not any more.
+// ill are the instances that are to serve, by this run or before it, and that are
+// registered but not healthy.
+func (r *run) ill(health Health) []*passage {
+	var ill []*passage
+	for _, p := range r.passages {
+		serves := p.same && !r.healing || p.inService() && (p.outcome == Updated || p.served())
+		missing, unhealthy := p.standing(health)
+		if !serves || len(missing) > 0 || len(unhealthy) == 0 {
+			continue
+		}
+		p.emit(Event{Kind: StepMoved, Step: p.last(), Detail: unhealthy.String()})
+		ill = append(ill, p)
+	}
+	return ill
+}
+
+// lose notes that instances ended out of service after all.
 func (r *run) lose(ill []*passage) {
 	for _, p := range ill {
-		p.outcome = Lost
-		p.err = errors.Join(p.err, errors.New("it was in service, and the load balancer does not call it healthy any more"))
+		says := "it was in service, and the load balancer does not call it healthy any more"
+		if p.same {
+			says = "it runs the release, and the load balancer does not call it healthy"
+		}
+		p.outcome, p.err = Lost, errors.Join(p.err, errors.New(says))
 		p.emit(Event{Kind: InstanceEnded, Detail: string(p.outcome), Err: p.err})
 	}
 }
@@ -130,7 +147,7 @@ func (r *run) dispel(ctx context.Context, began time.Time) error {
 
 // last is the row that has to hold for the instance to be in service.
 func (p *passage) last() StepName {
-	if p.outcome == Updated {
+	if p.outcome == Updated || p.same {
 		return StepJoin
 	}
 	return StepDeregister

@@ -102,6 +102,12 @@ func newWorld(t *testing.T, instances int) *world {
 	return w
 }
 
+// leaveGroupB makes it a fleet of one target group.
+func (w *world) leaveGroupB() {
+	w.timing = w.timing[:1]
+	maps.DeleteFunc(w.targets, func(t Target, _ *membership) bool { return t.Group == groupB })
+}
+
 func (w *world) config() Config {
 	c := Config{
 		Environment: "test", ID: "run-1", Policy: DefaultPolicy(), Balancer: w, Journal: &MemoryJournal{},

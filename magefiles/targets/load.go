@@ -103,7 +103,7 @@ func (g *receiptGuard) Name() string { return "probe" }
 // Check refuses where more than mostFailed of the batch's requests failed, and
 // begins the next batch's.
 func (g *receiptGuard) Check(context.Context) error {
-	err := g.judge()
+	err := g.judge(1)
 	g.begin()
 	return err
 }
@@ -114,24 +114,26 @@ func (g *receiptGuard) begin() {
 	g.last = g.snapshot()
 }
 
-// judge leaves out what this machine could not send.
-func (g *receiptGuard) judge() error {
+// judge wants at least so many failures to be more than mostFailed. It leaves out
+// what this machine could not send.
+func (g *receiptGuard) judge(least int64) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.snapshot()
 	own := now.Own() - g.last.Own()
 	requests, failed := now.Requests-g.last.Requests-own, now.Failed-g.last.Failed-own
-	if requests > 0 && float64(failed)/float64(requests) > mostFailed {
+	if requests > 0 && failed >= least && float64(failed)/float64(requests) > mostFailed {
 		return fmt.Errorf("%d of %d requests through the load balancer failed", failed, requests)
 	}
 	return nil
 }
 
-// receiptWatch judges the batch that bakes without ending its receipt.
+// receiptWatch judges the batch that bakes without ending its receipt. A few failures
+// among the first requests are no rate yet: ten are.
 type receiptWatch struct{ guard *receiptGuard }
 
 func (w receiptWatch) Name() string                { return w.guard.Name() }
-func (w receiptWatch) Check(context.Context) error { return w.guard.judge() }
+func (w receiptWatch) Check(context.Context) error { return w.guard.judge(10) }
 
 func startProbe(ctx context.Context, url string) (load, error) {
 	if url == "" {
