@@ -91,7 +91,7 @@ func (r *run) ill(health Health) []*passage {
 		if !serves || len(missing) > 0 || len(unhealthy) == 0 {
 			continue
 		}
-		p.emit(Event{Kind: StepMoved, Step: p.last(), Detail: unhealthy.String()})
+		r.emit(Event{Kind: StepMoved, Detail: fmt.Sprintf("waiting for %s: %s", p.instance.ID, unhealthy)})
 		ill = append(ill, p)
 	}
 	return ill
@@ -147,7 +147,7 @@ func (r *run) dispel(ctx context.Context, began time.Time) error {
 
 // last is the row that has to hold for the instance to be in service.
 func (p *passage) last() StepName {
-	if p.outcome == Updated || p.same {
+	if p.outcome == Updated {
 		return StepJoin
 	}
 	return StepDeregister
