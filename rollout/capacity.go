@@ -103,9 +103,9 @@ func (r *run) reserve(ctx context.Context, batch []*passage) error {
 	limited, cancel := context.WithTimeout(ctx, r.Policy.Health)
 	defer cancel()
 	var lack error
-	for {
+	for look := r.watch.soon; ; look = r.watch.whole {
 		began := time.Now()
-		health, err := r.watch.health(limited)
+		health, err := look(limited)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)

@@ -70,7 +70,19 @@ func (a *answer) targets() []Target {
 // named. Who waits for a few of a large fleet does not make the load balancer
 // describe it whole, again and again.
 func (w *watch) health(ctx context.Context, of ...Target) (Health, error) {
-	a := w.join(of)
+	return w.join(of, w.gap).await(ctx)
+}
+
+// whole is health of all.
+func (w *watch) whole(ctx context.Context) (Health, error) { return w.health(ctx) }
+
+// soon is health of all at the shortest of gaps, for a batch whose turn it is: what
+// was asked while the one before it joined was not for that.
+func (w *watch) soon(ctx context.Context) (Health, error) {
+	return w.join(nil, func() time.Duration { return w.poll / 2 }).await(ctx)
+}
+
+func (a *answer) await(ctx context.Context) (Health, error) {
 	select {
 	case <-a.done:
 		return a.health, a.err
@@ -79,12 +91,12 @@ func (w *watch) health(ctx context.Context, of ...Target) (Health, error) {
 	}
 }
 
-func (w *watch) join(of []Target) *answer {
+func (w *watch) join(of []Target, gap func() time.Duration) *answer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.next == nil {
 		w.next = newAnswer()
-		go w.ask(w.next, w.last, w.gap())
+		go w.ask(w.next, w.last, gap())
 	}
 	w.next.want(of)
 	return w.next
