@@ -65,10 +65,12 @@ func (r *run) foresee() *forecast {
 		return nil
 	}
 	p := r.Policy
-	f := &forecast{rows: map[StepName]*typical{}, gathers: typical{guess: p.Poll}, rests: max(p.Pause, p.Bake), bakes: p.Bake > 0, began: time.Now()}
+	f := &forecast{rows: map[StepName]*typical{}, rests: max(p.Pause, p.Bake), bakes: p.Bake > 0, began: time.Now()}
+	looks := p.Poll / 2
 	if !p.Drain.Fixed {
-		f.gathers.guess = max(p.Poll, p.Drain.Quiet-f.rests)
+		looks = max(looks, p.Drain.Quiet)
 	}
+	f.gathers.guess = max(0, looks-f.rests) // a rest hides them
 	drain, join := p.Drain.Min, p.Drain.Lag
 	if !p.Drain.Fixed {
 		drain = max(drain, p.Drain.Lag)

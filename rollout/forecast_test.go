@@ -62,7 +62,7 @@ func TestForecastIsKeptHonest(t *testing.T) {
 					}
 				}
 				last := (*told)[len(*told)-1]
-				assert.WithinDuration(t, result.Finished, last.at.Add(last.left), took/20+c.Policy.Poll)
+				assert.WithinDuration(t, result.Finished, last.at.Add(last.left), took/18+2*c.Policy.Poll)
 			})
 		})
 	}
