@@ -65,9 +65,7 @@ func (r *run) heal(ctx context.Context, dead Dead) error {
 		p.emit(Event{Kind: InstanceEnded, Detail: string(p.outcome), Err: p.err})
 	})
 	r.census(ctx)
-	if ctx.Err() == nil {
-		_ = sleep(ctx, r.routing(nil)) // who deploys next counts on them; a signal ends only the wait
-	}
+	_ = sleep(ctx, r.routing(nil)) // who deploys next counts on them; a signal ends only the wait
 	return errors.Join(r.unhealed(), r.unsure(ctx))
 }
 
