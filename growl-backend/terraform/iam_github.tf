@@ -58,6 +58,11 @@ resource "aws_iam_role_policy" "github_plan" {
 locals {
   account = data.aws_caller_identity.current.account_id
 
+  # The describe actions of EC2, ELB, CloudWatch and SSM take no resource. This condition limits them to the
+  # environment's own region, so that the role of one environment reads nothing of the other's. IAM's actions (which
+  # run in us-east-1) and ECR's (which run in the registry's region) are in statements without it.
+  in_own_region = { StringEquals = { "aws:RequestedRegion" = var.region } }
+
   github_deploy = [
     {
       Sid      = "Targets"
@@ -72,17 +77,26 @@ locals {
       Resource = ["*"]
     },
     {
-      # PutImage moves deployed-ENVIRONMENT: the same manifest under another tag.
-      Sid      = "Images"
-      Effect   = "Allow"
-      Action   = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:PutImage"]
+      # PutImage moves deployed-ENVIRONMENT: the same manifest under another tag. Instances pull with the deployer's
+      # token, so the deployer's role needs the three actions of a pull: BatchCheckLayerAvailability, BatchGetImage and
+      # GetDownloadUrlForLayer.
+      Sid    = "Images"
+      Effect = "Allow"
+      Action = [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:DescribeImages",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:PutImage",
+      ]
       Resource = [local.repository.arn]
     },
     {
-      Sid      = "Alarms"
-      Effect   = "Allow"
-      Action   = ["cloudwatch:DescribeAlarms"]
-      Resource = ["*"]
+      Sid       = "Alarms"
+      Effect    = "Allow"
+      Action    = ["cloudwatch:DescribeAlarms"]
+      Resource  = ["*"]
+      Condition = local.in_own_region
     },
     {
       Sid      = "Tunnel"
@@ -104,25 +118,24 @@ locals {
 
   # Images are built once, by dev's workflow.
   github_push = local.makes_shared ? [{
-    Sid    = "Push"
-    Effect = "Allow"
-    Action = [
-      "ecr:BatchCheckLayerAvailability",
-      "ecr:CompleteLayerUpload",
-      "ecr:GetDownloadUrlForLayer",
-      "ecr:InitiateLayerUpload",
-      "ecr:UploadLayerPart",
-    ]
+    Sid      = "Push"
+    Effect   = "Allow"
+    Action   = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart"]
     Resource = [local.repository.arn]
   }] : []
 
   # What `terraform plan` asks. Nothing here changes anything.
   github_plan = [
     {
-      Sid      = "State"
-      Effect   = "Allow"
-      Action   = ["s3:GetObject"]
-      Resource = ["arn:aws:s3:::growl-tf-state/env:/${var.environment}/growl-backend/terraform.tfstate"]
+      # `terraform init` in a fresh folder reads the default workspace's key, which holds nothing, before it selects a
+      # workspace.
+      Sid    = "State"
+      Effect = "Allow"
+      Action = ["s3:GetObject"]
+      Resource = [
+        "arn:aws:s3:::growl-tf-state/env:/${var.environment}/growl-backend/terraform.tfstate",
+        "arn:aws:s3:::growl-tf-state/growl-backend/terraform.tfstate",
+      ]
     },
     {
       Sid      = "List"
@@ -163,8 +176,14 @@ locals {
         "elasticloadbalancing:DescribeTargetGroupAttributes",
         "elasticloadbalancing:DescribeTargetGroups",
         "elasticloadbalancing:DescribeTargetHealth",
-        "iam:ListOpenIDConnectProviders",
       ]
+      Resource  = ["*"]
+      Condition = local.in_own_region
+    },
+    {
+      Sid      = "IdentityProviders"
+      Effect   = "Allow"
+      Action   = ["iam:ListOpenIDConnectProviders"]
       Resource = ["*"]
     },
     {

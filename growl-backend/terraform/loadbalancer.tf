@@ -66,3 +66,29 @@ resource "aws_lb_target_group_attachment" "service" {
   target_id        = aws_instance.service[each.key].id
   port             = var.service_port
 }
+
+# A deploy reads this alarm while it runs (output health_alarms). It is no alarm of the variable `alarms`, because one
+# that is in alarm when a deploy begins does not refuse it: the deploy may be what mends the host.
+resource "aws_cloudwatch_metric_alarm" "unhealthy_hosts" {
+  alarm_name        = "${local.name}-unhealthy-hosts"
+  alarm_description = "Health checks of the load balancer have failed on an instance for three minutes."
+
+  namespace   = "AWS/NetworkELB"
+  metric_name = "UnHealthyHostCount"
+  statistic   = "Maximum"
+  dimensions = {
+    LoadBalancer = aws_lb.main.arn_suffix
+    TargetGroup  = aws_lb_target_group.service.arn_suffix
+  }
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  period              = 60
+  evaluation_periods  = 3
+  datapoints_to_alarm = 3
+
+  # NLB publishes no count while no target is registered.
+  treat_missing_data = "notBreaching"
+
+  tags = { Name = "${local.name}-unhealthy-hosts" }
+}

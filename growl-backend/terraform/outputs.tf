@@ -44,9 +44,19 @@ output "user" {
   value       = local.deploy_user
 }
 
+output "service_port" {
+  description = "Port of the service on the instances."
+  value       = var.service_port
+}
+
 output "alarms" {
   description = "CloudWatch alarms, by name, that refuse a deploy or halt it."
   value       = var.alarms
+}
+
+output "health_alarms" {
+  description = "CloudWatch alarms, by name, that halt a deploy only if they go into alarm while it runs."
+  value       = [aws_cloudwatch_metric_alarm.unhealthy_hosts.alarm_name]
 }
 
 # For the workflows.

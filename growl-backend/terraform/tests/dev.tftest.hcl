@@ -61,6 +61,17 @@ run "apply" {
   }
 
   assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.unhealthy_hosts.metric_name == "UnHealthyHostCount" &&
+      aws_cloudwatch_metric_alarm.unhealthy_hosts.period == 60 &&
+      aws_cloudwatch_metric_alarm.unhealthy_hosts.evaluation_periods == 3 &&
+      aws_cloudwatch_metric_alarm.unhealthy_hosts.datapoints_to_alarm == 3 &&
+      aws_cloudwatch_metric_alarm.unhealthy_hosts.treat_missing_data == "notBreaching"
+    )
+    error_message = "Three minutes of three with an unhealthy host are an alarm; missing data is none."
+  }
+
+  assert {
     condition     = aws_lb_listener.service.protocol == "TCP" && aws_lb_listener.service.port == 80
     error_message = "Without a certificate the listener speaks TCP."
   }
@@ -96,6 +107,8 @@ run "apply" {
       output.repository == "123456789012.dkr.ecr.us-west-1.amazonaws.com/growl-backend" &&
       output.load_balancer == "growl.elb.us-west-1.amazonaws.com:80" &&
       output.user == "deploy" &&
+      output.service_port == 8080 &&
+      output.health_alarms == ["growl-backend-dev-unhealthy-hosts"] &&
       length(output.target_groups) == 1
     )
     error_message = "The outputs are the fleet."

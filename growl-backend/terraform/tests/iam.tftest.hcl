@@ -54,6 +54,25 @@ run "least_privilege" {
   }
 
   assert {
+    condition = alltrue([
+      for s in concat(jsondecode(aws_iam_role_policy.github_deploy.policy).Statement, jsondecode(aws_iam_role_policy.github_plan.policy).Statement) :
+      lookup(s, "Condition", null) == { StringEquals = { "aws:RequestedRegion" = "us-west-1" } } &&
+      alltrue([for a in s.Action : can(regex("^(ec2|elasticloadbalancing|cloudwatch|ssm):Describe", a))])
+      if anytrue([for a in s.Action : can(regex("^(ec2|elasticloadbalancing|cloudwatch|ssm):Describe", a))])
+    ])
+    error_message = "The describe actions of EC2, ELB, CloudWatch and SSM are limited to the environment's region, in statements of their own."
+  }
+
+  assert {
+    condition = alltrue([
+      for s in concat(jsondecode(aws_iam_role_policy.github_deploy.policy).Statement, jsondecode(aws_iam_role_policy.github_plan.policy).Statement) :
+      !strcontains(jsonencode(lookup(s, "Condition", null)), "aws:RequestedRegion")
+      if anytrue([for a in s.Action : startswith(a, "iam:") || startswith(a, "ecr:")])
+    ])
+    error_message = "IAM runs in us-east-1 and ECR in the registry's region: no condition on the region keeps them out."
+  }
+
+  assert {
     condition = toset([
       for s in jsondecode(aws_iam_role_policy.github_deploy.policy).Statement : s.Sid
       if contains(s.Resource, "*")

@@ -38,6 +38,14 @@ run "reads_what_dev_made" {
   }
 
   assert {
+    condition = length(setsubtract(
+      ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+      flatten([for s in jsondecode(aws_iam_role_policy.github_deploy.policy).Statement : s.Action if s.Resource == ["arn:aws:ecr:us-west-1:123456789012:repository/growl-backend"]])
+    )) == 0
+    error_message = "Instances pull with the deployer's token, so prod's role may pull."
+  }
+
+  assert {
     condition     = !contains(flatten([for s in jsondecode(aws_iam_role_policy.github_deploy.policy).Statement : s.Action]), "ecr:UploadLayerPart")
     error_message = "prod uploads no image."
   }
