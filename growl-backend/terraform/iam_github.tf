@@ -6,7 +6,7 @@ locals {
 
   # dev deploys from main; prod from jobs that run in the GitHub environment
   # "prod", so that its approvals count.
-  github_subject = "repo:${var.github_repository}:${var.environment == "dev" ? "ref:refs/heads/main" : "environment:${var.environment}"}"
+  github_subject = "${var.github_subject_prefix}:${var.environment == "dev" ? "ref:refs/heads/main" : "environment:${var.environment}"}"
 }
 
 resource "aws_iam_openid_connect_provider" "github" {
@@ -112,7 +112,7 @@ locals {
       Sid      = "Ledger"
       Effect   = "Allow"
       Action   = ["s3:GetObject", "s3:PutObject"]
-      Resource = ["arn:aws:s3:::growl-tf-state/ledger/${var.environment}/*"]
+      Resource = ["arn:aws:s3:::${var.state_bucket}/ledger/${var.environment}/*"]
     },
   ]
 
@@ -133,15 +133,15 @@ locals {
       Effect = "Allow"
       Action = ["s3:GetObject"]
       Resource = [
-        "arn:aws:s3:::growl-tf-state/env:/${var.environment}/growl-backend/terraform.tfstate",
-        "arn:aws:s3:::growl-tf-state/growl-backend/terraform.tfstate",
+        "arn:aws:s3:::${var.state_bucket}/env:/${var.environment}/growl-backend/terraform.tfstate",
+        "arn:aws:s3:::${var.state_bucket}/growl-backend/terraform.tfstate",
       ]
     },
     {
       Sid      = "List"
       Effect   = "Allow"
       Action   = ["s3:ListBucket"]
-      Resource = ["arn:aws:s3:::growl-tf-state"]
+      Resource = ["arn:aws:s3:::${var.state_bucket}"]
       Condition = {
         StringLike = { "s3:prefix" = ["env:/*", "growl-backend/*", "ledger/${var.environment}/*"] }
       }

@@ -140,10 +140,21 @@ variable "alarms" {
   }
 }
 
-variable "github_repository" {
-  description = "Repository whose workflows may take the deploy role, OWNER/NAME."
+variable "github_subject_prefix" {
+  description = "How the subject of this repository's OIDC tokens begins: repo:OWNER/NAME, or repo:OWNER@OWNER_ID/NAME@REPOSITORY_ID for repositories whose subject is immutable. README.md says how to read which."
   type        = string
-  default     = "growl-dev/deploy"
+  default     = "repo:growl-dev/deploy"
+
+  validation {
+    condition     = can(regex("^repo:(([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)|([A-Za-z0-9_.-]+)@[0-9]+/([A-Za-z0-9_.-]+)@[0-9]+)$", var.github_subject_prefix))
+    error_message = "github_subject_prefix is repo:OWNER/NAME or repo:OWNER@OWNER_ID/NAME@REPOSITORY_ID, without a pattern."
+  }
+}
+
+variable "state_bucket" {
+  description = "Bucket of Terraform's state and of the ledger. The Mage targets set it from TF_STATE_BUCKET, as they do for the backend."
+  type        = string
+  default     = "growl-tf-state"
 }
 
 variable "env_file" {

@@ -109,3 +109,33 @@ run "least_privilege" {
     error_message = "The last 50 images are kept; what latest and deployed-* name is matched first and never expires."
   }
 }
+
+run "the_subject_of_an_immutable_repository" {
+  command = plan
+
+  variables {
+    github_subject_prefix = "repo:growl-dev@1234/deploy@567890"
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.github.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == "repo:growl-dev@1234/deploy@567890:ref:refs/heads/main"
+    error_message = "The subject of a repository that was made since July 2026 carries the IDs of owner and repository."
+  }
+}
+
+run "another_bucket" {
+  command = plan
+
+  variables {
+    state_bucket = "a-fork-s-state"
+  }
+
+  assert {
+    condition = distinct([
+      for arn in flatten([
+        for s in concat(local.github_deploy, local.github_plan) : s.Resource if anytrue([for a in s.Action : startswith(a, "s3:")])
+      ]) : split("/", arn)[0]
+    ]) == ["arn:aws:s3:::a-fork-s-state"]
+    error_message = "The role reads and writes the bucket that state_bucket names, and no other."
+  }
+}

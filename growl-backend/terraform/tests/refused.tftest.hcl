@@ -58,3 +58,23 @@ run "ssh_from_a_range_and_nobody_to_log_in" {
 
   expect_failures = [check.somebody_can_log_in]
 }
+
+run "a_subject_that_is_a_pattern" {
+  command = plan
+
+  variables {
+    github_subject_prefix = "repo:growl-dev/*"
+  }
+
+  expect_failures = [var.github_subject_prefix]
+}
+
+run "a_subject_with_one_id" {
+  command = plan
+
+  variables {
+    github_subject_prefix = "repo:growl-dev@1234/deploy"
+  }
+
+  expect_failures = [var.github_subject_prefix]
+}
