@@ -1,8 +1,10 @@
 package image
 
 import (
+	"debug/buildinfo"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +67,26 @@ func TestCompileIsReproducible(t *testing.T) {
 	second, err := os.ReadFile(filepath.Join(elsewhere, "bin", "svc-linux-arm64"))
 	require.NoError(t, err)
 	assert.Equal(t, first, second, "the same source gave other bytes")
+}
+
+// TestCompileUsesTheModulesToolchain: an installed Go that is not the one of the module's toolchain line compiles
+// nothing, whatever GOTOOLCHAIN says.
+func TestCompileUsesTheModulesToolchain(t *testing.T) {
+	_, service := checkout(t)
+	t.Setenv("GOTOOLCHAIN", "local")
+	t.Setenv("GOPROXY", "off")
+	o, module := Options{Dir: service, Name: "svc"}, filepath.Join(service, "go.mod")
+	write(t, module, "module example.com/svc\n\ngo 1.26.0\n\ntoolchain go1.26.999\n")
+	require.ErrorContains(t, compile(t.Context(), o, "amd64", committed), "go1.26.999")
+
+	write(t, module, "module example.com/svc\n\ngo 1.26.0\n\ntoolchain "+runtime.Version()+"\n")
+	require.NoError(t, compile(t.Context(), o, "amd64", committed))
+	info, err := buildinfo.ReadFile(filepath.Join(service, "bin", "svc-linux-amd64"))
+	require.NoError(t, err)
+	assert.Equal(t, runtime.Version(), info.GoVersion)
+
+	write(t, module, "module example.com/svc\n\ngo 1.26.0\n")
+	require.ErrorContains(t, compile(t.Context(), o, "amd64", committed), "has no toolchain line: `go mod edit -toolchain=go1.N.P` sets")
 }
 
 func TestBuildRefuses(t *testing.T) {

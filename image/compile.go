@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/mod/modfile"
 )
 
 // DefaultPlatform is what images are built for.
@@ -29,7 +31,11 @@ func architecture(platform string) (string, error) {
 // same bytes, and a file of the same mode and time: a layer says all three.
 func compile(ctx context.Context, o Options, arch string, stamp time.Time) error {
 	program := filepath.Join("bin", o.Name+"-linux-"+arch)
-	if err := goBuild(o, program, arch).run(ctx); err != nil {
+	release, err := toolchain(o.Dir)
+	if err != nil {
+		return fmt.Errorf("compile %s: %w", o.Dir, err)
+	}
+	if err := goBuild(o, program, arch, release).run(ctx); err != nil {
 		return fmt.Errorf("compile %s: %w", o.Dir, err)
 	}
 	path := filepath.Join(o.Dir, program)
@@ -42,15 +48,34 @@ func compile(ctx context.Context, o Options, arch string, stamp time.Time) error
 	return nil
 }
 
+// toolchain returns the Go release that the toolchain line of the module in dir names. The image is compiled with exactly
+// that one, so that everybody's image of a commit comes from the same, patched compiler.
+func toolchain(dir string) (string, error) {
+	path := filepath.Join(dir, "go.mod")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read the module's Go release: %w", err)
+	}
+	module, err := modfile.Parse(path, content, nil)
+	if err != nil {
+		return "", fmt.Errorf("read the module's Go release: %w", err)
+	}
+	if module.Toolchain == nil {
+		return "", fmt.Errorf("%s has no toolchain line: `go mod edit -toolchain=go1.N.P` sets the Go release that compiles the image", path)
+	}
+	return module.Toolchain.Name, nil
+}
+
 // goBuild is the compilation. What the caller's own environment says of builds
-// does not count.
-func goBuild(o Options, program, arch string) command {
+// does not count: with GOTOOLCHAIN=local, for example, an older Go than the
+// module's toolchain line would compile it.
+func goBuild(o Options, program, arch, release string) command {
 	return command{
 		name: "go", dir: o.Dir, out: o.Out, err: o.Err, limit: compileLimit,
 		args: []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", program, "."},
 		env: []string{
 			"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0",
-			"GOFLAGS=", "GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off",
+			"GOFLAGS=", "GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off", "GOTOOLCHAIN=" + release,
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func checkout(t *testing.T) (root, service string) {
 	service = filepath.Join(root, "svc")
 	write(t, filepath.Join(root, "README"), "a tree\n")
 	write(t, filepath.Join(root, ".gitignore"), "/svc/bin/\n")
-	write(t, filepath.Join(service, "go.mod"), "module example.com/svc\n\ngo 1.26.0\n")
+	write(t, filepath.Join(service, "go.mod"), "module example.com/svc\n\ngo 1.26.0\n\ntoolchain "+runtime.Version()+"\n")
 	write(t, filepath.Join(service, "main.go"), `package main
 
 import "os"
