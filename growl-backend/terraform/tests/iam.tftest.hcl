@@ -131,11 +131,11 @@ run "another_bucket" {
   }
 
   assert {
-    condition = distinct([
+    condition = toset([
       for arn in flatten([
         for s in concat(local.github_deploy, local.github_plan) : s.Resource if anytrue([for a in s.Action : startswith(a, "s3:")])
       ]) : split("/", arn)[0]
-    ]) == ["arn:aws:s3:::a-fork-s-state"]
+    ]) == toset(["arn:aws:s3:::a-fork-s-state"])
     error_message = "The role reads and writes the bucket that state_bucket names, and no other."
   }
 }
