@@ -18,7 +18,7 @@ func Annotations(d Document) string {
 	if d.Outcome.ExitCode() == 0 {
 		return ""
 	}
-	title := fmt.Sprintf("%s: %s", clean(d.Environment), clean(string(d.Outcome)))
+	title := fmt.Sprintf("%s: %s", Clean(d.Environment), Clean(string(d.Outcome)))
 	lines := []string{annotation(title, Receipt(d))}
 	all := troubles(d)
 	for n, trouble := range all {
@@ -41,14 +41,14 @@ func troubles(d Document) []trouble {
 		switch {
 		case i.Error == "":
 		case i.Outcome == rollout.Lost:
-			lost = append(lost, trouble{called(i), "out of service: " + clean(i.Error)})
+			lost = append(lost, trouble{called(i), "out of service: " + Clean(i.Error)})
 		default:
-			others = append(others, trouble{called(i), clean(string(i.Outcome)) + ": " + clean(i.Error)})
+			others = append(others, trouble{called(i), Clean(string(i.Outcome)) + ": " + Clean(i.Error)})
 		}
 	}
 	all := append(lost, others...)
 	if len(all) == 0 && d.Error != "" {
-		all = append(all, trouble{"run", clean(d.Error)})
+		all = append(all, trouble{"run", Clean(d.Error)})
 	}
 	return all
 }

@@ -69,7 +69,7 @@ func (b *board) observe(e rollout.Event) {
 	if b.started.IsZero() {
 		b.started = e.Time
 	}
-	detail := clean(e.Detail)
+	detail := Clean(e.Detail)
 	if e.Kind == rollout.Forecast {
 		b.ends = time.Time{}
 		if e.Left > 0 {
@@ -81,7 +81,7 @@ func (b *board) observe(e rollout.Event) {
 		b.aside("run", e.Kind, detail)
 		return
 	}
-	r := b.row(e.Instance, clean(e.Instance))
+	r := b.row(e.Instance, Clean(e.Instance))
 	if e.Kind == rollout.Remarked {
 		b.aside(r.name, e.Kind, detail)
 		return
@@ -155,7 +155,7 @@ func (b *board) finish(d Document) {
 		r := b.row(i.ID, nameOf(rollout.Instance{ID: i.ID, Name: i.Name}))
 		r.outcome = i.Outcome
 		if i.Error != "" {
-			r.failure = clean(i.Error)
+			r.failure = Clean(i.Error)
 		}
 		if r.ended.IsZero() {
 			r.ended = d.Finished

@@ -11,14 +11,50 @@ import (
 // longest bounds a text that comes from elsewhere, in characters.
 const longest = 2000
 
-// clean makes a text from elsewhere one harmless line: no escape sequences, no
-// control characters, nothing that changes the direction of writing, and
-// credentials in the usual spellings masked. It is the last line of defence:
-// who makes an error keeps secrets out of it.
-func clean(text string) string {
+// Clean makes a text from elsewhere one harmless line: it removes escape sequences,
+// control characters and what changes the direction of writing, breaks up what a CI
+// system would run as a command, and masks credentials in the usual spellings. The
+// mask is the last line of defence: whoever makes an error keeps secrets out of it.
+func Clean(text string) string {
 	text = text[:min(len(text), 20*longest)] // what is cut below need not be looked at
 	text = strings.Join(strings.FieldsFunc(stripEscapes(text), unwanted), " ")
-	return mask(cut(text, longest))
+	return breakMarkers(mask(cut(text, longest)))
+}
+
+// CleanLines does the same to each line of a text and keeps the lines apart. It is
+// for what is printed outside a [Writer], as errors are.
+func CleanLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for n, line := range lines {
+		lines[n] = mask(printable(line))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// printable makes one line harmless to a terminal and to a CI system that runs
+// commands it finds in a log. It keeps the line's layout.
+func printable(line string) string {
+	line = strings.Map(func(r rune) rune {
+		if r != '\t' && unwanted(r) {
+			return ' '
+		}
+		return r
+	}, stripEscapes(strings.TrimSuffix(line, "\r")))
+	return breakCommand(breakMarkers(line))
+}
+
+// breakMarkers keeps GitHub's runner from running ##[command], which it finds
+// anywhere in a line.
+func breakMarkers(text string) string { return strings.ReplaceAll(text, "##[", "## [") }
+
+// breakCommand keeps the runner from running ::command::, which it finds at the start
+// of a line, after white space too.
+func breakCommand(line string) string {
+	text := strings.TrimLeftFunc(line, unicode.IsSpace)
+	if !strings.HasPrefix(text, "::") {
+		return line
+	}
+	return line[:len(line)-len(text)] + ": :" + text[len("::"):]
 }
 
 // unwanted reports whether a character separates words or drives a terminal.
@@ -26,9 +62,13 @@ func unwanted(r rune) bool {
 	if r < utf8.RuneSelf { // nearly all of it, and the tables below are slow
 		return r <= ' ' || r == 0x7f
 	}
-	return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError ||
+	return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError || r == byteOrderMark ||
 		unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
 }
+
+// byteOrderMark at the start of a stream is skipped by many readers, so that it would
+// hide a command at the start of a line.
+const byteOrderMark = '\ufeff'
 
 // stripEscapes removes ANSI escape sequences (ECMA-48), also those that are cut
 // off or begin with an eight-bit control character.

@@ -36,7 +36,7 @@ func TestClean(t *testing.T) {
 		{"too long", strings.Repeat("ä", 5000), strings.Repeat("ä", longest-1) + "…"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) { assert.Equal(t, test.want, clean(test.in)) })
+		t.Run(test.name, func(t *testing.T) { assert.Equal(t, test.want, Clean(test.in)) })
 	}
 }
 
@@ -53,7 +53,7 @@ func FuzzClean(f *testing.F) {
 				t.Fatalf("%q is a credential without a hint", text)
 			}
 		}
-		cleaned := clean(text)
+		cleaned := Clean(text)
 		for _, r := range cleaned {
 			if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 				t.Fatalf("%q leaves %U in %q", text, r, cleaned)

@@ -24,23 +24,23 @@ func (d Document) MarshalJSON() ([]byte, error) {
 
 // cleaned is a copy of d whose texts are harmless.
 func (d Document) cleaned() Document {
-	d.Error = clean(d.Error)
+	d.Error = Clean(d.Error)
 	d.Remarks = slices.Clone(d.Remarks)
 	for i, remark := range d.Remarks {
-		d.Remarks[i] = clean(remark)
+		d.Remarks[i] = Clean(remark)
 	}
 	d.Newcomers = slices.Clone(d.Newcomers)
 	for i, id := range d.Newcomers {
-		d.Newcomers[i] = clean(id)
+		d.Newcomers[i] = Clean(id)
 	}
 	d.Instances = append([]rollout.InstanceResult{}, d.Instances...)
 	for i := range d.Instances {
 		instance := &d.Instances[i]
-		instance.Error = clean(instance.Error)
+		instance.Error = Clean(instance.Error)
 		instance.Steps = append([]rollout.StepResult{}, instance.Steps...)
 		for s := range instance.Steps {
 			step := &instance.Steps[s]
-			step.Detail, step.Error = clean(step.Detail), clean(step.Error)
+			step.Detail, step.Error = Clean(step.Detail), Clean(step.Error)
 		}
 	}
 	return d

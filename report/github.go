@@ -30,7 +30,7 @@ func GitHub(d Document) string {
 		fmt.Fprintf(&b, "- %s\n", markdown(remark))
 	}
 	fmt.Fprintf(&b, "\nRun %s", markdown(d.Run))
-	if commit := clean(d.Release.Commit); commit != "" {
+	if commit := Clean(d.Release.Commit); commit != "" {
 		fmt.Fprintf(&b, ", commit %s", markdown(commit))
 	}
 	b.WriteString("\n\n")
@@ -91,14 +91,14 @@ func spent(i rollout.InstanceResult, which func(rollout.StepResult) bool) string
 // called is an instance's name where it has one, with its ID.
 func called(i rollout.InstanceResult) string {
 	if i.Name == "" {
-		return clean(i.ID)
+		return Clean(i.ID)
 	}
-	return clean(i.Name) + " (" + clean(i.ID) + ")"
+	return Clean(i.Name) + " (" + Clean(i.ID) + ")"
 }
 
 // markdown shows text as it is, in a table's cell too: nothing in it is markup,
 // HTML or a mention.
-func markdown(text string) string { return markdownEscapes().Replace(clean(text)) }
+func markdown(text string) string { return markdownEscapes().Replace(Clean(text)) }
 
 func markdownEscapes() *strings.Replacer {
 	pairs := []string{"&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "&#64;"}

@@ -70,7 +70,7 @@ func (l *Live) Finish(d Document) {
 	case <-l.done:
 	case <-timer.C:
 	}
-	_, _ = fmt.Fprintln(l.w, Receipt(d))
+	_, _ = fmt.Fprintln(NewWriter(l.w), Receipt(d))
 }
 
 // screen is the model that bubbletea draws.

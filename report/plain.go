@@ -49,7 +49,7 @@ type line struct {
 }
 
 func newPlain(w io.Writer, o Options) *plain {
-	p := &plain{w: w, o: o, names: map[string]string{}, started: o.Started, widest: len("run"), last: map[string]line{}}
+	p := &plain{w: NewWriter(w), o: o, names: map[string]string{}, started: o.Started, widest: len("run"), last: map[string]line{}}
 	for _, i := range o.Instances {
 		p.names[i.ID] = nameOf(i)
 		p.widest = max(p.widest, len(p.names[i.ID]))
@@ -59,9 +59,9 @@ func newPlain(w io.Writer, o Options) *plain {
 
 func nameOf(i rollout.Instance) string {
 	if i.Name == "" {
-		return clean(i.ID)
+		return Clean(i.ID)
 	}
-	return clean(i.Name)
+	return Clean(i.Name)
 }
 
 func (p *plain) Observe(e rollout.Event) {
@@ -99,12 +99,12 @@ func (p *plain) write(e rollout.Event, text string) {
 	case e.Instance == "":
 		name = "run"
 	case !known:
-		name = clean(e.Instance)
+		name = Clean(e.Instance)
 	}
 	p.widest = max(p.widest, len(name))
 	elapsed := since(p.started, e.Time).Seconds()
 	// One write a line: lines of others must not come between its parts.
-	_, _ = fmt.Fprintf(p.w, "%7.1fs  %-*s  %-10s  %s\n", elapsed, p.widest, name, clean(string(e.Step)), text)
+	_, _ = fmt.Fprintf(p.w, "%7.1fs  %-*s  %-10s  %s\n", elapsed, p.widest, name, Clean(string(e.Step)), text)
 }
 
 func (p *plain) Finish(d Document) {
@@ -144,7 +144,7 @@ func abs(n int) int { return max(n, -n) }
 
 // says words an event for the log.
 func says(e rollout.Event) string {
-	detail := clean(e.Detail)
+	detail := Clean(e.Detail)
 	switch e.Kind {
 	case rollout.StepMoved:
 		if p := e.Progress; p != nil && p.Total > 0 {
@@ -161,15 +161,15 @@ func says(e rollout.Event) string {
 		return detail // nothing, where nobody can say
 	}
 	if detail == "" {
-		return clean(string(e.Kind))
+		return Clean(string(e.Kind))
 	}
-	return clean(string(e.Kind)) + ": " + detail
+	return Clean(string(e.Kind)) + ": " + detail
 }
 
 // title heads the lines: what goes where, or only where.
 func (p *plain) title() string {
 	if p.o.Release.Image == "" {
-		return clean(p.o.Environment)
+		return Clean(p.o.Environment)
 	}
-	return fmt.Sprintf("deploy %s to %s", clean(p.o.Release.String()), clean(p.o.Environment))
+	return fmt.Sprintf("deploy %s to %s", Clean(p.o.Release.String()), Clean(p.o.Environment))
 }

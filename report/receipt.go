@@ -36,7 +36,7 @@ func Receipt(d Document) string {
 
 // headline says what is true of the fleet.
 func headline(d Document) string {
-	release := clean(d.Release.String())
+	release := Clean(d.Release.String())
 	updated, all := counts(d)
 	switch d.Outcome {
 	case rollout.Deployed:
@@ -58,7 +58,7 @@ func headline(d Document) string {
 		return fmt.Sprintf("interrupted after %s: %d/%d run %s, the others what they ran before; the fleet is in service",
 			elapsed(d), updated, all, release)
 	default:
-		return fmt.Sprintf("ended as %q: %s", clean(string(d.Outcome)), why(d))
+		return fmt.Sprintf("ended as %q: %s", Clean(string(d.Outcome)), why(d))
 	}
 }
 
@@ -148,7 +148,7 @@ func withReason(i rollout.InstanceResult) string {
 	return fmt.Sprintf("%s (%s)", label(i), cut(i.Error, longestReason))
 }
 
-func label(i rollout.InstanceResult) string { return clean(i.ID) }
+func label(i rollout.InstanceResult) string { return Clean(i.ID) }
 
 func named(d Document, which func(rollout.InstanceResult) bool) string {
 	return list(d, which, label)

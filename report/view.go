@@ -77,7 +77,7 @@ func pad(text string, width int) string {
 func (b *board) view(now time.Time, f frame) string {
 	footer := ""
 	if b.o.Footer != nil {
-		footer = clean(b.o.Footer())
+		footer = Clean(b.o.Footer())
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -102,9 +102,9 @@ func (b *board) header(now time.Time, f frame) string {
 			ended++
 		}
 	}
-	title := clean(b.o.Environment)
+	title := Clean(b.o.Environment)
 	if b.o.Release.Image != "" {
-		title = strings.TrimSpace(title + "  " + clean(b.o.Release.String()))
+		title = strings.TrimSpace(title + "  " + Clean(b.o.Release.String()))
 	}
 	if title == "" {
 		title = "deploy"
@@ -217,15 +217,15 @@ func (r *row) glyph() (string, lipgloss.Style) {
 func (r *row) phase() string {
 	switch {
 	case r.outcome != "":
-		return clean(string(r.outcome))
+		return Clean(string(r.outcome))
 	case r.step == "":
 		return "waiting"
 	case r.idle:
 		return "prepared"
 	case r.undo:
-		return "undo " + clean(string(r.step))
+		return "undo " + Clean(string(r.step))
 	default:
-		return clean(string(r.step))
+		return Clean(string(r.step))
 	}
 }
 

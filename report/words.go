@@ -47,5 +47,5 @@ func reason(err error) string {
 	if err == nil {
 		return "no reason given"
 	}
-	return clean(err.Error())
+	return Clean(err.Error())
 }
