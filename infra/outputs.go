@@ -69,7 +69,7 @@ func parseOutputs(values map[string]json.RawMessage) (Outputs, error) {
 	return outputs, outputs.validate()
 }
 
-// validate names every field that is missing.
+// validate names every field that is missing, or that would drive a terminal.
 func (o Outputs) validate() error {
 	var faults []error
 	missing := func(is bool, field string) {
@@ -89,5 +89,5 @@ func (o Outputs) validate() error {
 		missing(i.Zone == "", fmt.Sprintf("instances[%d].zone", n))
 		missing(i.Address == "", fmt.Sprintf("instances[%d].address", n))
 	}
-	return oneLine(errors.Join(faults...))
+	return oneLine(errors.Join(append(faults, unprintable(o)...)...))
 }
