@@ -23,7 +23,8 @@ func (Bench) Deploy(ctx context.Context,
 	factor *float64,
 	// file to write raw counts to, as JSON
 	report *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	speed, err := benchFactor(factor, report)
 	if err != nil {
 		return err
@@ -33,7 +34,7 @@ func (Bench) Deploy(ctx context.Context,
 	if err != nil {
 		return err
 	}
-	fmt.Println(result)
+	printf("%s\n", result)
 	measured.Results = []overWaits{result}
 	return measured.write(report)
 }

@@ -71,7 +71,8 @@ func (Bench) Drain(ctx context.Context,
 	factor *float64,
 	// file to write raw counts to, as JSON
 	report *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	speed, err := benchFactor(factor, report)
 	if err != nil {
 		return err
@@ -101,14 +102,14 @@ func benchDrain(ctx context.Context, cases []drainCase, factor float64, report *
 }
 
 func printDrain(c drainCase, both []drainResult) {
-	fmt.Printf("%s; new connections for %.3gs after deregistering, registering takes %.3gs\n",
+	printf("%s; new connections for %.3gs after deregistering, registering takes %.3gs\n",
 		c.name, both[0].DeregisterLagMS/1000, both[0].RegisterLagMS/1000)
 	for _, r := range both {
-		fmt.Printf("  %-8s  %s · drained in %.2fs · out of rotation %.2fs · run %.1fs\n",
+		printf("  %-8s  %s · drained in %.2fs · out of rotation %.2fs · run %.1fs\n",
 			r.Process, r.Traffic, r.drain.Seconds(), r.out.Seconds(), r.total.Seconds())
 	}
 	fixed, evidence := both[0], both[1]
-	fmt.Printf("  evidence: %+.0f %% time to drain, %+.0f %% out of rotation, %+.0f %% in all\n",
+	printf("  evidence: %+.0f %% time to drain, %+.0f %% out of rotation, %+.0f %% in all\n",
 		more(fixed.drain, evidence.drain), more(fixed.out, evidence.out), more(fixed.total, evidence.total))
 }
 

@@ -44,7 +44,8 @@ func (Bench) Fleet(ctx context.Context,
 	factor *float64,
 	// file to write raw counts to, as JSON
 	report *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	speed, err := benchFactor(factor, report)
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func (Bench) Fleet(ctx context.Context,
 		if err != nil {
 			return fmt.Errorf("fleet of %d: %w", size, err)
 		}
-		fmt.Println(result)
+		printf("%s\n", result)
 		results = append(results, result)
 		missed = append(missed, result.missed())
 	}

@@ -37,7 +37,8 @@ func (Bench) Load(ctx context.Context,
 	factor *float64,
 	// file to write raw counts to, as JSON
 	report *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	speed, err := benchFactor(factor, report)
 	if err != nil {
 		return err
@@ -59,7 +60,7 @@ func (Bench) Load(ctx context.Context,
 	if err := result.run(ctx, speed); err != nil {
 		return err
 	}
-	fmt.Println(result)
+	printf("%s\n", result)
 	document.Results = []loadResult{result}
 	return errors.Join(document.write(report), result.missed())
 }

@@ -65,7 +65,8 @@ func (Bench) Services(ctx context.Context,
 	factor *float64,
 	// file to write raw counts to, as JSON
 	report *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	speed, err := benchFactor(factor, report)
 	if err != nil {
 		return err
@@ -83,7 +84,7 @@ func (Bench) Services(ctx context.Context,
 	}
 	var missed []error
 	for _, r := range results {
-		fmt.Println(r)
+		printf("%s\n", r)
 		missed = append(missed, r.missed())
 	}
 	document.Results = results

@@ -17,7 +17,8 @@ const starts = 9
 func (Bench) Start(ctx context.Context,
 	// file to write raw counts to, as JSON
 	report *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	if err := checkReport(report); err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func (Bench) Start(ctx context.Context,
 	}
 	slices.Sort(warm)
 	measured.Results = []startResult{{ms(cold), allMS(warm)}}
-	fmt.Printf("cold compile %.1fs · start %dms (median of %d)\n", cold.Seconds(), warm[starts/2].Milliseconds(), starts)
+	printf("cold compile %.1fs · start %dms (median of %d)\n", cold.Seconds(), warm[starts/2].Milliseconds(), starts)
 	return measured.write(report)
 }
 

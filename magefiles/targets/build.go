@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -23,17 +22,20 @@ const serviceDir = "growl-backend"
 func Build(ctx context.Context,
 	// what the image runs on, linux/amd64 or linux/arm64; default linux/amd64
 	platform *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 	started := time.Now()
-	built, err := image.Build(ctx, imageOptions(platform))
+	options, flush := imageOptions(platform)
+	defer flush()
+	built, err := image.Build(ctx, options)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("built %s for %s with %s in %s\n", built.Ref, built.Platform, built.Builder, time.Since(started).Round(100*time.Millisecond))
+	printf("built %s for %s with %s in %s\n", built.Ref, built.Platform, built.Builder, time.Since(started).Round(100*time.Millisecond))
 	if built.Source.Dirty {
-		fmt.Println("the tree is not that commit: this image cannot be pushed")
+		printf("the tree is not that commit: this image cannot be pushed\n")
 	}
 	return nil
 }
@@ -48,7 +50,8 @@ func Push(ctx context.Context,
 	region *string,
 	// what the image was built for; default linux/amd64
 	platform *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 	started := time.Now()
@@ -56,7 +59,9 @@ func Push(ctx context.Context,
 	if err != nil {
 		return err
 	}
-	pushed, err := image.Push(ctx, imageOptions(platform), registry{images})
+	options, flush := imageOptions(platform)
+	defer flush()
+	pushed, err := image.Push(ctx, options, registry{images})
 	if err != nil {
 		return explainConflict(err)
 	}
@@ -64,12 +69,15 @@ func Push(ctx context.Context,
 	if pushed.Present {
 		what = "already pushed:"
 	}
-	fmt.Printf("%s %s as %s in %s, %s names it\n", what, pushed.Ref, pushed.Digest, time.Since(started).Round(100*time.Millisecond), image.Latest)
+	printf("%s %s as %s in %s, %s names it\n", what, pushed.Ref, pushed.Digest, time.Since(started).Round(100*time.Millisecond), image.Latest)
 	return nil
 }
 
-func imageOptions(platform *string) image.Options {
-	return image.Options{Dir: serviceDir, Platform: value(platform, "", ""), Out: os.Stdout, Err: os.Stderr}
+// imageOptions shows what the Docker CLI prints, cleaned. The caller calls flush at the end.
+func imageOptions(platform *string) (o image.Options, flush func()) {
+	out, err := stdout(), stderr()
+	o = image.Options{Dir: serviceDir, Platform: value(platform, "", ""), Out: out, Err: err}
+	return o, func() { _, _ = out.Flush(), err.Flush() }
 }
 
 // pushesTo is the repository that the flags name. It asks nobody anything yet.

@@ -1,14 +1,13 @@
 package targets
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-
-	"github.com/magefile/mage/sh"
 )
 
 // race asks for the race detector. Linux needs a C compiler for it, which a
@@ -16,7 +15,7 @@ import (
 func race() []string {
 	if runtime.GOOS == "linux" {
 		if _, err := exec.LookPath("gcc"); err != nil {
-			fmt.Println("race detector off: it needs gcc on Linux")
+			printf("race detector off: it needs gcc on Linux\n")
 			return nil
 		}
 	}
@@ -24,13 +23,14 @@ func race() []string {
 }
 
 // Lint checks formatting, vets, runs staticcheck, looks whether go.mod is tidy, and checks the workflows.
-func Lint(_ context.Context) error {
-	unformatted, err := sh.Output("gofmt", "-l", ".")
+func Lint(_ context.Context) (err error) {
+	defer cleanError(&err)
+	unformatted, err := exec.Command("gofmt", "-l", ".").Output()
 	if err != nil {
-		return fmt.Errorf("run gofmt: %w", err)
+		return fmt.Errorf("run gofmt: %w", said(err))
 	}
-	if unformatted != "" {
-		return fmt.Errorf("not formatted, run gofmt -w on: %s", unformatted)
+	if len(unformatted) > 0 {
+		return fmt.Errorf("not formatted, run gofmt -w on: %s", bytes.TrimSpace(unformatted))
 	}
 	for _, module := range []string{".", "growl-backend"} {
 		for _, check := range [][]string{
@@ -61,8 +61,8 @@ func toolsModule() string {
 // inModule runs a command in one of the repository's modules and shows what it prints.
 func inModule(dir, name string, args ...string) error {
 	cmd := exec.Command(name, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, os.Stdout, os.Stderr
-	if err := cmd.Run(); err != nil {
+	cmd.Dir = dir
+	if err := runShown(cmd); err != nil {
 		return fmt.Errorf("%s %v in %s: %w", name, args, dir, err)
 	}
 	return nil

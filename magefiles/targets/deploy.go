@@ -37,7 +37,8 @@ func (Deploy) Dev(ctx context.Context,
 	allowDowntime *bool,
 	// show what would be done and touch nothing
 	dryRun *bool,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	if tag == nil {
 		tag = imageTag
 	}
@@ -77,7 +78,8 @@ func (Deploy) Prod(ctx context.Context,
 	dryRun *bool,
 	// do not ask before touching prod
 	yes *bool,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	if !commitSHA.MatchString(sha) {
 		return usage("prod takes the full commit SHA of an image that CI pushed (40 hex digits), not %q", sha)
 	}

@@ -10,7 +10,8 @@ import (
 func (Test) E2E(
 	// only the tests whose names match; default all
 	run *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the program that the tests run: %w", err)
@@ -22,8 +23,7 @@ func (Test) E2E(
 	}
 	tests := exec.Command("go", append(args, "./e2e")...)
 	tests.Env = append(os.Environ(), "E2E=1", "E2E_TARGETS="+self)
-	tests.Stdout, tests.Stderr = os.Stdout, os.Stderr
-	if err := tests.Run(); err != nil {
+	if err := runShown(tests); err != nil {
 		return fmt.Errorf("go %v: %w", tests.Args[1:], err)
 	}
 	return nil

@@ -3,7 +3,6 @@ package targets
 import (
 	"bytes"
 	"context"
-	"os"
 
 	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/remote/docker"
@@ -31,7 +30,7 @@ func (s settings) fleet(ctx context.Context) (infra.Outputs, *infra.Environment,
 // openInfra opens an environment's Terraform configuration.
 func openInfra(name string) (*infra.Environment, error) {
 	return infra.Open(infra.Options{
-		Environment: name, Dir: terraformDir, EnvFile: infra.EnvFile("", name), Show: os.Stdout,
+		Environment: name, Dir: terraformDir, EnvFile: infra.EnvFile("", name), Show: stdout(),
 	})
 }
 

@@ -13,7 +13,8 @@ import (
 )
 
 // Guard looks for secrets in committed tfvars, by gitleaks' rules, and names file, line and rule.
-func (Env) Guard(ctx context.Context) error {
+func (Env) Guard(ctx context.Context) (err error) {
+	defer cleanError(&err)
 	names, err := gitPaths(ctx, append([]string{"ls-files", "-z", "--"}, tfvars()...)...)
 	if err != nil {
 		return fmt.Errorf("guard the tfvars: %w", err)

@@ -3,11 +3,11 @@ package targets
 import (
 	"context"
 	"fmt"
-	"os"
 	"text/tabwriter"
 	"time"
 
 	"github.com/growl-dev/deploy/ledger"
+	"github.com/growl-dev/deploy/report"
 )
 
 // History lists the last runs of an environment and how they ended.
@@ -17,7 +17,8 @@ func (Deploy) History(ctx context.Context,
 	runs *int,
 	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
 	fleet *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	books, err := openBooks(ctx, environment, fleet)
 	if err != nil {
 		return err
@@ -33,11 +34,12 @@ func (Deploy) History(ctx context.Context,
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	table := tabwriter.NewWriter(stdout(), 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "RUN\tBY\tOUTCOME\tRELEASE\tTOOK\tERROR")
 	for _, r := range records {
 		took := r.Result.Finished.Sub(r.Result.Started).Round(time.Second)
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%.80s\n", r.Holder.RunID, r.Holder.Owner, r.Result.Outcome, r.Result.Release, took, r.Result.Error)
+		fmt.Fprintln(table, cells(r.Holder.RunID, r.Holder.Owner, string(r.Result.Outcome), r.Result.Release.String(), took.String(),
+			fmt.Sprintf("%.80s", report.Clean(r.Result.Error))))
 	}
 	return table.Flush()
 }
@@ -49,7 +51,8 @@ func (Deploy) Unlock(ctx context.Context,
 	run *string,
 	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
 	fleet *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	books, err := openBooks(ctx, environment, fleet)
 	if err != nil {
 		return err
@@ -57,7 +60,7 @@ func (Deploy) Unlock(ctx context.Context,
 	if err := books.Unlock(ctx, value(run, "", "")); err != nil {
 		return err
 	}
-	fmt.Printf("%s is free; `mage deploy:heal %s` puts back what was left in flight\n", environment, environment)
+	printf("%s is free; `mage deploy:heal %s` puts back what was left in flight\n", environment, environment)
 	return nil
 }
 

@@ -21,7 +21,8 @@ import (
 type Hooks mg.Namespace
 
 // Install sets git's pre-commit hook up, for all worktrees of this clone.
-func (Hooks) Install(ctx context.Context) error {
+func (Hooks) Install(ctx context.Context) (err error) {
+	defer cleanError(&err)
 	file, err := gitOutput(ctx, "rev-parse", "--git-path", "hooks/pre-commit")
 	if err != nil {
 		return fmt.Errorf("install the pre-commit hook: %w", err)
@@ -31,12 +32,13 @@ func (Hooks) Install(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("install the pre-commit hook: %w", err)
 	}
-	fmt.Println(done, name)
+	printf("%s %s\n", done, name)
 	return nil
 }
 
 // Run is what the pre-commit hook runs: it refuses env files and tfvars with secrets, and seals changed env files.
-func (Hooks) Run(ctx context.Context) error {
+func (Hooks) Run(ctx context.Context) (err error) {
+	defer cleanError(&err)
 	envFiles, err := staged(ctx, ":(glob)**/.env.*")
 	if err != nil {
 		return err
@@ -88,7 +90,7 @@ func sealChanged(ctx context.Context, environment string) error {
 	if _, err := gitOutput(ctx, "add", "--", seal); err != nil {
 		return fmt.Errorf("stage the seal %s: %w", seal, err)
 	}
-	fmt.Printf("%s: sealed anew, and the seal staged\n", environment)
+	printf("%s: sealed anew, and the seal staged\n", environment)
 	return nil
 }
 

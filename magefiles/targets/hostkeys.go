@@ -20,7 +20,8 @@ func (Infra) HostKeys(ctx context.Context, environment string,
 	ca *string,
 	// name of the one instance to make a key for; default all in the tfvars
 	instance *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	if !slices.Contains(environments(), environment) {
 		return usage("unknown environment %q: want one of %s", environment, strings.Join(environments(), ", "))
 	}
@@ -43,7 +44,7 @@ func (Infra) HostKeys(ctx context.Context, environment string,
 		if err := putHostKey(ctx, authority, variables, name); err != nil {
 			return err
 		}
-		fmt.Printf("%s: its host key is in the parameter store\n", name)
+		printf("%s: its host key is in the parameter store\n", name)
 	}
 	return nil
 }
@@ -86,7 +87,7 @@ func trustCA(authority *infra.Authority, variables infra.Variables) error {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("trust the SSH CA: %w", err)
 	}
-	fmt.Printf("%s trusts the CA now: commit it\n", path)
+	printf("%s trusts the CA now: commit it\n", path)
 	return nil
 }
 

@@ -21,6 +21,7 @@ type Infra mg.Namespace
 
 // Plan shows what an apply would change in an environment, and who changed it: AWS or the code.
 func (Infra) Plan(ctx context.Context, environment string) (err error) {
+	defer cleanError(&err)
 	e, err := environmentOf(environment)
 	if err != nil {
 		return err
@@ -31,10 +32,10 @@ func (Infra) Plan(ctx context.Context, environment string) (err error) {
 	}
 	defer func() { err = errors.Join(err, plan.Close()) }()
 	if len(plan.Changes) == 0 {
-		fmt.Println("no changes:", environment, "is as the code says")
+		printf("no changes: %s is as the code says\n", environment)
 	}
 	for _, change := range plan.Changes {
-		fmt.Println(change)
+		printf("%s\n", change)
 	}
 	return nil
 }
@@ -48,6 +49,7 @@ func (Infra) Apply(ctx context.Context, environment string,
 	// changes to the default policy, such as 'drain.min=30s'
 	policy *string,
 ) (err error) {
+	defer cleanError(&err)
 	e, err := environmentOf(environment)
 	if err != nil {
 		return err
@@ -68,7 +70,8 @@ func (Infra) Apply(ctx context.Context, environment string,
 }
 
 // Drift refuses, with exit code 1, when an environment is not as its code says: what a deploy asks first.
-func (Infra) Drift(ctx context.Context, environment string) error {
+func (Infra) Drift(ctx context.Context, environment string) (err error) {
+	defer cleanError(&err)
 	e, err := environmentOf(environment)
 	if err != nil {
 		return err
@@ -76,12 +79,13 @@ func (Infra) Drift(ctx context.Context, environment string) error {
 	if err := (&infra.Gate{Environment: e}).Check(ctx); err != nil {
 		return err
 	}
-	fmt.Println("no drift:", environment, "is as the code says")
+	printf("no drift: %s is as the code says\n", environment)
 	return nil
 }
 
 // Output prints what an environment is made of as JSON: instances, target groups, region, repository.
-func (Infra) Output(ctx context.Context, environment string) error {
+func (Infra) Output(ctx context.Context, environment string) (err error) {
+	defer cleanError(&err)
 	e, err := environmentOf(environment)
 	if err != nil {
 		return err
@@ -94,12 +98,13 @@ func (Infra) Output(ctx context.Context, environment string) error {
 	if err != nil {
 		return fmt.Errorf("write the outputs: %w", err)
 	}
-	fmt.Println(string(text))
+	printf("%s\n", text)
 	return nil
 }
 
 // Render writes the first-boot script anew from the container's spec that rollouts use.
-func (Infra) Render() error {
+func (Infra) Render() (err error) {
+	defer cleanError(&err)
 	script, err := infra.RenderFirstBoot(firstBoot(service().WithDefaults()))
 	if err != nil {
 		return err
@@ -108,7 +113,7 @@ func (Infra) Render() error {
 	if err := os.WriteFile(path, script, 0o755); err != nil {
 		return fmt.Errorf("write the first-boot script: %w", err)
 	}
-	fmt.Println("written:", path)
+	printf("written: %s\n", path)
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/growl-dev/deploy/infra"
@@ -25,13 +24,13 @@ func replaceInTurn(ctx context.Context, e *infra.Environment, s settings) error 
 	}
 	defer held.stop()
 	// Terraform prints too: a live view would be torn.
-	held.config.Observe = report.Plain(os.Stdout)
+	held.config.Observe = report.Plain(stdout())
 	last, err := heal(held.ctx, held.lease, held.config)
 	if err == nil {
 		turn := &turns{environment: e, config: held.config, last: last}
 		err = e.OneByOne(held.ctx, taken, turn.replace)
 		last = turn.last
-		fmt.Printf("replaced %d/%d\n", turn.done, len(taken))
+		printf("replaced %d/%d\n", turn.done, len(taken))
 	}
 	return ended(last.Outcome, errors.Join(err, finish(held.ctx, held.lease, last)))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/remote/docker"
+	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
 )
 
@@ -93,14 +94,14 @@ func (o *overview) print(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "INSTANCE\tNAME\tZONE\tRUNS\tCOMMIT\tSINCE\tTARGET HEALTH\tENV FILE\tDIFFERENCES")
 	for _, r := range o.rows {
-		fmt.Fprintln(table, strings.Join([]string{
+		fmt.Fprintln(table, cells(
 			r.instance.ID, r.instance.Name, r.instance.Zone, r.runs(), fmt.Sprintf("%.12s", r.state.Release.Commit), r.since(),
 			r.health.String(), r.env(o.seal), r.differences(),
-		}, "\t"))
+		))
 	}
 	err := table.Flush()
 	for _, remark := range o.remarks {
-		fmt.Fprintln(out, remark)
+		fmt.Fprintln(out, report.Clean(remark))
 	}
 	return err
 }

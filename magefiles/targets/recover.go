@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/report"
@@ -22,7 +21,8 @@ func (Deploy) Heal(ctx context.Context,
 	policy *string,
 	// file to write the JSON report to
 	report *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	s := operatorSettings(environment, sshKey, fleet, policy)
 	s.Report = value(report, "", "")
 	calm, err := s.calm(ctx)
@@ -30,7 +30,7 @@ func (Deploy) Heal(ctx context.Context,
 		return err
 	}
 	if calm {
-		fmt.Println("nothing to heal: no run was left unfinished in", environment)
+		printf("nothing to heal: no run was left unfinished in %s\n", environment)
 		return nil
 	}
 	_, held, err := s.take(ctx)
@@ -57,7 +57,7 @@ func (s settings) calm(ctx context.Context) (bool, error) {
 // healed heals, and tells how it went.
 func healed(s settings, held *held) error {
 	defer held.stop()
-	screen := report.New(os.Stdout, report.Options{Environment: s.Environment, Instances: held.config.Instances})
+	screen := newScreen(report.Options{Environment: s.Environment, Instances: held.config.Instances})
 	held.config.Observe = screen.Observe
 	result, err := heal(held.ctx, held.lease, held.config)
 	err = errors.Join(err, finish(held.ctx, held.lease, result))
@@ -83,7 +83,8 @@ func (Deploy) Resume(ctx context.Context,
 	skipDrift *bool,
 	// let instances run with an env file that is not the sealed one
 	allowEnvDrift *bool,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	s := operatorSettings(environment, sshKey, fleet, policy)
 	s.Probe, s.Alarms, s.Report = value(probe, "", ""), value(alarms, "", ""), value(report, "", "")
 	s.SkipDrift, s.AllowEnvDrift = set(skipDrift), set(allowEnvDrift)
@@ -142,7 +143,8 @@ func (Deploy) Rollback(ctx context.Context,
 	report *string,
 	// show what would be done and touch nothing
 	dryRun *bool,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	s := operatorSettings(environment, sshKey, fleet, policy)
 	s.Probe, s.Report, s.DryRun = value(probe, "", ""), value(report, "", ""), set(dryRun)
 	world, parsed, err := s.open(ctx)

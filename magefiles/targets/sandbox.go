@@ -25,7 +25,8 @@ func (Sandbox) Run(ctx context.Context,
 	factor *float64,
 	// file to write the JSON report to
 	report *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	o, err := sandboxOptions(instances, factor)
 	if err != nil {
 		return err
@@ -54,7 +55,8 @@ func (Sandbox) Up(ctx context.Context,
 	hollow *bool,
 	// file to write at the end what AWS was asked, as JSON
 	report *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	if err := checkReport(report); err != nil {
 		return err
 	}
@@ -64,8 +66,8 @@ func (Sandbox) Up(ctx context.Context,
 	}
 	o.Hollow = set(hollow)
 	return inSandbox(ctx, o, fault, func(ctx context.Context, env *sandbox.Environment) error {
-		fmt.Print(exports(env))
-		fmt.Fprint(os.Stderr, handbook)
+		printf("%s", exports(env))
+		warnf("%s", handbook)
 		<-ctx.Done()
 		return writeJSON(report, asked{env.Calls()})
 	})
@@ -108,7 +110,7 @@ func sandboxOptions(instances *int, factor *float64) (sandbox.Options, error) {
 	if err := errors.Join(atLeastOne("instances", instances), atLeastOne("factor", factor)); err != nil {
 		return sandbox.Options{}, usage("%v", err)
 	}
-	o := sandbox.Options{Logf: func(format string, args ...any) { fmt.Fprintf(os.Stderr, "sandbox: "+format+"\n", args...) }}
+	o := sandbox.Options{Logf: func(format string, args ...any) { warnf("sandbox: "+format+"\n", args...) }}
 	if instances != nil {
 		o.Instances = *instances
 	}

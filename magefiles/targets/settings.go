@@ -125,7 +125,7 @@ func (s settings) confirm(release rollout.Release) error {
 	if !s.Ask || !term.IsTerminal(int(os.Stdin.Fd())) {
 		return nil
 	}
-	fmt.Printf("Roll %s out to %s? Type %s to go on: ", release, s.Environment, s.Environment)
+	printf("Roll %s out to %s? Type %s to go on: ", release, s.Environment, s.Environment)
 	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
 	if err != nil || strings.TrimSpace(answer) != s.Environment {
 		return fmt.Errorf("not confirmed: nothing was touched")

@@ -138,7 +138,7 @@ func dryRun(ctx context.Context, config rollout.Config) error {
 	if err != nil {
 		return err
 	}
-	fmt.Print(plan)
+	printf("%s", plan)
 	return nil
 }
 
@@ -150,7 +150,7 @@ func ship(ctx context.Context, s settings, world *world, lease *ledger.Lease, co
 	if err != nil {
 		return letGo(ctx, lease, err)
 	}
-	screen := report.New(os.Stdout, report.Options{
+	screen := newScreen(report.Options{
 		Environment: s.Environment, Release: config.Release, Instances: config.Instances, Footer: load.line,
 	})
 	config.Gates = slices.Concat(config.Gates, load.gates())

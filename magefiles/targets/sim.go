@@ -24,7 +24,8 @@ const simVolume = 10000
 const stories = "-parallel=4"
 
 // All runs all tests of both modules, with the race detector where it can be had (short: mage test).
-func (Test) All(ctx context.Context) error {
+func (Test) All(ctx context.Context) (err error) {
+	defer cleanError(&err)
 	for _, module := range []string{".", "growl-backend"} {
 		if err := inModule(module, "go", append([]string{"test"}, append(race(), "-timeout=20m", stories, "./...")...)...); err != nil {
 			return err
@@ -43,7 +44,8 @@ func (Test) Sim(ctx context.Context,
 	report *string,
 	// way to break the engine on purpose, which the stories must catch: the target fails then
 	mutate *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	env, err := simSettings(seeds, seed, report, mutate)
 	if err != nil {
 		return err
@@ -112,8 +114,8 @@ func simulate(ctx context.Context, env ...string) error {
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, "./rollout")...)
 	outside := slices.DeleteFunc(os.Environ(), func(line string) bool { return strings.HasPrefix(line, "SIM_") })
-	cmd.Env, cmd.Stdout, cmd.Stderr = append(outside, env...), os.Stdout, os.Stderr
-	if err := cmd.Run(); err != nil {
+	cmd.Env = append(outside, env...)
+	if err := runShown(cmd); err != nil {
 		return fmt.Errorf("simulate with %s: %w", strings.Join(env, " "), err)
 	}
 	return nil

@@ -3,12 +3,11 @@ package targets
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"time"
 
 	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/ledger"
+	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
 )
 
@@ -19,7 +18,8 @@ func (Deploy) Status(ctx context.Context,
 	sshKey *string,
 	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
 	fleet *string,
-) error {
+) (err error) {
+	defer cleanError(&err)
 	s := operatorSettings(environment, sshKey, fleet, nil)
 	world, _, _, err := s.reach(ctx)
 	if err != nil {
@@ -40,22 +40,22 @@ func (Deploy) Status(ctx context.Context,
 	if sealing != nil {
 		o.remarks = append(o.remarks, sealing.Error())
 	}
-	return errors.Join(o.print(os.Stdout), err)
+	return errors.Join(o.print(stdout()), err)
 }
 
 func printLease(s ledger.Status) {
 	switch {
 	case s.Lease == nil:
-		fmt.Printf("%s: nobody deploys\n", s.Environment)
+		printf("%s: nobody deploys\n", s.Environment)
 	case s.Running():
-		fmt.Printf("%s: held by %s, until %s unless renewed\n", s.Environment, s.Lease.Holder, s.Lease.Ends.UTC().Format(time.TimeOnly))
+		printf("%s: held by %s, until %s unless renewed\n", s.Environment, report.Clean(s.Lease.Holder.String()), s.Lease.Ends.UTC().Format(time.TimeOnly))
 		printRun("in flight", s.Lease.Run)
 	default:
-		fmt.Printf("%s: %s died; `mage deploy:heal %s` puts back what it left\n", s.Environment, s.Lease.Holder, s.Environment)
+		printf("%s: %s died; `mage deploy:heal %s` puts back what it left\n", s.Environment, report.Clean(s.Lease.Holder.String()), s.Environment)
 		printRun("unfinished", s.Lease.Run)
 	}
 	for _, run := range s.Unfinished {
-		fmt.Printf("%s: %s did not finish; `mage deploy:heal %s` puts back what it left\n", s.Environment, run.Holder, s.Environment)
+		printf("%s: %s did not finish; `mage deploy:heal %s` puts back what it left\n", s.Environment, report.Clean(run.Holder.String()), s.Environment)
 		printRun("unfinished", run)
 	}
 }
@@ -67,7 +67,7 @@ func printRun(what string, run ledger.Run) {
 	if run.Release.Image == "" {
 		release = "no release"
 	}
-	fmt.Printf("  %s since %s: %s\n", what, run.Began.UTC().Format(minute), release)
+	printf("  %s since %s: %s\n", what, run.Began.UTC().Format(minute), report.Clean(release))
 	last := map[string]rollout.Entry{}
 	var order []string
 	for _, e := range run.Entries {
@@ -78,7 +78,7 @@ func printRun(what string, run ledger.Run) {
 	}
 	for _, id := range order {
 		if e := last[id]; e.Step != rollout.StepPrepare && !e.Closes() {
-			fmt.Printf("  %s: %s %s at %s\n", id, e.Step, e.Mark, e.Time.UTC().Format(time.TimeOnly))
+			printf("  %s: %s %s at %s\n", report.Clean(id), e.Step, e.Mark, e.Time.UTC().Format(time.TimeOnly))
 		}
 	}
 }

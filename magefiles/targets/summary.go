@@ -14,7 +14,7 @@ func summarize(document report.Document) error {
 	if path == "" {
 		return nil
 	}
-	fmt.Print(report.Annotations(document))
+	printCommands(report.Annotations(document))
 	page, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("write the job's summary: %w", err)

@@ -90,8 +90,8 @@ func askPassphrase() ([]byte, error) {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return nil, errors.New("no terminal to ask for it: use an SSH agent")
 	}
-	fmt.Fprint(os.Stderr, "Passphrase of the SSH key: ")
-	defer fmt.Fprintln(os.Stderr)
+	warnf("Passphrase of the SSH key: ")
+	defer warnf("\n")
 	return term.ReadPassword(int(os.Stdin.Fd()))
 }
 
