@@ -4,6 +4,8 @@
 package main
 
 import (
+	"os"
+
 	// mage:import
 	"github.com/growl-dev/deploy/magefiles/targets"
 )
@@ -13,3 +15,5 @@ var Aliases = map[string]any{
 	"sandbox": targets.Sandbox.Run,
 	"test":    targets.Test.All,
 }
+
+func init() { targets.CheckCommandLine(os.Args[1:], Aliases) }

@@ -39,6 +39,9 @@ func (Deploy) Dev(ctx context.Context,
 	dryRun *bool,
 ) (err error) {
 	defer cleanError(&err)
+	if tag != nil && imageTag != nil && *tag != *imageTag {
+		return usage("-tag=%s and -imageTag=%s disagree: give one of them", *tag, *imageTag)
+	}
 	if tag == nil {
 		tag = imageTag
 	}
