@@ -19,8 +19,14 @@ import (
 // Options say which environment, and where its configuration is. Dir and
 // Environment have no default.
 type Options struct {
-	// Environment is its name and its workspace's: dev, prod.
+	// Environment is its name: dev, prod.
 	Environment string
+	// Workspace is the Terraform workspace that holds its state. Empty: the environment's name.
+	Workspace string
+	// Bucket is the S3 bucket of the state. terraform init gets it as -backend-config=bucket=BUCKET, and plans get it
+	// as the variable state_bucket, because policies name the bucket too. Empty: the configuration names its backend
+	// itself, and has no such variable.
+	Bucket string
 	// Dir is the folder of the Terraform configuration.
 	Dir string
 	// VarFile holds the environment's variables. Empty: terraform-ENVIRONMENT.tfvars
@@ -42,12 +48,14 @@ type Options struct {
 // Environment runs Terraform for one environment. Its methods may not be called
 // concurrently: Terraform's data directory is not made for that.
 type Environment struct {
-	name    string
-	dir     string
-	varFile string
-	envFile string
-	dataDir string
-	program string
+	name      string
+	workspace string
+	bucket    string
+	dir       string
+	varFile   string
+	envFile   string
+	dataDir   string
+	program   string
 	// quiet prints nothing: some commands answer with secrets. loud is for plans
 	// and applies.
 	quiet, loud *tfexec.Terraform
@@ -57,7 +65,10 @@ type Environment struct {
 // was interrupted: killed, it would leave its lock and forget what it made.
 const interruptGrace = 15 * time.Minute
 
-var environmentName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+var (
+	environmentName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+	bucketName      = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+)
 
 // Open looks whether Terraform can be run for the environment: a missing program,
 // configuration, variable file or env file is an error. It runs nothing yet.
@@ -73,6 +84,9 @@ func open(o Options) (*Environment, error) {
 	if !environmentName.MatchString(o.Environment) {
 		return nil, fmt.Errorf("%q is no name of an environment: want dev or prod", o.Environment)
 	}
+	if o.Bucket != "" && !bucketName.MatchString(o.Bucket) {
+		return nil, fmt.Errorf("%q is no name of an S3 bucket", o.Bucket)
+	}
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, err
@@ -82,7 +96,8 @@ func open(o Options) (*Environment, error) {
 		return nil, fmt.Errorf("terraform is needed, %s or newer: https://developer.hashicorp.com/terraform/install: %w", oldest, err)
 	}
 	e := &Environment{
-		name: o.Environment, dir: dir, program: program,
+		name: o.Environment, workspace: cmp.Or(o.Workspace, o.Environment), bucket: o.Bucket,
+		dir: dir, program: program,
 		varFile: absolute(dir, cmp.Or(o.VarFile, "terraform-"+o.Environment+".tfvars")),
 		dataDir: absolute(dir, cmp.Or(o.DataDir, filepath.Join(".terraform", o.Environment))),
 	}
@@ -90,6 +105,9 @@ func open(o Options) (*Environment, error) {
 		e.envFile = absolute(dir, o.EnvFile)
 	}
 	if err := e.readable(); err != nil {
+		return nil, err
+	}
+	if err := strayVariables(dir); err != nil {
 		return nil, err
 	}
 	if e.quiet, err = e.terraform(nil); err != nil {

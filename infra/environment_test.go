@@ -185,6 +185,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		"no environment": {func(o *infra.Options) { o.Environment = "" }, "no name of an environment"},
 		"odd name":       {func(o *infra.Options) { o.Environment = "../prod" }, "no name of an environment"},
+		"odd bucket":     {func(o *infra.Options) { o.Bucket = "Mine/state" }, `"Mine/state" is no name of an S3 bucket`},
 		"no program":     {func(o *infra.Options) { o.Program = filepath.Join(dir, "none") }, "terraform is needed, 1.11.0 or newer"},
 		"no variables":   {func(o *infra.Options) { o.VarFile = "" }, "terraform-dev.tfvars"},
 		"no env file":    {func(o *infra.Options) { o.EnvFile = ".env.dev" }, ".env.dev"},

@@ -49,6 +49,9 @@ func (e *Environment) plan(ctx context.Context, tf *tfexec.Terraform, options ..
 	}
 	p := &Plan{environment: e, folder: folder}
 	options = append(options, tfexec.VarFile(e.varFile), tfexec.Out(p.file()))
+	if e.bucket != "" {
+		options = append(options, tfexec.Var("state_bucket="+e.bucket))
+	}
 	if p.differs, err = tf.Plan(ctx, options...); err != nil {
 		return nil, errors.Join(e.failed("plan", err), p.Close())
 	}

@@ -32,8 +32,8 @@ func (e *Environment) ready(ctx context.Context, create bool) error {
 	if err := e.initialise(ctx); err != nil {
 		return err
 	}
-	selected, err := os.ReadFile(filepath.Join(e.dataDir, "environment"))
-	if err == nil && strings.TrimSpace(string(selected)) == e.name {
+	selected, err := os.ReadFile(e.selectionFile())
+	if err == nil && strings.TrimSpace(string(selected)) == e.workspace {
 		return nil
 	}
 	return e.selectWorkspace(ctx, create)
@@ -45,12 +45,12 @@ func (e *Environment) selectWorkspace(ctx context.Context, create bool) error {
 		return e.failed("list the workspaces of", err)
 	}
 	switch {
-	case slices.Contains(workspaces, e.name):
-		err = e.quiet.WorkspaceSelect(ctx, e.name)
+	case slices.Contains(workspaces, e.workspace):
+		err = e.quiet.WorkspaceSelect(ctx, e.workspace)
 	case create:
-		err = e.quiet.WorkspaceNew(ctx, e.name)
+		err = e.quiet.WorkspaceNew(ctx, e.workspace)
 	default:
-		return fmt.Errorf("select the workspace %s: %w: go tool mage infra:apply %s makes the environment", e.name, ErrNoWorkspace, e.name)
+		return fmt.Errorf("select the workspace %s: %w: go tool mage infra:apply %s makes the environment", e.workspace, ErrNoWorkspace, e.name)
 	}
 	if err != nil {
 		return e.failed("select the workspace of", err)
@@ -62,7 +62,7 @@ func (e *Environment) selectWorkspace(ctx context.Context, create bool) error {
 type initialised struct {
 	// Program is the terraform binary: path, size and time.
 	Program string `json:"program"`
-	// Wanted is a hash of the blocks that name providers, modules and the backend.
+	// Wanted is a hash of the files that name providers, modules and the backend, and of the bucket.
 	Wanted string `json:"wanted"`
 	// Plugins are folders that must still be there.
 	Plugins []string `json:"plugins"`
@@ -85,7 +85,7 @@ func (e *Environment) initialise(ctx context.Context) error {
 	if err := e.privateDataDir(); err != nil {
 		return fmt.Errorf("initialise %s: %w", e.name, err)
 	}
-	if err := e.quiet.Init(ctx, tfexec.Upgrade(false), tfexec.Reconfigure(true)); err != nil {
+	if err := e.init(ctx); err != nil {
 		return e.failed("initialise", err)
 	}
 	// Init may have written the lock file.
@@ -97,6 +97,34 @@ func (e *Environment) initialise(ctx context.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("initialise %s: %w", e.name, err)
+	}
+	return nil
+}
+
+// selectionFile is where Terraform keeps which workspace is selected.
+func (e *Environment) selectionFile() string { return filepath.Join(e.dataDir, "environment") }
+
+// init runs terraform init with the workspace selected beforehand, because init reads the state of the selected
+// workspace, and the role of CI may read its own environment's state only. Terraform refuses to initialise if other
+// workspaces exist and this one does not. So a failed init is tried once more from the default workspace, which always
+// exists; what comes next then lists the workspaces.
+func (e *Environment) init(ctx context.Context) error {
+	options := []tfexec.InitOption{tfexec.Upgrade(false), tfexec.Reconfigure(true)}
+	if e.bucket != "" {
+		options = append(options, tfexec.BackendConfig("bucket="+e.bucket))
+	}
+	if err := os.WriteFile(e.selectionFile(), []byte(e.workspace), 0o600); err != nil {
+		return err
+	}
+	failed := e.quiet.Init(ctx, options...)
+	if failed == nil || ctx.Err() != nil {
+		return failed
+	}
+	if err := os.Remove(e.selectionFile()); err != nil {
+		return errors.Join(failed, err)
+	}
+	if e.quiet.Init(ctx, options...) != nil {
+		return failed
 	}
 	return nil
 }
@@ -155,6 +183,7 @@ func (e *Environment) wanted() (initialised, error) {
 		return initialised{}, err
 	}
 	hash := sha256.New()
+	fmt.Fprintf(hash, "bucket %s\n", e.bucket)
 	files, err := filepath.Glob(filepath.Join(e.dir, "*.tf*"))
 	if err != nil {
 		return initialised{}, err

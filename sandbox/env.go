@@ -6,7 +6,7 @@ import (
 )
 
 // Env is what points clients at the environment, as in os.Environ: the AWS
-// variables of the SDK and the aws command, SSH_KEY and SSH_KNOWN_HOSTS, and for
+// variables of the SDK and the aws command, TF_STATE_BUCKET, SSH_KEY and SSH_KNOWN_HOSTS, and for
 // a person's own hands FLEET, NLB, TARGET_GROUP, REPOSITORY, V1, V2, POLICY and
 // DOCKER_HOST, the first instance's engine. What an environment [Around] machines
 // does not have is left out.
@@ -17,6 +17,7 @@ func (e *Environment) Env() []string {
 		"AWS_SECRET_ACCESS_KEY=" + e.secretAccessKey,
 		"AWS_REGION=" + e.Fleet.Region,
 		"AWS_DEFAULT_REGION=" + e.Fleet.Region,
+		"TF_STATE_BUCKET=" + StateBucket,
 		"FLEET=" + e.FleetFile,
 		"NLB=" + e.Fleet.LoadBalancer,
 		"TARGET_GROUP=" + e.Fleet.TargetGroups[0],

@@ -1,4 +1,4 @@
-# What the configurations of tests have in common; state is in the product's bucket.
+# What the configurations of tests have in common. The name of the state's bucket comes from outside, as in the product.
 terraform {
   required_providers {
     aws = {
@@ -8,7 +8,6 @@ terraform {
   }
 
   backend "s3" {
-    bucket         = "growl-tf-state"
     key            = "growl-backend/terraform.tfstate"
     region         = "us-west-1"
     encrypt        = true
@@ -27,6 +26,7 @@ variable "registry_region" { type = string }
 variable "load_balancer" { type = string }
 variable "target_group" { type = string }
 variable "user" { type = string }
+variable "state_bucket" { type = string }
 
 locals {
   env_file = "${path.module}/.env.${var.environment}"

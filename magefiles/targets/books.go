@@ -13,9 +13,10 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// The ledger is beside Terraform's state, under a prefix of its own.
 const (
-	defaultLedger = "s3://growl-tf-state/ledger"
+	// defaultBucket holds Terraform's state, and the ledger under ledgerPrefix.
+	defaultBucket = "growl-tf-state"
+	ledgerPrefix  = "ledger"
 	ledgerRegion  = "us-west-1"
 )
 

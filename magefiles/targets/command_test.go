@@ -38,6 +38,7 @@ func TestBadCommandsTouchNothing(t *testing.T) {
 		{"a run to go back to", nil, []string{"deploy:rollback", "dev", "-to=nonesuch"}, 1, "find run nonesuch"},
 		{"a run's name", nil, []string{"deploy:rollback", "dev", "-to=../current"}, 1, `run "../current": want 1 to 128 letters`},
 		{"a ledger on disk", []string{"DEPLOY_LEDGER=/tmp"}, p.deploy(p.vars["V2"]), 2, `ledger "/tmp": want s3://BUCKET/PREFIX`},
+		{"no such bucket of the state", []string{"TF_STATE_BUCKET=nonesuch"}, p.deploy(p.vars["V2"]), 1, "there is no bucket nonesuch"},
 		{"a ledger in no bucket", []string{"DEPLOY_LEDGER=s3://nonesuch/ledger"}, p.deploy(p.vars["V2"]), 1, "there is no bucket nonesuch"},
 		{"somebody else's AWS key", []string{"AWS_ACCESS_KEY_ID=AKIANONESUCH"}, p.deploy(p.vars["V2"]), 1, "the AWS credentials are expired or not valid"},
 	} {

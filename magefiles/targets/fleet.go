@@ -30,7 +30,7 @@ func (s settings) fleet(ctx context.Context) (infra.Outputs, *infra.Environment,
 // openInfra opens an environment's Terraform configuration.
 func openInfra(name string) (*infra.Environment, error) {
 	return infra.Open(infra.Options{
-		Environment: name, Dir: terraformDir, EnvFile: infra.EnvFile("", name), Show: stdout(),
+		Environment: name, Dir: terraformDir, Bucket: stateBucket(), EnvFile: infra.EnvFile("", name), Show: stdout(),
 	})
 }
 

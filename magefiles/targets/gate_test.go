@@ -39,6 +39,7 @@ func TestTheGateOnRealTerraform(t *testing.T) {
 		{"changed by hand", gateSeesHands},
 		{"changed in the code", gateSeesCode},
 		{"locked by somebody else", gateIsNotLocked},
+		{"another bucket", gateReadsTheBucketItIsGiven},
 		{"broken credentials", gateNeedsCredentials},
 		{"an instance with another env file", gateLeavesEnvFilesToTheSeal},
 		{"a deploy", gateLetsADeployPass},
@@ -138,6 +139,16 @@ func gateIsNotLocked(t *testing.T, s *stack) {
 	assert.Equal(t, lock, s.object(lockKey), "somebody else's lock was changed")
 	_, err = s.bucket().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: &key})
 	require.NoError(t, err)
+}
+
+// gateReadsTheBucketItIsGiven: a fork cannot own the bucket of this project.
+func gateReadsTheBucketItIsGiven(t *testing.T, s *stack) {
+	fork := "a-fork-s-state"
+	_, err := s.bucket().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &fork})
+	require.NoError(t, err)
+	said := s.refuses([]string{"TF_STATE_BUCKET=" + fork}, "infra:drift", "dev")
+	assert.Contains(t, said, "there is no such workspace")
+	s.ok("infra:drift", "dev")
 }
 
 func gateNeedsCredentials(t *testing.T, s *stack) {

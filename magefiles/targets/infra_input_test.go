@@ -58,6 +58,11 @@ func TestBadInputOfTheInfrastructure(t *testing.T) {
 		{"no terraform", "infra:plan", []string{"PATH=/nonesuch"}, nil, "terraform is needed, 1.11.0 or newer: https://developer.hashicorp.com/terraform/install"},
 		{"an old terraform", "infra:drift", []string{"VERSION=1.5.7"}, nil, "is Terraform 1.5.7: install 1.11.0 or newer"},
 		{"no tfvars", "infra:apply", nil, remove(devVariables), "terraform-dev.tfvars does not exist: it is committed: is this the right folder?"},
+		{"variables that nobody committed", "infra:plan", nil, write(terraformDir+"/terraform.tfvars", ""), "terraform would load variables from terraform.tfvars in "},
+		{"more of them, at an apply", "infra:apply", nil, write(terraformDir+"/mine.auto.tfvars.json", "{}"), "terraform would load variables from mine.auto.tfvars.json in "},
+		{"the same, at a gate", "infra:drift", nil, write(terraformDir+"/mine.auto.tfvars", ""), "terraform would load variables from mine.auto.tfvars in "},
+		{"the same, at a deploy", "deploy:dev", nil, write(terraformDir+"/terraform.tfvars.json", "{}"), "terraform would load variables from terraform.tfvars.json in "},
+		{"a bucket that is none", "infra:plan", []string{"TF_STATE_BUCKET=a/b"}, nil, `"a/b" is no name of an S3 bucket`},
 		{"no env file", "deploy:dev", nil, remove(devEnv), ".env.dev does not exist: it is never committed: get it from whoever runs dev"},
 		{"an env file that is a folder", "env:seal", nil, func(t *testing.T, root string) {
 			remove(devEnv)(t, root)

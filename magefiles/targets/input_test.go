@@ -124,7 +124,7 @@ func (w *watched) listen(t *testing.T) (address string) {
 func (w *watched) request(t *testing.T) settings {
 	t.Helper()
 	return settings{
-		Environment: "dev", Tag: "v1", Fleet: w.file(t, "fleet.json", w.fleet), Ledger: defaultLedger,
+		Environment: "dev", Tag: "v1", Fleet: w.file(t, "fleet.json", w.fleet), Ledger: ledgerLocation(),
 		SSH: ssh{Key: w.key(t, 0o600), KnownHosts: w.file(t, "known_hosts", "")},
 	}
 }

@@ -87,8 +87,7 @@ func (p place) aws(t *testing.T) aws.Config {
 // store is the place's bucket, as the ledger sees it.
 func (p place) store(t *testing.T) *ledger.S3 {
 	t.Helper()
-	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(defaultLedger, "s3://"), "/")
-	store, err := ledger.NewS3FromConfig(p.aws(t), ledger.S3Options{Bucket: bucket, Prefix: prefix, Region: ledgerRegion})
+	store, err := ledger.NewS3FromConfig(p.aws(t), ledger.S3Options{Bucket: sandbox.StateBucket, Prefix: ledgerPrefix, Region: ledgerRegion})
 	require.NoError(t, err)
 	return store
 }

@@ -68,8 +68,13 @@ func sshSettings(key *string) ssh {
 	}
 }
 
-// ledgerLocation is DEPLOY_LEDGER, or the bucket of Terraform's state.
-func ledgerLocation() string { return value(nil, "DEPLOY_LEDGER", defaultLedger) }
+// stateBucket is the bucket of Terraform's state: TF_STATE_BUCKET, or the one of this project.
+func stateBucket() string { return value(nil, "TF_STATE_BUCKET", defaultBucket) }
+
+// ledgerLocation is DEPLOY_LEDGER, or a prefix of its own in the bucket of Terraform's state.
+func ledgerLocation() string {
+	return value(nil, "DEPLOY_LEDGER", "s3://"+stateBucket()+"/"+ledgerPrefix)
+}
 
 // operatorSettings are those of the targets that look after an environment.
 func operatorSettings(environment string, sshKey, fleet, policy *string) settings {
