@@ -60,7 +60,7 @@ func TestRenderFirstBoot(t *testing.T) {
 }
 
 func TestScriptsAreShell(t *testing.T) {
-	for _, script := range []string{"testdata/first-boot-plain.sh", "testdata/first-boot-awkward.sh", "../growl-backend/terraform/host-key.sh", "../growl-backend/terraform/first-boot.sh"} {
+	for _, script := range []string{"testdata/first-boot-plain.sh", "testdata/first-boot-awkward.sh", "../growl-backend/terraform/host-key.sh", "../growl-backend/terraform/env-file.sh", "../growl-backend/terraform/first-boot.sh"} {
 		out, err := exec.Command("sh", "-n", script).CombinedOutput()
 		assert.NoError(t, err, "%s: %s", script, out)
 	}
@@ -121,7 +121,10 @@ case "$(basename "$0") $1 $2" in
   *"imageTag=deployed-dev "*) cat "$state/deployed-dev" 2>/dev/null || echo None ;;
   *"imageTag=latest "*) cat "$state/latest" 2>/dev/null || echo None ;;
   esac ;;
-"aws ssm get-parameter") fails parameter && exit 255; cat "$state/parameter" ;;
+"aws ssm get-parameter")
+  fails parameter && exit 255
+  fails stale && exec cat "$state/stale"
+  cat "$state/parameter" ;;
 esac
 `
 
@@ -153,7 +156,7 @@ func (i *instance) read(name string) string {
 
 func (i *instance) exec(script string, args ...string) (string, error) {
 	cmd := exec.Command("sh", append([]string{script}, args...)...)
-	cmd.Env = []string{"STATE=" + i.dir, "SSH_DIR=" + i.dir, "TMPDIR=" + i.dir, "PATH=" + filepath.Join(i.dir, "bin") + ":" + os.Getenv("PATH")}
+	cmd.Env = []string{"STATE=" + i.dir, "SSH_DIR=" + i.dir, "ENV_FILE=" + filepath.Join(i.dir, "etc", "env"), "TMPDIR=" + i.dir, "PATH=" + filepath.Join(i.dir, "bin") + ":" + os.Getenv("PATH")}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

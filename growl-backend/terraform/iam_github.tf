@@ -176,6 +176,7 @@ locals {
         "elasticloadbalancing:DescribeTargetGroupAttributes",
         "elasticloadbalancing:DescribeTargetGroups",
         "elasticloadbalancing:DescribeTargetHealth",
+        "ssm:DescribeParameters",
       ]
       Resource  = ["*"]
       Condition = local.in_own_region
@@ -199,6 +200,19 @@ locals {
       Resource = ["arn:aws:ssm:${var.region}::parameter/aws/service/ami-amazon-linux-latest/*"]
     },
     {
+      # A refresh reads the parameter's value too. It is the environment's own file, which a deploy has anyway.
+      Sid      = "EnvFile"
+      Effect   = "Allow"
+      Action   = ["ssm:GetParameter", "ssm:ListTagsForResource"]
+      Resource = [aws_ssm_parameter.env.arn]
+    },
+    {
+      Sid      = "HealthAlarm"
+      Effect   = "Allow"
+      Action   = ["cloudwatch:ListTagsForResource"]
+      Resource = [aws_cloudwatch_metric_alarm.unhealthy_hosts.arn]
+    },
+    {
       Sid    = "Roles"
       Effect = "Allow"
       Action = [
@@ -209,12 +223,11 @@ locals {
         "iam:ListAttachedRolePolicies",
         "iam:ListRolePolicies",
       ]
-      Resource = [
-        aws_iam_role.github.arn,
-        aws_iam_role.instance.arn,
-        aws_iam_instance_profile.instance.arn,
-        local.github_provider_arn,
-      ]
+      Resource = concat(
+        [aws_iam_role.github.arn, local.github_provider_arn],
+        [for role in aws_iam_role.instance : role.arn],
+        [for profile in aws_iam_instance_profile.instance : profile.arn],
+      )
     },
   ]
 }

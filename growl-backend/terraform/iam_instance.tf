@@ -1,6 +1,9 @@
+# Each instance has a role of its own, so that it can read its own SSH host key and no other instance's.
 resource "aws_iam_role" "instance" {
-  name        = "${local.name}-instance"
-  description = "What an instance may do: pull its image and read its SSH host key"
+  for_each = var.instances
+
+  name        = "${local.name}-instance-${each.key}"
+  description = "What ${each.key} may do: pull its image, read its SSH host key and the env file"
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -13,8 +16,10 @@ resource "aws_iam_role" "instance" {
 }
 
 resource "aws_iam_role_policy" "instance" {
-  name = "pull"
-  role = aws_iam_role.instance.id
+  for_each = var.instances
+
+  name = "first-boot"
+  role = aws_iam_role.instance[each.key].id
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -32,16 +37,23 @@ resource "aws_iam_role_policy" "instance" {
         Resource = [local.repository.arn]
       },
       {
-        Sid      = "SSHHostKey"
-        Effect   = "Allow"
-        Action   = ["ssm:GetParameter"]
-        Resource = ["arn:aws:ssm:${var.region}:${data.aws_caller_identity.current.account_id}:parameter${local.host_keys}/*"]
+        Sid    = "Parameters"
+        Effect = "Allow"
+        Action = ["ssm:GetParameter"]
+        Resource = [
+          "arn:aws:ssm:${var.region}:${local.account}:parameter${local.host_keys}/${each.key}",
+          aws_ssm_parameter.env.arn,
+        ]
       },
     ]
   })
 }
 
 resource "aws_iam_instance_profile" "instance" {
-  name = "${local.name}-instance"
-  role = aws_iam_role.instance.name
+  for_each = var.instances
+
+  name = aws_iam_role.instance[each.key].name
+
+  # Through the policy, so that an instance, also one that a targeted apply makes, boots with its permissions in place.
+  role = aws_iam_role_policy.instance[each.key].role
 }

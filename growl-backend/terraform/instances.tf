@@ -13,7 +13,7 @@ resource "aws_instance" "service" {
   private_ip                  = each.value.address
   associate_public_ip_address = true
   vpc_security_group_ids      = [aws_security_group.instance.id]
-  iam_instance_profile        = aws_iam_instance_profile.instance.name
+  iam_instance_profile        = aws_iam_instance_profile.instance[each.key].name
 
   user_data                   = local.user_data[each.key]
   user_data_replace_on_change = true
@@ -30,8 +30,8 @@ resource "aws_instance" "service" {
     volume_size = var.disk_gigabytes
   }
 
-  # What the user data was made of, without a value: a changed env file is told
-  # from a changed first boot.
+  # The SHA-256 of the env file and of the rest of the user data, so that a changed env file can be told from a changed
+  # first boot.
   tags = {
     Name               = each.key
     "env-sha256"       = local.env_sha256
@@ -42,8 +42,8 @@ resource "aws_instance" "service" {
     ignore_changes = [ami]
 
     precondition {
-      condition     = nonsensitive(length(local.user_data[each.key])) <= 16384
-      error_message = "User data is larger than the 16 KiB that EC2 takes: shorten ${local.env_path}."
+      condition     = length(local.user_data[each.key]) <= 16384
+      error_message = "User data is larger than the 16 KiB that EC2 takes: shorten ssh_authorized_keys."
     }
   }
 }

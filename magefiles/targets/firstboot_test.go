@@ -164,5 +164,5 @@ func TestScriptsParse(t *testing.T) {
 		assert.NoError(t, err, "%s: %s", name, out)
 		seen = append(seen, filepath.Base(name))
 	}
-	assert.Subset(t, seen, []string{"first-boot.sh", "host-key.sh", "pre-commit.sh"})
+	assert.Subset(t, seen, []string{"first-boot.sh", "env-file.sh", "host-key.sh", "pre-commit.sh"})
 }

@@ -120,32 +120,46 @@ run "apply" {
   }
 
   assert {
-    condition     = alltrue([for i in aws_instance.service : issensitive(i.user_data)])
-    error_message = "User data carries the env file and is sensitive."
+    condition = alltrue([for i in aws_instance.service : !anytrue([
+      for form in ["canary", filebase64("tests/fixtures/env"), nonsensitive(local.env_value)] : strcontains(i.user_data, form)
+    ])])
+    error_message = "User data holds no variable of the service, in any form."
   }
 
   assert {
-    condition     = alltrue([for i in aws_instance.service : nonsensitive(yamldecode(i.user_data).write_files[4].content == filebase64("tests/fixtures/env"))])
-    error_message = "User data is YAML and holds the env file as it is."
+    condition     = alltrue([for i in aws_instance.service : sum([for file in yamldecode(i.user_data).write_files : file.path == "/etc/growl-backend/env" ? 1 : 0]) == 0])
+    error_message = "cloud-init does not write the env file: the instance reads it from the parameter."
   }
 
   assert {
-    condition = alltrue([for i in aws_instance.service : nonsensitive(alltrue([
-      yamldecode(i.user_data).write_files[4].owner == "deploy:deploy",
-      yamldecode(i.user_data).write_files[4].permissions == "0600",
-      yamldecode(i.user_data).write_files[4].defer,
-    ]))])
-    error_message = "The env file is the deploy user's alone."
+    condition = (
+      aws_ssm_parameter.env.name == "/growl-backend/dev/env" &&
+      aws_ssm_parameter.env.type == "SecureString" &&
+      aws_ssm_parameter.env.tier == "Intelligent-Tiering" &&
+      aws_ssm_parameter.env.value_wo == null &&
+      aws_ssm_parameter.env.tags["env-sha256"] == filesha256("tests/fixtures/env")
+    )
+    error_message = "The env file is an SSM SecureString, whose value the state does not hold."
   }
 
   assert {
-    condition     = nonsensitive(yamldecode(aws_instance.service["one"].user_data).runcmd[3]) == ["/usr/local/sbin/growl-first-boot", "dev", "123456789012.dkr.ecr.us-west-1.amazonaws.com/growl-backend", "us-west-1"]
+    condition     = alltrue([for i in aws_instance.service : yamldecode(i.user_data).runcmd[3] == ["/usr/local/sbin/growl-env-file", "/growl-backend/dev/env", "us-west-1", filesha256("tests/fixtures/env"), "deploy"]])
+    error_message = "An instance reads the env file and compares its SHA-256."
+  }
+
+  assert {
+    condition     = yamldecode(aws_instance.service["one"].user_data).runcmd[4] == ["/usr/local/sbin/growl-first-boot", "dev", "123456789012.dkr.ecr.us-west-1.amazonaws.com/growl-backend", "us-west-1"]
     error_message = "First boot gets the environment, the repository and its region."
   }
 
   assert {
-    condition     = nonsensitive(yamldecode(aws_instance.service["two"].user_data).runcmd[0]) == ["/usr/local/sbin/growl-host-key", "/growl-backend/dev/ssh-host/two", "us-west-1"]
+    condition     = yamldecode(aws_instance.service["two"].user_data).runcmd[0] == ["/usr/local/sbin/growl-host-key", "/growl-backend/dev/ssh-host/two", "us-west-1"]
     error_message = "An instance asks for its own host key."
+  }
+
+  assert {
+    condition     = alltrue([for name, i in aws_instance.service : i.iam_instance_profile == "growl-backend-dev-instance-${name}" && aws_iam_instance_profile.instance[name].role == aws_iam_role.instance[name].id])
+    error_message = "Each instance has a role of its own."
   }
 
   assert {
@@ -167,12 +181,17 @@ run "changed_env_replaces" {
   }
 
   assert {
-    condition     = alltrue([for i in aws_instance.service : nonsensitive(yamldecode(i.user_data).write_files[4].content) == filebase64(var.env_file)])
+    condition     = alltrue([for i in aws_instance.service : strcontains(i.user_data, filesha256(var.env_file))])
     error_message = "A changed env file changes the user data."
   }
 
   assert {
-    condition     = alltrue([for i in aws_instance.service : i.tags["firstboot-sha256"] == sha256(replace(nonsensitive(i.user_data), filebase64(var.env_file), ""))])
+    condition     = aws_ssm_parameter.env.value_wo_version == parseint(substr(filesha256(var.env_file), 0, 13), 16)
+    error_message = "A changed env file is another version of the parameter, or the provider would not write it."
+  }
+
+  assert {
+    condition     = alltrue([for i in aws_instance.service : i.tags["firstboot-sha256"] == sha256(replace(i.user_data, filesha256(var.env_file), ""))])
     error_message = "The seal of the first boot is that of the user data without the env file."
   }
 }

@@ -13,26 +13,35 @@ variables {
   cidr                = "10.20.0.0/16"
   env_file            = "tests/fixtures/env"
   ssh_authorized_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINnoSuchKey somebody"]
-  instances           = { one = { zone = 0, address = "10.20.0.11" } }
+
+  instances = {
+    one = { zone = 0, address = "10.20.0.11" }
+    two = { zone = 1, address = "10.20.1.11" }
+  }
 }
 
 run "least_privilege" {
   assert {
-    condition = toset(flatten([for s in jsondecode(aws_iam_role_policy.instance.policy).Statement : s.Action])) == toset([
-      "ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer",
-      "ssm:GetParameter",
+    condition = alltrue([for p in aws_iam_role_policy.instance :
+      toset(flatten([for s in jsondecode(p.policy).Statement : s.Action])) == toset([
+        "ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer",
+        "ssm:GetParameter",
+      ])
     ])
-    error_message = "An instance pulls and reads its host key, and that is all."
+    error_message = "An instance pulls and reads its parameters, and that is all."
   }
 
   assert {
-    condition     = alltrue([for s in jsondecode(aws_iam_role_policy.instance.policy).Statement : s.Action == ["ecr:GetAuthorizationToken"] || !contains(s.Resource, "*")])
+    condition     = alltrue(flatten([for p in aws_iam_role_policy.instance : [for s in jsondecode(p.policy).Statement : s.Action == ["ecr:GetAuthorizationToken"] || !strcontains(jsonencode(s.Resource), "*")]]))
     error_message = "Only the registry's login takes any resource."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.instance.policy).Statement[2].Resource == ["arn:aws:ssm:us-west-1:123456789012:parameter/growl-backend/dev/ssh-host/*"]
-    error_message = "An instance reads host keys of its own environment."
+    condition = alltrue([for name, p in aws_iam_role_policy.instance :
+      p.role == aws_iam_role.instance[name].id &&
+      jsondecode(p.policy).Statement[2].Resource == ["arn:aws:ssm:us-west-1:123456789012:parameter/growl-backend/dev/ssh-host/${name}", aws_ssm_parameter.env.arn]
+    ])
+    error_message = "An instance reads its own host key and the environment's env file, and no other parameter."
   }
 
   assert {
@@ -70,6 +79,14 @@ run "least_privilege" {
       if anytrue([for a in s.Action : startswith(a, "iam:") || startswith(a, "ecr:")])
     ])
     error_message = "IAM runs in us-east-1 and ECR in the registry's region: no condition on the region keeps them out."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for s in concat(jsondecode(aws_iam_role_policy.github_deploy.policy).Statement, jsondecode(aws_iam_role_policy.github_plan.policy).Statement) :
+      s.Resource if contains(s.Action, "ssm:GetParameter")
+    ])) == toset(["arn:aws:ssm:us-west-1::parameter/aws/service/ami-amazon-linux-latest/*", aws_ssm_parameter.env.arn])
+    error_message = "GitHub's role reads its environment's env file and AWS's public parameters, and no host key."
   }
 
   assert {

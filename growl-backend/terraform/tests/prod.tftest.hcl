@@ -28,7 +28,7 @@ run "reads_what_dev_made" {
   }
 
   assert {
-    condition     = nonsensitive(yamldecode(aws_instance.service["one"].user_data).runcmd[3][3]) == "us-west-1"
+    condition     = yamldecode(aws_instance.service["one"].user_data).runcmd[4][3] == "us-west-1"
     error_message = "First boot logs in where the repository is."
   }
 

@@ -78,3 +78,13 @@ run "a_subject_with_one_id" {
 
   expect_failures = [var.github_subject_prefix]
 }
+
+run "env_file_that_no_parameter_holds" {
+  command = plan
+
+  variables {
+    env_file = "tests/fixtures/env-too-long"
+  }
+
+  expect_failures = [aws_ssm_parameter.env]
+}

@@ -74,3 +74,15 @@ mock_resource "aws_ec2_instance_connect_endpoint" {
     arn = "arn:aws:ec2:us-west-1:123456789012:instance-connect-endpoint/eice-0123456789abcdef0"
   }
 }
+
+mock_resource "aws_ssm_parameter" {
+  defaults = {
+    arn = "arn:aws:ssm:us-west-1:123456789012:parameter/growl-backend/dev/env"
+  }
+}
+
+mock_resource "aws_cloudwatch_metric_alarm" {
+  defaults = {
+    arn = "arn:aws:cloudwatch:us-west-1:123456789012:alarm:growl-backend-dev-unhealthy-hosts"
+  }
+}
