@@ -45,6 +45,8 @@ func headline(d Document) string {
 		return fmt.Sprintf("unchanged: %d/%d run %s already", updated, all, release)
 	case rollout.Healed:
 		return fmt.Sprintf("healed in %s: %s in service again", elapsed(d), named(d, isBack))
+	case rollout.Skipped:
+		return fmt.Sprintf("skipped: %s is older than what %s runs", release, d.Environment)
 	case rollout.Refused:
 		return fmt.Sprintf("refused: %s; no target was deregistered and no container changed", why(d))
 	case rollout.RolledBack:

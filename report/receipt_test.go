@@ -38,6 +38,8 @@ func TestReceipt(t *testing.T) {
 			"deployed 1/1 in 41s · 10 requests · 3 failed (2 reset, 1 timeout) · longest gap 1.2s"},
 		{"unchanged", document(rollout.UnchangedRun, ended("i-0a", rollout.Unchanged, "")), nil,
 			"unchanged: 1/1 run v2 (abababababab) already"},
+		{"skipped", document(rollout.Skipped), nil,
+			"skipped: v2 (abababababab) is older than what dev runs"},
 		{"refused", refused, nil,
 			"refused: gate drift: 2 resources differ; no target was deregistered and no container changed\n" +
 				"next: mend that and run the same command again"},

@@ -13,6 +13,9 @@ const (
 	UnchangedRun Outcome = "unchanged"
 	// Healed: what a dead run left in flight is in service again. Exit code 0.
 	Healed Outcome = "healed"
+	// Skipped: the release is older than what the environment runs, and the caller wanted only newer ones. Nothing was
+	// touched. Exit code 0.
+	Skipped Outcome = "skipped"
 	// Refused: no target deregistered and no container changed. Exit code 1.
 	Refused Outcome = "refused"
 	// RolledBack: halted, every instance ends on what it ran before. Exit code 3.
@@ -28,7 +31,7 @@ const (
 // ExitCode returns the process exit code that stands for the outcome.
 func (o Outcome) ExitCode() int {
 	switch o {
-	case Deployed, UnchangedRun, Healed:
+	case Deployed, UnchangedRun, Healed, Skipped:
 		return 0
 	case RolledBack:
 		return 3

@@ -116,7 +116,7 @@ func (h *held) unfinished(ctx context.Context) (rollout.Release, error) {
 	}
 	for _, r := range records {
 		switch r.Result.Outcome {
-		case rollout.Healed, "":
+		case rollout.Healed, rollout.Skipped, "":
 			continue
 		case rollout.Interrupted, rollout.Mixed:
 			return r.Result.Release, nil
