@@ -23,6 +23,9 @@ type Options struct {
 	Name string
 	// Platform is linux/amd64 or linux/arm64. Empty: linux/amd64.
 	Platform string
+	// OnlyForward keeps Push from moving latest to a commit that is older than the one it names. The zero value moves it
+	// always.
+	OnlyForward bool
 	// Out and Err are told what the commands say while they run. Nil: nobody.
 	Out, Err io.Writer
 }

@@ -87,6 +87,9 @@ func (r httpRegistry) Digest(ctx context.Context, tag string) (string, error) {
 	return head.Digest.String(), nil
 }
 
+// Commit does not say it, as a registry whose tags are no commits.
+func (r httpRegistry) Commit(context.Context, string) (string, error) { return "", nil }
+
 func (r httpRegistry) Retag(ctx context.Context, digest, tag string) error {
 	ref, err := name.NewDigest(r.URI() + "@" + digest)
 	if err != nil {

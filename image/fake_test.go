@@ -207,6 +207,11 @@ func (r fakeRegistry) Digest(_ context.Context, tag string) (string, error) {
 	return r.images("registry")[tag].ID, nil
 }
 
+func (r fakeRegistry) Commit(_ context.Context, tag string) (string, error) {
+	digest := r.images("registry")[tag].ID
+	return r.images("registry")[digest].Config.Labels[revisionLabel], nil
+}
+
 func (r fakeRegistry) Retag(_ context.Context, digest, tag string) error {
 	if r.fail != nil {
 		return r.fail

@@ -18,6 +18,9 @@ type Registry interface {
 	Login(ctx context.Context) (user, password string, err error)
 	// Digest is what a tag names now; empty where the tag is not there.
 	Digest(ctx context.Context, tag string) (string, error)
+	// Commit returns the full SHA of the commit that the image under a tag was built from; empty if the registry does not
+	// say it.
+	Commit(ctx context.Context, tag string) (string, error)
 	// Retag makes a tag name the image with this digest, without an upload.
 	Retag(ctx context.Context, digest, tag string) error
 }
@@ -30,6 +33,8 @@ type Pushed struct {
 	Digest string
 	// Present is set where it was there already and nothing was uploaded.
 	Present bool
+	// Kept says why latest was left at another image, with [Options.OnlyForward]; empty if it names this one.
+	Kept string
 }
 
 // ConflictError says that the registry holds another image of the same commit.
@@ -84,7 +89,10 @@ func (o Options) push(ctx context.Context, r Registry) (_ Pushed, err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	cli.out = o.Out
-	u := upload{cli, r, source.Commit, r.URI() + ":" + source.Commit, local}
+	u := upload{cli, r, source.Commit, r.URI() + ":" + source.Commit, local, ""}
+	if o.OnlyForward {
+		u.history = o.Dir
+	}
 	return u.finish(ctx, digest)
 }
 
@@ -117,6 +125,8 @@ type upload struct {
 	registry    Registry
 	commit, ref string
 	local       *inspected
+	// history is a folder of the checkout whose history says whether latest may move; empty if it always may.
+	history string
 }
 
 // finish does what is left to do: what the registry holds under the commit is
@@ -132,10 +142,43 @@ func (u upload) finish(ctx context.Context, digest string) (Pushed, error) {
 	if err != nil {
 		return Pushed{}, err
 	}
+	if pushed.Kept, err = u.keeps(ctx); err != nil {
+		return Pushed{}, fmt.Errorf("%s is pushed, but %s was not compared with it: %w", u.ref, Latest, err)
+	}
+	if pushed.Kept != "" {
+		return pushed, nil
+	}
 	if err := u.registry.Retag(ctx, pushed.Digest, Latest); err != nil {
 		return Pushed{}, fmt.Errorf("%s is pushed, but %s does not name it yet: %w: running it again uploads nothing and finishes it", u.ref, Latest, err)
 	}
 	return pushed, nil
+}
+
+// keeps returns why latest stays where it is: it names a newer commit, or one that this checkout does not hold, as when
+// it was pushed after this checkout was made. The registry has no conditional write, so that a push that moves latest in
+// the moment between this question and the move goes unnoticed.
+func (u upload) keeps(ctx context.Context) (reason string, err error) {
+	if u.history == "" {
+		return "", nil
+	}
+	digest, err := u.registry.Digest(ctx, Latest)
+	if err != nil || digest == "" {
+		return "", err
+	}
+	now, err := u.registry.Commit(ctx, Latest)
+	if err != nil {
+		return "", err
+	}
+	relation, err := Compare(ctx, u.history, u.commit, now)
+	switch {
+	case err != nil:
+		return "", err
+	case relation == Older:
+		return fmt.Sprintf("commit %s is older than %s", u.commit, now), nil
+	case relation == Unknown:
+		return fmt.Sprintf("it names %s of commit %q, which this checkout does not hold; a push without -onlyForward moves it", digest, now), nil
+	}
+	return "", nil
 }
 
 // send uploads the image and reads back what the registry made of it: another

@@ -64,6 +64,61 @@ func TestPush(t *testing.T) {
 	assert.Zero(t, w.calls("image pull"), "the engine knows what it pushed")
 }
 
+// TestPushOnlyForward pushes a commit while latest names others.
+func TestPushOnlyForward(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("e", 64)
+	for _, test := range []struct {
+		name string
+		// latest makes the commit that latest names.
+		latest func(*testing.T, *world) string
+		kept   string
+	}{
+		{"a newer one", func(t *testing.T, w *world) string {
+			commit(t, w.root)
+			newer := runGit(t, w.root, "rev-parse", "HEAD")
+			runGit(t, w.root, "checkout", "--quiet", "HEAD~1")
+			return newer
+		}, "is older than "},
+		{"one pushed since this checkout was made", func(*testing.T, *world) string { return strings.Repeat("a", 40) },
+			"which this checkout does not hold; a push without -onlyForward moves it"},
+		{"one on another branch", func(t *testing.T, w *world) string {
+			runGit(t, w.root, "checkout", "--quiet", "--orphan", "other")
+			commit(t, w.root)
+			other := runGit(t, w.root, "rev-parse", "HEAD")
+			runGit(t, w.root, "checkout", "--quiet", "--force", w.commit)
+			return other
+		}, ""},
+		{"nothing", func(*testing.T, *world) string { return "" }, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			if other := test.latest(t, w); other != "" {
+				there := w.image("sha256:bbbbbb")
+				there.Config.Labels = map[string]string{revisionLabel: other}
+				w.keep("registry", digest, there)
+				w.keep("registry", Latest, inspected{ID: digest})
+			}
+			w.options.OnlyForward = true
+			pushed, err := Push(t.Context(), w.options, w.registry)
+			require.NoError(t, err)
+			assert.Equal(t, pushed.Digest, w.images("registry")[w.commit].ID, "the commit's own image is pushed in any case")
+			if test.kept != "" {
+				assert.Contains(t, pushed.Kept, test.kept)
+				assert.Equal(t, digest, w.images("registry")[Latest].ID, "latest moved")
+				return
+			}
+			assert.Empty(t, pushed.Kept)
+			assert.Equal(t, pushed.Digest, w.images("registry")[Latest].ID)
+
+			older := w.registry
+			older.fail = errors.New("it is moved again")
+			w.options.OnlyForward = false
+			_, err = Push(t.Context(), w.options, older)
+			require.ErrorIs(t, err, older.fail, "without the flag latest moves always")
+		})
+	}
+}
+
 func TestPushInterruptedBeforeLatestIsFinishedByTheNext(t *testing.T) {
 	w := newWorld(t)
 	w.registry.fail = errors.New("throttled")
@@ -124,7 +179,7 @@ func TestPushOfACommitThatIsThere(t *testing.T) {
 			assert.Zero(t, w.calls("image push"))
 			if test.conform {
 				require.NoError(t, err)
-				assert.Equal(t, Pushed{"registry.example/svc:" + w.commit, digest, true}, pushed)
+				assert.Equal(t, Pushed{Ref: "registry.example/svc:" + w.commit, Digest: digest, Present: true}, pushed)
 				return
 			}
 			require.ErrorContains(t, err, "is there as "+digest)

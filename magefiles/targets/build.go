@@ -50,6 +50,8 @@ func Push(ctx context.Context,
 	region *string,
 	// what the image was built for; default linux/amd64
 	platform *string,
+	// leave latest where it is if it names a newer commit
+	onlyForward *bool,
 ) (err error) {
 	defer cleanError(&err)
 	ctx, stop := untilSignal(ctx)
@@ -61,6 +63,7 @@ func Push(ctx context.Context,
 	}
 	options, flush := imageOptions(platform)
 	defer flush()
+	options.OnlyForward = set(onlyForward)
 	pushed, err := image.Push(ctx, options, registry{images})
 	if err != nil {
 		return explainConflict(err)
@@ -69,7 +72,11 @@ func Push(ctx context.Context,
 	if pushed.Present {
 		what = "already pushed:"
 	}
-	printf("%s %s as %s in %s, %s names it\n", what, pushed.Ref, pushed.Digest, time.Since(started).Round(100*time.Millisecond), image.Latest)
+	latest := image.Latest + " names it"
+	if pushed.Kept != "" {
+		latest = image.Latest + " stays where it is: " + pushed.Kept
+	}
+	printf("%s %s as %s in %s, %s\n", what, pushed.Ref, pushed.Digest, time.Since(started).Round(100*time.Millisecond), latest)
 	return nil
 }
 
@@ -131,6 +138,12 @@ func (r registry) Digest(ctx context.Context, tag string) (string, error) {
 		return "", nil
 	}
 	return found.Digest, err
+}
+
+// Commit returns the commit whose full SHA is the one such tag of the image under a tag.
+func (r registry) Commit(ctx context.Context, tag string) (string, error) {
+	found, err := r.Resolve(ctx, tag)
+	return found.Commit, err
 }
 
 // explainConflict says what can be done about a tag that does not move.

@@ -84,13 +84,13 @@ func TestBuildAndPush(t *testing.T) {
 		assert.NoError(t, err, "%s", out)
 	})
 
-	require.ErrorContains(t, Push(t.Context(), &fleet, nil, nil, nil), "the engine has no image growl-backend:"+commit+": build it first")
+	require.ErrorContains(t, Push(t.Context(), &fleet, nil, nil, nil, nil), "the engine has no image growl-backend:"+commit+": build it first")
 	require.NoError(t, Build(t.Context(), nil))
-	require.NoError(t, Push(t.Context(), &fleet, nil, nil, nil))
+	require.NoError(t, Push(t.Context(), &fleet, nil, nil, nil, nil))
 	fastest := time.Hour
 	for range 3 {
 		began := time.Now()
-		require.NoError(t, Push(t.Context(), nil, &repository, nil, nil))
+		require.NoError(t, Push(t.Context(), nil, &repository, nil, nil, nil))
 		fastest = min(fastest, time.Since(began))
 	}
 	assert.Less(t, fastest, 15*time.Second, "pushing what is there takes too long")
@@ -103,7 +103,7 @@ func TestBuildAndPush(t *testing.T) {
 	assert.Equal(t, commit, latest.Commit, "latest does not name what was pushed last")
 
 	missing := strings.TrimSuffix(repository, "growl-backend") + "elsewhere"
-	require.ErrorContains(t, Push(t.Context(), nil, &missing, nil, nil), "there is no repository elsewhere in ")
+	require.ErrorContains(t, Push(t.Context(), nil, &missing, nil, nil, nil), "there is no repository elsewhere in ")
 }
 
 func needEngine(t *testing.T) {

@@ -35,6 +35,8 @@ func (Deploy) Dev(ctx context.Context,
 	allowZoneLoss *bool,
 	// update an instance that serves alone, which takes the service down; the same as -policy=downtime=true
 	allowDowntime *bool,
+	// skip a release whose commit is older than what an instance runs, and exit with 0
+	onlyForward *bool,
 	// show what would be done and touch nothing
 	dryRun *bool,
 ) (err error) {
@@ -50,7 +52,7 @@ func (Deploy) Dev(ctx context.Context,
 		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
 		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Alarms: value(alarms, "", ""), Report: value(report, "", ""),
 		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift),
-		AllowZoneLoss: set(allowZoneLoss), AllowDowntime: set(allowDowntime), DryRun: set(dryRun),
+		AllowZoneLoss: set(allowZoneLoss), AllowDowntime: set(allowDowntime), OnlyForward: set(onlyForward), DryRun: set(dryRun),
 	})
 }
 

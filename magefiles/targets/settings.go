@@ -45,6 +45,8 @@ type settings struct {
 	SkipDrift, AllowEnvDrift bool
 	// AllowZoneLoss and AllowDowntime are the policy's zoneloss and downtime.
 	AllowZoneLoss, AllowDowntime bool
+	// OnlyForward skips a release whose commit is older than one that an instance runs.
+	OnlyForward bool
 	// Sandbox is set where the far ends are in this process.
 	Sandbox bool
 	// Ask wants a yes at the terminal before anything is touched.

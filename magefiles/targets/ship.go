@@ -41,6 +41,11 @@ func deploy(ctx context.Context, s settings) error {
 func roll(ctx context.Context, s settings, world *world, policy rollout.Policy, release rollout.Release) error {
 	config := world.config(s.Environment, release, policy)
 	config.Gates = world.gates
+	if s.DryRun && s.OnlyForward {
+		if skips, err := world.printComparison(ctx, release); err != nil || skips {
+			return err
+		}
+	}
 	if s.DryRun {
 		return dryRun(ctx, config)
 	}
@@ -164,7 +169,11 @@ func ship(ctx context.Context, s settings, world *world, lease *ledger.Lease, co
 	}
 	result, err := heal(ctx, lease, config)
 	if err == nil {
-		result, err = rollout.Run(ctx, config)
+		run := rollout.Run
+		if s.OnlyForward {
+			run = world.runForward
+		}
+		result, err = run(ctx, config)
 	}
 	if result.Outcome == rollout.Deployed || result.Outcome == rollout.UnchangedRun {
 		err = errors.Join(err, world.mark(ctx, s.Environment, config.Release))

@@ -55,6 +55,12 @@ func (p place) start(t *testing.T, more []string, args ...string) *step {
 	return startProgram(t, p.environ(more...), p.program, args...)
 }
 
+// startIn starts a target in a folder of its own.
+func (s *stack) startIn(folder string, more []string, args ...string) *step {
+	s.t.Helper()
+	return startProgramIn(s.t, folder, s.environ(more...), s.program, args...)
+}
+
 // run runs a target to its end.
 func (p place) run(t *testing.T, args ...string) (code int, said string) {
 	t.Helper()
@@ -64,8 +70,13 @@ func (p place) run(t *testing.T, args ...string) (code int, said string) {
 
 func startProgram(t *testing.T, env []string, name string, args ...string) *step {
 	t.Helper()
+	return startProgramIn(t, "../..", env, name, args...)
+}
+
+func startProgramIn(t *testing.T, folder string, env []string, name string, args ...string) *step {
+	t.Helper()
 	s := &step{cmd: exec.Command(name, args...), ended: make(chan struct{})}
-	s.cmd.Dir, s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = "../..", env, &s.transcript, &s.transcript
+	s.cmd.Dir, s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = folder, env, &s.transcript, &s.transcript
 	s.cmd.WaitDelay = 10 * time.Second
 	require.NoError(t, s.cmd.Start())
 	go func() {
