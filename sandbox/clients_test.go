@@ -175,7 +175,7 @@ func useBuckets(p person) {
 func TestSkopeo(t *testing.T) {
 	t.Parallel()
 	p := newPerson(t, "skopeo")
-	token, _ := p.env.registry.Issue()
+	token, _ := p.env.registry.Issue(nil)
 	creds := filepath.Join(p.dir, "auth.json")
 	host, _, _ := strings.Cut(p.env.Fleet.Repository, "/")
 	login := exec.Command("skopeo", "login", "--authfile="+creds, "--tls-verify=false", "--username=AWS", "--password-stdin", host)

@@ -94,7 +94,7 @@ func makefileContainer(image string) client.ContainerCreateOptions {
 
 // pull makes the machine's engine pull an image.
 func (e *Environment) pull(ctx context.Context, m *machine, image string) error {
-	token, _ := e.registry.Issue()
+	token, _ := e.registry.Issue(nil)
 	auth, err := json.Marshal(registry.AuthConfig{Username: "AWS", Password: token})
 	if err != nil {
 		return fmt.Errorf("pull: %w", err)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/growl-dev/deploy/internal/iam"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/growl-dev/deploy/sandbox/internal/awsapi"
 	"github.com/growl-dev/deploy/sandbox/internal/balancer"
@@ -44,6 +45,7 @@ type Environment struct {
 	balancer  *balancer.Balancer
 	aws       *awsapi.Server
 	s3        *s3api.Server
+	roles     iam.Keys
 	machines  []*machine
 	authority ssh.Signer // of the host keys; nil where each is known by itself
 	mu        sync.Mutex
@@ -113,7 +115,7 @@ func (e *Environment) up(ctx context.Context) error {
 // openFarEnds opens the registry, the load balancer and the AWS endpoint.
 func (e *Environment) openFarEnds(ctx context.Context) error {
 	var err error
-	if e.registry, err = registry.New(registry.Options{Repositories: []registry.Repository{{Name: repositoryName}}}); err != nil {
+	if e.registry, err = registry.New(registry.Options{Region: e.opts.RegistryRegion, Repositories: []registry.Repository{{Name: repositoryName}}}); err != nil {
 		return err
 	}
 	host, err := e.serve(ctx, "registry", e.registry)
@@ -125,15 +127,17 @@ func (e *Environment) openFarEnds(ctx context.Context) error {
 		return err
 	}
 	region := regionOf(e.opts.Zones[0])
-	e.aws = awsapi.New(e.balancer, e.registry, awsapi.Options{AccessKeyID: e.accessKeyID, RegistryURL: "http://" + host})
-	e.s3 = s3api.New(s3api.Options{AccessKeyID: e.accessKeyID, Buckets: []string{StateBucket}})
+	e.aws = awsapi.New(e.balancer, e.registry, awsapi.Options{
+		AccessKeyID: e.accessKeyID, Roles: &e.roles, RegistryURL: "http://" + host, RegistryRegion: e.opts.RegistryRegion, Elsewhere: e.opts.Elsewhere,
+	})
+	e.s3 = s3api.New(s3api.Options{AccessKeyID: e.accessKeyID, Roles: &e.roles, Buckets: []string{StateBucket}})
 	address, err := e.serve(ctx, "AWS endpoint", byService(e.aws, e.s3))
 	if err != nil {
 		return err
 	}
 	e.awsURL, e.URL = "http://"+address, "http://"+group.Address
 	e.Fleet = Fleet{
-		Environment: e.opts.Environment, Region: region, RegistryRegion: region,
+		Environment: e.opts.Environment, Region: region, RegistryRegion: e.opts.RegistryRegion,
 		Repository: host + "/" + repositoryName, LoadBalancer: group.Address,
 		TargetGroups: []string{group.ARN}, User: userName,
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -48,6 +49,11 @@ type Options struct {
 	Dir string
 	// Zones are the availability zones, all of one region. Empty: us-west-1a and us-west-1c.
 	Zones []string
+	// RegistryRegion is the region of the image registry. Empty: that of the zones.
+	RegistryRegion string
+	// Elsewhere serves the AWS calls that the sandbox does not, such as EC2's; those of a role only after its policies
+	// allowed them. Nil: they are refused as unknown.
+	Elsewhere http.Handler
 	// Host is the address of this machine that the AWS endpoint, the registry and
 	// the load balancer listen on. Empty: 127.0.0.1. Whoever reaches another one
 	// reaches them too.
@@ -91,6 +97,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Zones = slices.Clone(o.Zones); len(o.Zones) == 0 {
 		o.Zones = []string{"us-west-1a", "us-west-1c"}
 	}
+	o.RegistryRegion = cmp.Or(o.RegistryRegion, regionOf(o.Zones[0]))
 	if o.Logf == nil {
 		o.Logf = func(string, ...any) {}
 	}

@@ -16,7 +16,7 @@ func (e *Environment) push(ctx context.Context, r release, tags ...string) (id s
 	if err != nil {
 		return "", err
 	}
-	token, _ := e.registry.Issue()
+	token, _ := e.registry.Issue(nil)
 	options := []remote.Option{
 		remote.WithContext(ctx),
 		remote.WithAuth(&authn.Basic{Username: "AWS", Password: token}),

@@ -51,6 +51,9 @@ func identify(r *http.Request, body []byte) (service string, req request) {
 		if prefix == alarmTarget {
 			return "monitoring", request{action: action, body: body}
 		}
+		if signed := parseScope(r.Header.Get("Authorization")).service; prefix != ecrTarget && signed != "" && signed != "ecr" {
+			return signed, request{action: action, body: body}
+		}
 		if prefix != ecrTarget {
 			action = target
 		}
@@ -75,7 +78,7 @@ func identify(r *http.Request, body []byte) (service string, req request) {
 	return "elasticloadbalancing", req
 }
 
-// authorize refuses a request without the environment's access key, or one that
+// authorize refuses a request without an access key that is known, or one that
 // is signed for another region.
 func (s *Server) authorize(r *http.Request, svc service) *apiError {
 	codes := svc.protocol.codes()
@@ -83,7 +86,7 @@ func (s *Server) authorize(r *http.Request, svc service) *apiError {
 	switch {
 	case signed.key == "":
 		return &apiError{codes.unsigned, "Request is missing Authentication Token", codes.denied}
-	case signed.key != s.opts.AccessKeyID:
+	case signed.key != s.opts.AccessKeyID && s.opts.Roles.Find(signed.key) == nil:
 		return &apiError{codes.badKey, "The security token included in the request is invalid.", codes.denied}
 	case s.expired():
 		return &apiError{codes.expired, "The security token included in the request is expired", codes.denied}

@@ -18,7 +18,7 @@ type ecrService struct {
 
 func (s ecrService) calls() map[string]call {
 	return map[string]call{
-		"GetAuthorizationToken": decoded(s.authorizationToken),
+		"GetAuthorizationToken": s.authorizationToken,
 		"DescribeRepositories":  decoded(s.describeRepositories),
 		"ListTagsForResource":   decoded(s.listTags),
 		"DescribeImages":        decoded(s.describeImages),
@@ -34,8 +34,8 @@ type authorizationData struct {
 	ProxyEndpoint      string `json:"proxyEndpoint"`
 }
 
-func (s ecrService) authorizationToken(struct{}) (any, error) {
-	token, expires := s.registry.Issue()
+func (s ecrService) authorizationToken(r request) (any, error) {
+	token, expires := s.registry.Issue(r.caller)
 	login := base64.StdEncoding.EncodeToString([]byte("AWS:" + token))
 	return map[string][]authorizationData{
 		"authorizationData": {{login, epoch(expires), s.url}},

@@ -24,8 +24,8 @@ func badRequest(code, format string, args ...any) *apiError {
 
 // commonCodes are a protocol's names of the errors that any call may meet.
 type commonCodes struct {
-	unsigned, badKey, expired, badRegion, throttled, unknownAction string
-	// denied is the status of a refused credential.
+	unsigned, badKey, expired, badRegion, notAllowed, throttled, unknownAction string
+	// denied is the status of a refused credential, and of a call that the caller's policies do not allow.
 	denied int
 }
 

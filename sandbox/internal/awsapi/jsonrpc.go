@@ -16,6 +16,7 @@ func (jsonRPC) codes() commonCodes {
 		badKey:        "UnrecognizedClientException",
 		expired:       "ExpiredTokenException",
 		badRegion:     "InvalidSignatureException",
+		notAllowed:    "AccessDeniedException",
 		throttled:     "ThrottlingException",
 		unknownAction: "UnknownOperationException",
 		denied:        http.StatusBadRequest,

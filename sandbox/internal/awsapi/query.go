@@ -62,6 +62,7 @@ func (query) codes() commonCodes {
 		badKey:        "InvalidClientTokenId",
 		expired:       "ExpiredToken",
 		badRegion:     "SignatureDoesNotMatch",
+		notAllowed:    "AccessDenied",
 		throttled:     "Throttling",
 		unknownAction: "InvalidAction",
 		denied:        http.StatusForbidden,

@@ -4,7 +4,8 @@
 // unchanged; it answers with AWS's own errors, for calls that it does not know
 // too. Faults are switched on at run time.
 //
-// Requests must carry the environment's access key; signatures are not verified.
+// Requests must carry an access key that it knows; signatures are not verified. The environment's own key is the
+// account's administrator. A key of a role is held to the role's policies: each call is decided before it is served.
 package awsapi
 
 import (
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/growl-dev/deploy/internal/iam"
 	"github.com/growl-dev/deploy/sandbox/internal/balancer"
 	"github.com/growl-dev/deploy/sandbox/internal/registry"
 )
@@ -35,7 +37,7 @@ type Balancer interface {
 type Registry interface {
 	Account() string
 	Created() time.Time
-	Issue() (token string, expires time.Time)
+	Issue(owner *iam.Role) (token string, expires time.Time)
 	Repositories() []registry.Repository
 	Images(repository string) ([]registry.Image, error)
 	Image(repository, reference string) (registry.Image, error)
@@ -44,8 +46,13 @@ type Registry interface {
 
 // Options describe the endpoint.
 type Options struct {
-	// AccessKeyID is the one key that is let in.
+	// AccessKeyID is the administrator's key, who may do everything.
 	AccessKeyID string
+	// Roles are further keys, whose callers may do what their policies allow. Nil: there are none.
+	Roles *iam.Keys
+	// Elsewhere serves the calls that this endpoint does not, such as EC2's, after they were decided. Nil: such a call
+	// is refused as unknown.
+	Elsewhere http.Handler
 	// RegistryURL is where the registry is served, such as http://127.0.0.1:5000:
 	// the proxy endpoint of login tokens and the host of repository URIs.
 	RegistryURL string
@@ -59,6 +66,7 @@ const maxBody = 16 << 20
 // Server is the endpoint. All methods may be called concurrently.
 type Server struct {
 	opts     Options
+	account  string
 	services map[string]service
 
 	mu     sync.Mutex
@@ -83,6 +91,9 @@ type request struct {
 	action string
 	form   form
 	body   []byte
+	// region is what the call is signed for. caller is the role that makes it; nil for the administrator.
+	region string
+	caller *iam.Role
 }
 
 // protocol is how a service is spoken to.
@@ -102,8 +113,8 @@ func New(b Balancer, r Registry, o Options) *Server {
 	elb := elbService{balancer: b, tags: &tags{of: map[string]map[string]string{}}}
 	alarms := &alarmService{region: lb.Region, account: lb.Account}
 	ecr := ecrService{registry: r, url: o.RegistryURL, region: o.RegistryRegion}
-	return &Server{
-		opts: o,
+	s := &Server{
+		opts: o, account: lb.Account,
 		services: map[string]service{
 			"elasticloadbalancing": {query{elbNamespace}, lb.Region, elb.calls()},
 			"sts":                  {query{stsNamespace}, "", map[string]call{"GetCallerIdentity": identity(lb.Account)}},
@@ -114,6 +125,10 @@ func New(b Balancer, r Registry, o Options) *Server {
 		},
 		calls: map[string]int{},
 	}
+	if o.Elsewhere != nil {
+		maps.Copy(s.services, elsewhere(lb.Region))
+	}
+	return s
 }
 
 // Actions lists the calls that are served, in order.
@@ -140,13 +155,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, req := identify(r, body)
+	signed := parseScope(r.Header.Get("Authorization"))
+	req.region, req.caller = signed.region, s.opts.Roles.Find(signed.key)
 	svc, known := s.services[name]
 	if !known {
 		svc = service{protocol: query{elbNamespace}}
 	}
-	if fault := s.authorize(r, svc); fault != nil {
+	fault := s.authorize(r, svc)
+	if fault == nil {
+		fault = s.permit(name, req, svc.protocol.codes())
+	}
+	if fault != nil {
 		s.count(req.action)
 		svc.protocol.refuse(w, fault)
+		return
+	}
+	if _, served := svc.calls[req.action]; !served && known && s.opts.Elsewhere != nil {
+		s.count(req.action)
+		s.passOn(w, r, body)
 		return
 	}
 	s.answer(w, svc, req)

@@ -8,7 +8,10 @@ type callerIdentity struct {
 
 // identity answers GetCallerIdentity.
 func identity(account string) call {
-	return func(request) (any, error) {
+	return func(r request) (any, error) {
+		if r.caller != nil {
+			return callerIdentity{Arn: r.caller.ARN(), UserID: "AROASANDBOX000000000:sandbox", Account: account}, nil
+		}
 		return callerIdentity{
 			Arn:     "arn:aws:iam::" + account + ":user/sandbox",
 			UserID:  "AIDASANDBOX000000000",

@@ -30,7 +30,8 @@ var (
 
 // ServeHTTP answers the registry protocol.
 func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	if status, refused := r.tokens.refuse(request); status != 0 {
+	owner, status, refused := r.tokens.check(request)
+	if status != 0 {
 		if status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", fmt.Sprintf("Basic realm=%q,service=%q", "http://"+request.Host+"/", "ecr.amazonaws.com"))
 		}
@@ -38,6 +39,10 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	name, kind, reference := route(request.URL.Path)
+	if denied := r.permit(owner, request, name, kind); denied != nil {
+		refuse(w, http.StatusForbidden, fault{"DENIED", denied.Error()})
+		return
+	}
 	switch {
 	case request.URL.Path == "/v2/" || request.URL.Path == "/v2":
 		r.inner.ServeHTTP(w, request)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/growl-dev/deploy/internal/iam"
 )
 
 // Options describe a registry. The zero value has no repository.
@@ -23,6 +25,8 @@ type Options struct {
 	Repositories []Repository
 	// Account is the registry ID. Empty means "000000000000".
 	Account string
+	// Region is the registry's, in the ARNs that policies name. Empty means "us-west-1".
+	Region string
 	// TokenLife is how long a login token is valid. Zero means 12 h, as in ECR.
 	TokenLife time.Duration
 }
@@ -53,6 +57,7 @@ const (
 // it. All methods may be called concurrently.
 type Registry struct {
 	account string
+	region  string
 	created time.Time
 	inner   http.Handler
 	blobs   *blobs
@@ -73,12 +78,16 @@ func New(o Options) (*Registry, error) {
 	if o.Account == "" {
 		o.Account = "000000000000"
 	}
+	if o.Region == "" {
+		o.Region = "us-west-1"
+	}
 	stored := &blobs{stored: map[string][]byte{}}
 	r := &Registry{
 		account: o.Account,
+		region:  o.Region,
 		created: time.Now(),
 		blobs:   stored,
-		tokens:  &tokens{life: o.TokenLife, expires: map[string]time.Time{}},
+		tokens:  &tokens{life: o.TokenLife, issued: map[string]login{}},
 		inner:   registry.New(registry.WithBlobHandler(stored), registry.Logger(log.New(io.Discard, "", 0))),
 	}
 	for _, repo := range o.Repositories {
@@ -119,8 +128,11 @@ func (r *Registry) Account() string { return r.account }
 // Created is when the registry and its repositories were made.
 func (r *Registry) Created() time.Time { return r.created }
 
-// Issue returns a new login token, the password of the user AWS, and its end.
-func (r *Registry) Issue() (token string, expires time.Time) { return r.tokens.issue() }
+// Issue returns a new login token, the password of the user AWS, and its end. Requests with it may do what the owner's
+// policies allow; without an owner, everything.
+func (r *Registry) Issue(owner *iam.Role) (token string, expires time.Time) {
+	return r.tokens.issue(owner)
+}
 
 // Expire ends all tokens issued so far.
 func (r *Registry) Expire() { r.tokens.expire() }

@@ -37,7 +37,7 @@ func serve(t *testing.T, repositories ...registry.Repository) *site {
 	t.Cleanup(server.Close)
 	u, err := url.Parse(server.URL)
 	require.NoError(t, err)
-	token, _ := r.Issue()
+	token, _ := r.Issue(nil)
 	return &site{r, u.Host, token}
 }
 
@@ -146,7 +146,7 @@ func TestLogin(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, status)
 	assert.Equal(t, "DENIED", code)
 
-	fresh, expires := s.Issue()
+	fresh, expires := s.Issue(nil)
 	assert.WithinDuration(t, time.Now().Add(12*time.Hour), expires, time.Minute)
 	s.token = fresh
 	_, err = s.pull(t, "web:v1")
@@ -156,7 +156,7 @@ func TestLogin(t *testing.T) {
 func TestTokensEndByThemselves(t *testing.T) {
 	r, err := registry.New(registry.Options{TokenLife: time.Nanosecond})
 	require.NoError(t, err)
-	token, _ := r.Issue()
+	token, _ := r.Issue(nil)
 	request := httptest.NewRequest(http.MethodGet, "/v2/", nil)
 	request.SetBasicAuth("AWS", token)
 	answer := httptest.NewRecorder()
@@ -365,7 +365,7 @@ func FuzzPaths(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path, method, body string) {
 		r, err := registry.New(registry.Options{Repositories: []registry.Repository{{Name: "web"}}})
 		require.NoError(t, err)
-		token, _ := r.Issue()
+		token, _ := r.Issue(nil)
 		request := &http.Request{Method: method, URL: &url.URL{Path: path}, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
 		request.SetBasicAuth("AWS", token)
 		answer := httptest.NewRecorder()

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/growl-dev/deploy/internal/iam"
 )
 
 // user is the name that goes with every token.
@@ -15,15 +17,21 @@ const user = "AWS"
 type tokens struct {
 	life time.Duration
 
-	mu      sync.Mutex
-	expires map[string]time.Time
+	mu     sync.Mutex
+	issued map[string]login
 }
 
-func (t *tokens) issue() (string, time.Time) {
+// login is what is known of a token.
+type login struct {
+	expires time.Time
+	owner   *iam.Role // nil: may do everything
+}
+
+func (t *tokens) issue(owner *iam.Role) (string, time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	token, expires := rand.Text(), time.Now().Add(t.life)
-	t.expires[token] = expires
+	t.issued[token] = login{expires, owner}
 	return token, expires
 }
 
@@ -31,27 +39,27 @@ func (t *tokens) expire() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	for token := range t.expires {
-		t.expires[token] = now
+	for token, l := range t.issued {
+		t.issued[token] = login{now, l.owner}
 	}
 }
 
-// refuse returns the status and error with which ECR refuses a request's
-// credentials, or zero when they are good.
-func (t *tokens) refuse(request *http.Request) (status int, fault fault) {
+// check returns the token's owner, or the status and error with which ECR refuses a request's credentials; the status
+// is zero when they are good.
+func (t *tokens) check(request *http.Request) (owner *iam.Role, status int, fault fault) {
 	name, token, given := request.BasicAuth()
 	if !given {
-		return http.StatusUnauthorized, errNoCredentials
+		return nil, http.StatusUnauthorized, errNoCredentials
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	expires, issued := t.expires[token]
+	l, issued := t.issued[token]
 	switch {
 	case name != user || !issued:
-		return http.StatusUnauthorized, errNoCredentials
-	case !time.Now().Before(expires):
-		return http.StatusForbidden, errExpired
+		return nil, http.StatusUnauthorized, errNoCredentials
+	case !time.Now().Before(l.expires):
+		return nil, http.StatusForbidden, errExpired
 	default:
-		return 0, fault
+		return l.owner, 0, fault
 	}
 }

@@ -9,7 +9,7 @@ import (
 // maxSkew is how far a request's time may be from S3's.
 const maxSkew = 15 * time.Minute
 
-// authorize refuses a request without the environment's access key, one signed
+// authorize refuses a request without an access key that is known, one signed
 // for another region, or by a wrong clock. Presigned URLs count as signed.
 func (s *Server) authorize(r *http.Request) *apiError {
 	key, region := credential(r)
@@ -17,7 +17,7 @@ func (s *Server) authorize(r *http.Request) *apiError {
 	switch {
 	case key == "":
 		return &apiError{code: "AccessDenied", message: "Access Denied", status: http.StatusForbidden}
-	case s.opts.AccessKeyID != "" && key != s.opts.AccessKeyID:
+	case s.opts.AccessKeyID != "" && key != s.opts.AccessKeyID && s.opts.Roles.Find(key) == nil:
 		return &apiError{code: "InvalidAccessKeyId", message: "The AWS Access Key Id you provided does not exist in our records.", status: http.StatusForbidden}
 	case s.opts.Region != "" && region != s.opts.Region:
 		return &apiError{code: "AuthorizationHeaderMalformed", message: "The authorization header is malformed; the region '" + region + "' is wrong; expecting '" + s.opts.Region + "'", status: http.StatusBadRequest, region: s.opts.Region}

@@ -61,6 +61,9 @@ func (s *Server) find(c *call) (object, *apiError) {
 		return object{}, noSuchBucket(c.bucket)
 	}
 	o, exists := objects[c.key]
+	if !exists && !c.maySeeThatNothingIsThere() {
+		return object{}, accessDenied()
+	}
 	if !exists {
 		return object{}, &apiError{code: "NoSuchKey", message: "The specified key does not exist.", status: http.StatusNotFound}
 	}

@@ -3,7 +3,8 @@
 // conditional writes, lists, path and virtual-hosted addressing, S3's own error
 // documents. Objects live in memory. Faults are switched on at run time.
 //
-// Requests must carry the environment's access key; signatures are not verified.
+// Requests must carry an access key that it knows; signatures are not verified. The environment's own key is the
+// account's administrator. A key of a role is held to the role's policies.
 // Multipart uploads, versions and ACLs are answered with NotImplemented.
 package s3api
 
@@ -15,12 +16,16 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/growl-dev/deploy/internal/iam"
 )
 
 // Options describe the endpoint.
 type Options struct {
-	// AccessKeyID is the one key that is let in. Empty lets every key in.
+	// AccessKeyID is the administrator's key, who may do everything. Empty lets every key in.
 	AccessKeyID string
+	// Roles are further keys, whose callers may do what their policies allow. Nil: there are none.
+	Roles *iam.Keys
 	// Region is the region that requests must be signed for; empty: any.
 	Region string
 	// Buckets exist from the start.
@@ -100,6 +105,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := identify(r)
 	refusal := s.authorize(r)
 	if refusal == nil {
+		refusal = s.permit(c)
+	}
+	if refusal == nil {
 		refusal = c.readBody(r)
 	}
 	strike := s.strike(c.action)
@@ -138,6 +146,8 @@ type call struct {
 	bucket, key string
 	request     *http.Request
 	body        []byte
+	// caller is the role that makes the call; nil for the administrator.
+	caller *iam.Role
 }
 
 // identify tells the bucket, the key and the action of a request.

@@ -1,0 +1,89 @@
+package s3api_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/internal/iam"
+	"github.com/growl-dev/deploy/sandbox/internal/s3api"
+)
+
+const roleKey = "ASIAROLE000000000000"
+
+// heldTo is an endpoint whose client acts as a role with one policy. The buckets are the administrator's too.
+func heldTo(t *testing.T, statements ...string) (role *iam.Role, as, admin *s3.Client) {
+	t.Helper()
+	policy, err := iam.Parse([]byte(`{"Version": "2012-10-17", "Statement": [` + strings.Join(statements, ",") + `]}`))
+	require.NoError(t, err)
+	role = iam.NewRole("arn:aws:sts::000000000000:assumed-role/ci/sandbox", policy)
+	keys := &iam.Keys{}
+	keys.Add(roleKey, role)
+	site := httptest.NewServer(s3api.New(s3api.Options{AccessKeyID: key, Roles: keys, Region: region, Buckets: []string{states}}))
+	t.Cleanup(site.Close)
+	return role, s3.NewFromConfig(loadConfig(t, site.URL, roleKey)), s3.NewFromConfig(loadConfig(t, site.URL, key))
+}
+
+const readAndWrite = `{"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "arn:aws:s3:::growl-states/ledger/dev/*"}`
+
+func TestARoleMayDoWhatItsPolicyAllows(t *testing.T) {
+	role, as, admin := heldTo(t, readAndWrite,
+		`{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::growl-states", "Condition": {"StringLike": {"s3:prefix": "ledger/dev/*"}}}`)
+	bucket, own, others := states, "ledger/dev/current", "ledger/prod/current"
+	put := func(client *s3.Client, key string) error {
+		_, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("x")})
+		return err
+	}
+	require.NoError(t, put(as, own))
+	require.NoError(t, put(admin, others), "the administrator's key is held to a policy")
+	assert.Equal(t, "AccessDenied", code(t, put(as, others)))
+	_, err := as.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &own})
+	require.NoError(t, err)
+	_, err = as.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &others})
+	assert.Equal(t, "AccessDenied", code(t, err))
+	require.ErrorContains(t, err, "User: arn:aws:sts::000000000000:assumed-role/ci/sandbox is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::growl-states/ledger/prod/current")
+	list := func(prefix *string) error {
+		_, err := as.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: prefix})
+		return err
+	}
+	within, outside := "ledger/dev/history/", "ledger/"
+	require.NoError(t, list(&within))
+	assert.Equal(t, "AccessDenied", code(t, list(&outside)))
+	assert.Equal(t, "AccessDenied", code(t, list(nil)), "a list of everything has no prefix")
+	_, err = as.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: &own})
+	assert.Equal(t, "AccessDenied", code(t, err))
+	_, err = as.GetBucketAcl(t.Context(), &s3.GetBucketAclInput{Bucket: &bucket})
+	assert.Equal(t, "NotImplemented", code(t, err), "a call that is mapped to no permission is decided")
+
+	var actions []string
+	for _, allowed := range role.Allowed() {
+		actions = append(actions, allowed.Action)
+	}
+	assert.Equal(t, []string{"s3:GetObject", "s3:ListBucket", "s3:PutObject"}, actions)
+	assert.Len(t, role.Denied(), 5)
+}
+
+// TestOnlyWhoMayListLearnsThatNothingIsThere: a request for an object has no s3:prefix, so that a condition on it
+// does not help.
+func TestOnlyWhoMayListLearnsThatNothingIsThere(t *testing.T) {
+	const list = `{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::growl-states"`
+	for name, test := range map[string]struct {
+		statements []string
+		want       string
+	}{
+		"may not list":        {[]string{readAndWrite}, "AccessDenied"},
+		"may list the bucket": {[]string{readAndWrite, list + `}`}, "NoSuchKey"},
+		"may list a prefix":   {[]string{readAndWrite, list + `, "Condition": {"StringLike": {"s3:prefix": "ledger/dev/*"}}}`}, "AccessDenied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, as, _ := heldTo(t, test.statements...)
+			bucket, key := states, "ledger/dev/current"
+			_, err := as.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+			assert.Equal(t, test.want, code(t, err))
+		})
+	}
+}
