@@ -139,7 +139,8 @@ func encodeRecord(r Record) ([]byte, error) {
 	return json.Marshal(record{Format: formatVersion, Record: r})
 }
 
-// cleanResult shortens every text that may quote what a container printed.
+// cleanResult leaves out what containers printed, which may hold what nobody is to keep,
+// and shortens every text.
 func cleanResult(r rollout.Result) rollout.Result {
 	r.Error = shorten(r.Error)
 	r.Remarks = slices.Clone(r.Remarks)
@@ -149,7 +150,7 @@ func cleanResult(r rollout.Result) rollout.Result {
 	r.Instances = slices.Clone(r.Instances)
 	for i := range r.Instances {
 		instance := &r.Instances[i]
-		instance.Error = shorten(instance.Error)
+		instance.Error, instance.Log = shorten(instance.Error), nil
 		instance.Steps = slices.Clone(instance.Steps)
 		for j := range instance.Steps {
 			step := &instance.Steps[j]
@@ -159,8 +160,7 @@ func cleanResult(r rollout.Result) rollout.Result {
 	return r
 }
 
-// shorten keeps the first line, and of it what fits: a container's log lines
-// follow on the next ones.
+// shorten keeps the first line, and of it what fits.
 func shorten(text string) string {
 	text, _, _ = strings.Cut(text, "\n")
 	if len(text) > maxText {

@@ -28,5 +28,6 @@
 // command if the process dies in between. A run that ended in any other way
 // stays in the object, unfinished, until a later run has healed what it left.
 //
-// Nothing secret is written: of errors only the first line, shortened.
+// Nothing secret is written: no line of a container's log, and of errors only the first
+// line, shortened.
 package ledger

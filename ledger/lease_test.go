@@ -285,6 +285,7 @@ func TestSecretsStayOut(t *testing.T) {
 		require.NoError(t, lease.Record(t.Context(), e))
 		r := result("run-1", rollout.RolledBack, 1)
 		r.Error, r.Instances[0].Error, r.Remarks = e.Error, e.Error, []string{e.Error}
+		r.Instances[0].Log = []string{"log of hunter2"}
 		r.Instances[0].Steps = []rollout.StepResult{{Name: rollout.StepProve, Error: e.Error, Detail: e.Error}}
 		current := string(store.Read("dev/current"))
 		require.NoError(t, lease.Finish(t.Context(), r))
@@ -293,6 +294,7 @@ func TestSecretsStayOut(t *testing.T) {
 			assert.Less(t, len(text), 5000)
 		}
 		assert.Contains(t, r.Error, "hunter2", "the caller's result is left alone")
+		assert.Equal(t, []string{"log of hunter2"}, r.Instances[0].Log, "the caller's result is left alone")
 	})
 }
 

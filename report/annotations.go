@@ -41,9 +41,9 @@ func troubles(d Document) []trouble {
 		switch {
 		case i.Error == "":
 		case i.Outcome == rollout.Lost:
-			lost = append(lost, trouble{called(i), "out of service: " + Clean(i.Error)})
+			lost = append(lost, trouble{called(i), "out of service: " + failure(i)})
 		default:
-			others = append(others, trouble{called(i), Clean(string(i.Outcome)) + ": " + Clean(i.Error)})
+			others = append(others, trouble{called(i), Clean(string(i.Outcome)) + ": " + failure(i)})
 		}
 	}
 	all := append(lost, others...)

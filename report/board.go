@@ -155,7 +155,7 @@ func (b *board) finish(d Document) {
 		r := b.row(i.ID, nameOf(rollout.Instance{ID: i.ID, Name: i.Name}))
 		r.outcome = i.Outcome
 		if i.Error != "" {
-			r.failure = Clean(i.Error)
+			r.failure = failure(i)
 		}
 		if r.ended.IsZero() {
 			r.ended = d.Finished

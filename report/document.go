@@ -37,6 +37,10 @@ func (d Document) cleaned() Document {
 	for i := range d.Instances {
 		instance := &d.Instances[i]
 		instance.Error = Clean(instance.Error)
+		instance.Log = slices.Clone(instance.Log)
+		for n, line := range instance.Log {
+			instance.Log[n] = Clean(line)
+		}
 		instance.Steps = append([]rollout.StepResult{}, instance.Steps...)
 		for s := range instance.Steps {
 			step := &instance.Steps[s]

@@ -147,7 +147,7 @@ func withReason(i rollout.InstanceResult) string {
 	if i.Error == "" {
 		return label(i)
 	}
-	return fmt.Sprintf("%s (%s)", label(i), cut(i.Error, longestReason))
+	return fmt.Sprintf("%s (%s)", label(i), cut(failure(i), longestReason))
 }
 
 func label(i rollout.InstanceResult) string { return Clean(i.ID) }

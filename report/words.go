@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/growl-dev/deploy/rollout"
@@ -42,10 +43,20 @@ func megabytes(n int64) string {
 	return fmt.Sprintf("%.0f MB", float64(n)/1e6)
 }
 
-// reason is an error as one harmless line.
+// reason returns an error as one harmless line, with the log lines it carries.
 func reason(err error) string {
 	if err == nil {
 		return "no reason given"
 	}
-	return Clean(err.Error())
+	return Clean(withLog(err.Error(), rollout.LogLines(err)))
+}
+
+// failure returns why an instance failed, with its container's last log lines.
+func failure(i rollout.InstanceResult) string { return Clean(withLog(i.Error, i.Log)) }
+
+func withLog(text string, lines []string) string {
+	if len(lines) == 0 {
+		return text
+	}
+	return text + "; its log ends: " + strings.Join(lines, " | ")
 }

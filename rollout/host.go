@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Host is one instance. It is narrow for each of its callers: the plan
+// Host is one instance. What its errors quote of a container's log they return by
+// [LogLines], and not in their text. It is narrow for each of its callers: the plan
 // inspects and prepares, the drain speaks to the running service, the swap
 // changes containers. One Host is used by one goroutine at a time.
 type Host interface {

@@ -266,7 +266,7 @@ func (p *passage) result() InstanceResult {
 		Outcome: p.outcome, Release: p.running, Steps: p.steps,
 	}
 	if p.err != nil {
-		r.Error = oneLine(p.err)
+		r.Error, r.Log = oneLine(p.err), LogLines(p.err)
 	}
 	return r
 }

@@ -93,9 +93,12 @@ type InstanceResult struct {
 	Zone    string          `json:"zone"`
 	Outcome InstanceOutcome `json:"outcome"`
 	// Release is the digest it runs at the end of the run.
-	Release string       `json:"release"`
-	Error   string       `json:"error,omitempty"`
-	Steps   []StepResult `json:"steps"`
+	Release string `json:"release"`
+	Error   string `json:"error,omitempty"`
+	// Log holds the last lines of the container whose failure Error reports. It is for
+	// the report alone: the history does not have it.
+	Log   []string     `json:"log,omitempty"`
+	Steps []StepResult `json:"steps"`
 }
 
 // StepResult is one row of the table as it went.
