@@ -23,6 +23,7 @@ func (h *Host) createNext(ctx context.Context, r rollout.Release, previousRestar
 	if err != nil {
 		return err
 	}
+	env := mergeEnv(file, h.spec.Env)
 	exposed, bound := h.spec.ports()
 	grace := h.spec.StopGraceSeconds
 	id, err := h.engine.create(ctx, client.ContainerCreateOptions{
@@ -30,7 +31,7 @@ func (h *Host) createNext(ctx context.Context, r rollout.Release, previousRestar
 		Config: &container.Config{
 			Image:        r.Image,
 			User:         h.spec.User,
-			Env:          mergeEnv(file, h.spec.Env),
+			Env:          env,
 			ExposedPorts: exposed,
 			Labels:       h.spec.labels(r.Digest(), h.options.Run, previousRestart),
 			StopSignal:   h.spec.StopSignal,
@@ -45,7 +46,7 @@ func (h *Host) createNext(ctx context.Context, r rollout.Release, previousRestar
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("create container %s: %w", h.spec.next(), err)
+		return fmt.Errorf("create container %s: %w", h.spec.next(), &struckError{err, NewSecrets(env)})
 	}
 	h.created, h.digest = id, r.Digest()
 	return nil

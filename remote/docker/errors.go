@@ -3,7 +3,6 @@ package docker
 import (
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // What can go wrong, for errors.Is.
@@ -45,11 +44,14 @@ type ExitedError struct {
 	OutOfMemory bool
 	// Reason is the engine's, for a container that could not start.
 	Reason string
-	// Logs are its last lines, without the values of its environment.
+	// Logs are its last lines, without the [Secrets] of its environment.
 	Logs []string
 }
 
-// Error is one line.
+// LogLines returns the container's last lines, which the text of the error does not hold.
+func (e *ExitedError) LogLines() []string { return e.Logs }
+
+// Error returns one line.
 func (e *ExitedError) Error() string {
 	text := fmt.Sprintf("container %s exited with code %d", e.Container, e.Code)
 	if e.Restarts > 0 {
@@ -61,8 +63,23 @@ func (e *ExitedError) Error() string {
 	if e.Reason != "" {
 		text += ": " + e.Reason
 	}
-	if len(e.Logs) > 0 {
-		text += ": " + strings.Join(e.Logs, " | ")
-	}
 	return text
 }
+
+// struckError is an error of the engine, which may quote what it was sent.
+type struckError struct {
+	error
+	secrets *Secrets
+}
+
+func (e *struckError) Error() string { return e.secrets.Strike(e.error.Error()) }
+func (e *struckError) Unwrap() error { return e.error }
+
+// unprovenError is a container that runs and was not proven, with its last lines.
+type unprovenError struct {
+	error
+	logs []string
+}
+
+func (e *unprovenError) Unwrap() error      { return e.error }
+func (e *unprovenError) LogLines() []string { return e.logs }

@@ -66,6 +66,11 @@ type Host struct {
 	// from the engine.
 	swap
 	serving *serving // the container that runs, once it was looked for
+	// struck are the secrets of the container whose log was read last.
+	struck struct {
+		container string
+		secrets   *Secrets
+	}
 }
 
 // swap is how far a swap came in this process.

@@ -2,7 +2,6 @@ package docker
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -20,15 +19,10 @@ const (
 	maxLogLines = 10
 	maxLogLine  = 200 // characters
 	maxLogRead  = 1 << 20
-	// A shorter value of the environment is no secret, and striking it out would
-	// leave nothing to read.
-	minSecret = 4
 )
 
-const redacted = "[redacted]"
-
-// lastLines are the last lines a container wrote, without the values of its
-// environment. No log is no line: it is only ever part of another error.
+// lastLines returns the last lines a container wrote, without the [Secrets] of its
+// environment. No log is no line: it only ever goes with another error.
 func (h *Host) lastLines(ctx context.Context, found container.InspectResponse) []string {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -53,35 +47,38 @@ func (h *Host) lastLines(ctx context.Context, found container.InspectResponse) [
 	return trimLog(text.String(), secrets)
 }
 
-// secrets are the values that the container has and its image has not: what the
+// secrets returns those of the container's environment that its image has not: what the
 // env file and the spec brought.
-func (h *Host) secrets(ctx context.Context, found container.InspectResponse) ([]string, error) {
+func (h *Host) secrets(ctx context.Context, found container.InspectResponse) (*Secrets, error) {
+	if h.struck.container == found.ID {
+		return h.struck.secrets, nil
+	}
 	own, err := h.image(ctx, found.Image)
 	if err != nil {
 		return nil, err
 	}
-	var secrets []string
-	for _, variable := range found.Config.Env {
-		if own.Config != nil && slices.Contains(own.Config.Env, variable) {
-			continue
-		}
-		if _, value, _ := strings.Cut(variable, "="); len(value) >= minSecret {
-			secrets = append(secrets, value)
-		}
-	}
-	return secrets, nil
+	brought := slices.DeleteFunc(slices.Clone(found.Config.Env), func(variable string) bool {
+		return own.Config != nil && slices.Contains(own.Config.Env, variable)
+	})
+	h.struck.container, h.struck.secrets = found.ID, NewSecrets(brought)
+	return h.struck.secrets, nil
 }
 
-// trimLog strikes secrets out, the longest first, before it shortens anything:
-// half a secret is one too.
-func trimLog(text string, secrets []string) []string {
-	secrets = slices.SortedFunc(slices.Values(secrets), func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	for _, secret := range secrets {
-		text = strings.ReplaceAll(text, secret, redacted)
+// struckFrom strikes the container's secrets out of a text about it. The engine quotes
+// what it could not start.
+func (h *Host) struckFrom(found container.InspectResponse, text string) string {
+	if h.struck.container != found.ID {
+		return NewSecrets(found.Config.Env).Strike(text) // its image could not be read
 	}
+	return h.struck.secrets.Strike(text)
+}
+
+// trimLog strikes secrets out before it shortens anything, because half a secret is one
+// too, and again once what is not printed is gone, which may have been within one.
+func trimLog(text string, secrets *Secrets) []string {
 	var lines []string
-	for line := range strings.Lines(text) {
-		line = printable(line)
+	for line := range strings.Lines(secrets.Strike(text)) {
+		line = secrets.Strike(printable(line))
 		if runes := []rune(line); len(runes) > maxLogLine {
 			line = string(runes[:maxLogLine]) + "…"
 		}
@@ -109,5 +106,3 @@ func printable(text string) string {
 
 // utf8Replacement is what ranging over invalid UTF-8 yields.
 const utf8Replacement = unicode.ReplacementChar
-
-func joinLines(lines []string) string { return strings.Join(lines, " | ") }

@@ -148,17 +148,18 @@ func TestTrimLog(t *testing.T) {
 	for i := range 20 {
 		long = append(long, fmt.Sprint("line ", i))
 	}
-	require.Equal(t, long[10:], trimLog(strings.Join(long, "\n"), nil))
-	require.Equal(t, []string{"a b", "red [31m text"}, trimLog("\n a\tb \n\x1b\nred\x1b[31m\xff text\r\n", nil))
-	require.Equal(t, []string{"user [redacted] at [redacted]"}, trimLog("user hunter22 at hunter22-long\n", []string{"hunter22", "hunter22-long"}))
-	cut := trimLog(strings.Repeat("x", maxLogLine-4)+"hunter22", []string{"hunter22"})
+	require.Equal(t, long[10:], trimLog(strings.Join(long, "\n"), NewSecrets(nil)))
+	require.Equal(t, []string{"a b", "red [31m text"}, trimLog("\n a\tb \n\x1b\nred\x1b[31m\xff text\r\n", NewSecrets(nil)))
+	require.Equal(t, []string{"user [redacted] at [redacted]"}, trimLog("user hunter22 at hunter22-long\n", NewSecrets([]string{"A=hunter22", "B=hunter22-long"})))
+	cut := trimLog(strings.Repeat("x", maxLogLine-4)+"hunter22", NewSecrets([]string{"A=hunter22"}))
 	require.NotContains(t, cut[0], "hunt", "half a secret is one too")
+	require.Equal(t, []string{"[redacted]"}, trimLog("hun\xffter22\n", NewSecrets([]string{"A=hunter22"})), "what is not printed was within it")
 }
 
 func FuzzTrimLog(f *testing.F) {
 	f.Add("a\nb\x00\x1b[2J\nsecret", "secret")
 	f.Fuzz(func(t *testing.T, text, secret string) {
-		lines := trimLog(text, []string{"longer " + secret})
+		lines := trimLog(text, NewSecrets([]string{"A=longer " + secret}))
 		require.LessOrEqual(t, len(lines), maxLogLines)
 		for _, line := range lines {
 			require.NotEmpty(t, line)

@@ -155,7 +155,7 @@ func (p *proof) timedOut(ctx context.Context, missing error) error {
 	}
 	if found, inspected := p.host.engine.inspect(looking, p.id); inspected == nil {
 		if lines := p.host.lastLines(looking, found); len(lines) > 0 {
-			err = fmt.Errorf("%w: its log ends: %s", err, joinLines(lines))
+			err = &unprovenError{err, lines}
 		}
 	}
 	return err
@@ -184,12 +184,13 @@ func (h *Host) betweenLives(ctx context.Context, found container.InspectResponse
 // exited gathers what a dead container leaves.
 func (h *Host) exited(ctx context.Context, found container.InspectResponse) error {
 	found = h.betweenLives(ctx, found)
+	logs := h.lastLines(ctx, found)
 	return &ExitedError{
 		Restarts:    found.RestartCount,
 		Container:   found.Name[min(1, len(found.Name)):],
 		Code:        found.State.ExitCode,
 		OutOfMemory: found.State.OOMKilled,
-		Reason:      printable(found.State.Error),
-		Logs:        h.lastLines(ctx, found),
+		Reason:      h.struckFrom(found, printable(found.State.Error)),
+		Logs:        logs,
 	}
 }

@@ -181,8 +181,9 @@ func TestBadReleases(t *testing.T) {
 			exited, ok := errors.AsType[*docker.ExitedError](err)
 			require.True(t, ok, err)
 			require.Equal(t, 7, exited.Code)
-			require.ErrorContains(t, err, "cannot log in to the database as [redacted]")
+			require.Equal(t, []string{"cannot log in to the database as [redacted]"}, rollout.LogLines(err))
 			require.NotContains(t, err.Error(), "hunter22")
+			require.NotContains(t, err.Error(), "cannot log in")
 		},
 		"unhealthy": func(err error) {
 			require.ErrorIs(t, err, docker.ErrNotProven)

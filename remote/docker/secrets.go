@@ -1,0 +1,139 @@
+package docker
+
+import (
+	"slices"
+	"strings"
+)
+
+// minSecret is how many bytes a value, or a part of one, must have to be struck. A
+// shorter one is also a part of ordinary words, so that striking it would leave nothing
+// to read.
+const minSecret = 6
+
+const redacted = "[redacted]"
+
+// Secrets strikes the values of an environment out of text, such as a container's log:
+// each value of at least 6 bytes, and each part of it that is as long, in every form in
+// which programs print it. The parts are what is within quotes, the password and the
+// secret of a URL, the elements of a list, the settings of a connection string and the
+// texts of JSON; the forms are those of JSON, Go's %q, shells, HTML, URLs, base64 and
+// hexadecimal digits. Words that say nothing, such as "production" and "warning", stay.
+// What is promised to users is in the README.
+//
+// The zero value strikes nothing. Secrets is safe for use by several goroutines.
+type Secrets struct {
+	parts []string
+	forms []form
+	// byHead are the indexes of the forms that begin with these minSecret bytes.
+	byHead map[string][]int
+	// begins holds the first two bytes of every form: most of a text begins none.
+	begins [1 << 16 / 64]uint64
+}
+
+// form is one way in which a part is printed, without its line ends.
+type form struct {
+	text string
+	// encoded is set for base64: its neighbours in the text belong to it.
+	encoded bool
+}
+
+// NewSecrets returns the secrets of variables, each KEY=VALUE as in an env file.
+func NewSecrets(variables []string) *Secrets {
+	s := &Secrets{byHead: map[string][]int{}}
+	found := parts{}
+	for _, variable := range variables {
+		_, value, _ := strings.Cut(variable, "=")
+		found.add(value, 0)
+	}
+	known := map[string]bool{}
+	for part := range found {
+		if isSecret(part) {
+			s.parts = append(s.parts, part)
+		}
+	}
+	slices.Sort(s.parts)
+	for _, part := range s.parts {
+		for _, f := range formsOf(part) {
+			f.text = withoutLineEnds(f.text)
+			if len(f.text) >= minSecret && !known[f.text] {
+				known[f.text] = true
+				s.learn(f)
+			}
+		}
+	}
+	return s
+}
+
+func (s *Secrets) learn(f form) {
+	head := f.text[:minSecret]
+	s.byHead[head] = append(s.byHead[head], len(s.forms))
+	s.forms = append(s.forms, f)
+	pair := pairOf(f.text)
+	s.begins[pair/64] |= 1 << (pair % 64)
+}
+
+func pairOf(text string) int { return int(text[0])<<8 | int(text[1]) }
+
+// Values returns the values and their parts, without their other forms: for a system
+// that masks values and their forms itself.
+func (s *Secrets) Values() []string { return slices.Clone(s.parts) }
+
+// Strike replaces every secret in the text. A secret may be spread over lines, as long
+// base64 is. One that is cut off is struck too if at least 6 bytes of it are left: at
+// the end of a line, because programs shorten lines, and at the start of the text,
+// because a log is read from somewhere in its middle.
+func (s *Secrets) Strike(text string) string {
+	if len(s.forms) == 0 || len(text) < minSecret {
+		return text
+	}
+	m := newMarks(text)
+	s.markHead(m)
+	for at := 0; at+minSecret <= len(m.joined); at++ {
+		if pair := pairOf(m.joined[at:]); s.begins[pair/64]&(1<<(pair%64)) == 0 {
+			continue
+		}
+		for _, n := range s.byHead[m.joined[at:at+minSecret]] {
+			s.mark(m, at, s.forms[n])
+		}
+	}
+	return m.strike()
+}
+
+// mark marks a form that begins at a place of the text, whole or cut off at the line's
+// end.
+func (s *Secrets) mark(m *marks, at int, f form) {
+	if strings.HasPrefix(m.joined[at:], f.text) {
+		m.mark(at, at+len(f.text), f.encoded)
+		return
+	}
+	if left := m.line(at); len(left) >= minSecret && strings.HasPrefix(f.text, left) {
+		m.mark(at, at+len(left), false)
+	}
+}
+
+// markHead marks the end of a secret at the start of the text.
+func (s *Secrets) markHead(m *marks) {
+	if len(m.joined) < minSecret {
+		return
+	}
+	head := m.joined[:minSecret]
+	for _, f := range s.forms {
+		for from := 1; ; from++ {
+			n := strings.Index(f.text[min(from, len(f.text)):], head)
+			if n < 0 {
+				break
+			}
+			from += n
+			if tail := f.text[from:]; strings.HasPrefix(m.joined, tail) {
+				m.mark(0, len(tail), f.encoded)
+			}
+		}
+	}
+}
+
+func withoutLineEnds(text string) string {
+	if !strings.ContainsAny(text, "\r\n") {
+		return text
+	}
+	return strings.NewReplacer("\r", "", "\n", "").Replace(text)
+}
