@@ -18,7 +18,7 @@ var ErrNoGoodRun = errors.New("no run in the history deployed another release on
 // clock. One that is not yet filed is among them.
 func (l *Ledger) History(ctx context.Context, n int) ([]Record, error) {
 	var records []Record
-	for r, err := range l.latest(ctx) {
+	for r, err := range l.Runs(ctx) {
 		if err != nil {
 			return records, err
 		}
@@ -55,7 +55,7 @@ func (l *Ledger) Find(ctx context.Context, run string) (Record, error) {
 // the given digest ("sha256:…"; empty: whichever), on every instance of the
 // fleet. ErrNoGoodRun when there is none.
 func (l *Ledger) LastGood(ctx context.Context, except string) (Record, error) {
-	for r, err := range l.latest(ctx) {
+	for r, err := range l.Runs(ctx) {
 		if err != nil {
 			return Record{}, err
 		}
@@ -75,8 +75,9 @@ func (r Record) Good() bool {
 		})
 }
 
-// latest goes through the finished runs, the latest first.
-func (l *Ledger) latest(ctx context.Context) iter.Seq2[Record, error] {
+// Runs goes through the finished runs, the latest first by the store's clock, and reads each one when it is its turn. It
+// ends at the first error.
+func (l *Ledger) Runs(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		unfiled, runs, err := l.finished(ctx)
 		if err != nil {

@@ -63,7 +63,7 @@ locals {
   # run in us-east-1) and ECR's (which run in the registry's region) are in statements without it.
   in_own_region = { StringEquals = { "aws:RequestedRegion" = var.region } }
 
-  github_deploy = [
+  github_deploy = concat([
     {
       Sid      = "Targets"
       Effect   = "Allow"
@@ -114,7 +114,13 @@ locals {
       Action   = ["s3:GetObject", "s3:PutObject"]
       Resource = ["arn:aws:s3:::${var.state_bucket}/ledger/${var.environment}/*"]
     },
-  ]
+    ], var.environment == "prod" ? [{
+      # What is promoted has to be the image that dev ran under its commit.
+      Sid      = "DevHistory"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = ["arn:aws:s3:::${var.state_bucket}/ledger/dev/*"]
+  }] : [])
 
   # Images are built once, by dev's workflow.
   github_push = local.makes_shared ? [{
@@ -143,7 +149,7 @@ locals {
       Action   = ["s3:ListBucket"]
       Resource = ["arn:aws:s3:::${var.state_bucket}"]
       Condition = {
-        StringLike = { "s3:prefix" = ["env:/*", "growl-backend/*", "ledger/${var.environment}/*"] }
+        StringLike = { "s3:prefix" = distinct(["env:/*", "growl-backend/*", "ledger/${var.environment}/*", "ledger/dev/*"]) }
       }
     },
     {

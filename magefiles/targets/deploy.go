@@ -79,6 +79,8 @@ func (Deploy) Prod(ctx context.Context,
 	allowZoneLoss *bool,
 	// update an instance that serves alone, which takes the service down; the same as -policy=downtime=true
 	allowDowntime *bool,
+	// image of that commit, sha256:…, to deploy without comparing the tag with what dev ran
+	digest *string,
 	// show what would be done and touch nothing
 	dryRun *bool,
 	// do not ask before touching prod
@@ -89,7 +91,7 @@ func (Deploy) Prod(ctx context.Context,
 		return usage("prod takes the full commit SHA of an image that CI pushed (40 hex digits), not %q", sha)
 	}
 	return deploy(ctx, settings{
-		Environment: "prod", Tag: sha, Fleet: value(fleet, "FLEET", ""),
+		Environment: "prod", Tag: sha, Digest: value(digest, "", ""), Fleet: value(fleet, "FLEET", ""),
 		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
 		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Alarms: value(alarms, "", ""), Report: value(report, "", ""),
 		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift),

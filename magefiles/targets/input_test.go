@@ -49,6 +49,7 @@ func TestBadInputAsksNobody(t *testing.T) {
 		{"a repository with a tag", func(s *settings) { s.Fleet = w.fleetWith(t, w.repository, w.repository+":v1") }, 1, "it has a tag or digest"},
 		{"a target group", func(s *settings) { s.Fleet = w.fleetWith(t, targetGroup, "growl") }, 1, `parse target group ARN "growl"`},
 		{"a tag", func(s *settings) { s.Tag = "../v1" }, 1, `tag "../v1": invalid tag format: want at most 128 letters`},
+		{"a digest that is a tag", func(s *settings) { s.Digest = "v1" }, 2, "-digest=v1: want sha256:<64 hex digits>"},
 		{"a digest for a tag", func(s *settings) { s.Tag = "v1@sha256:00" }, 1, "invalid tag format"},
 		{"an empty tag", func(s *settings) { s.Tag = "" }, 1, "invalid tag format"},
 		{"a long tag", func(s *settings) { s.Tag = strings.Repeat("a", 129) }, 1, "invalid tag format"},

@@ -45,6 +45,8 @@ type settings struct {
 	SkipDrift, AllowEnvDrift bool
 	// AllowZoneLoss and AllowDowntime are the policy's zoneloss and downtime.
 	AllowZoneLoss, AllowDowntime bool
+	// Digest is the image to deploy instead of the one that the tag names; empty: the tag's.
+	Digest string
 	// OnlyForward skips a release whose commit is older than one that an instance runs.
 	OnlyForward bool
 	// Sandbox is set where the far ends are in this process.
@@ -116,6 +118,9 @@ func (s settings) check() (rollout.Policy, error) {
 	policy, err := rollout.ParsePolicy(defaultPolicy(s.Environment), s.Policy)
 	if err != nil {
 		return policy, usage("%v", err)
+	}
+	if s.Digest != "" && !digestText.MatchString(s.Digest) {
+		return policy, usage("-digest=%s: want sha256:<64 hex digits>", s.Digest)
 	}
 	policy.ZoneLoss = policy.ZoneLoss || s.AllowZoneLoss
 	policy.Downtime = policy.Downtime || s.AllowDowntime

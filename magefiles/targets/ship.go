@@ -30,7 +30,7 @@ func deploy(ctx context.Context, s settings) error {
 	if err := world.watchAlarms(s.Alarms); err != nil {
 		return err
 	}
-	release, err := world.resolve(ctx, s.Tag)
+	release, err := world.choose(ctx, s)
 	if err != nil {
 		return err
 	}

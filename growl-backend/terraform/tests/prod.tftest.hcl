@@ -46,6 +46,22 @@ run "reads_what_dev_made" {
   }
 
   assert {
+    condition = [
+      for s in concat(jsondecode(aws_iam_role_policy.github_deploy.policy).Statement, jsondecode(aws_iam_role_policy.github_plan.policy).Statement) :
+      s.Action if anytrue([for r in s.Resource : endswith(r, "/ledger/dev/*")])
+    ] == [["s3:GetObject"]]
+    error_message = "prod's role reads what dev ran, and changes nothing of it."
+  }
+
+  assert {
+    condition = anytrue([
+      for s in jsondecode(aws_iam_role_policy.github_plan.policy).Statement :
+      contains(s.Condition.StringLike["s3:prefix"], "ledger/dev/*") if s.Action == ["s3:ListBucket"]
+    ])
+    error_message = "prod's role lists dev's runs."
+  }
+
+  assert {
     condition     = !contains(flatten([for s in jsondecode(aws_iam_role_policy.github_deploy.policy).Statement : s.Action]), "ecr:UploadLayerPart")
     error_message = "prod uploads no image."
   }
