@@ -53,10 +53,23 @@ func troubles(d Document) []trouble {
 	return all
 }
 
-// annotation is one workflow command. A percent sign and line ends are escaped in
-// its message, in its title also what ends a property.
+// Masks returns values as GitHub's workflow commands, a line each, that make the runner
+// mask them in all that the job prints from then on. The runner prints none of them.
+func Masks(values []string) string {
+	var b strings.Builder
+	for _, value := range values {
+		b.WriteString("::add-mask::" + commandData(value) + "\n")
+	}
+	return b.String()
+}
+
+// commandData escapes a percent sign and line ends, as the data of a command needs it.
+func commandData(text string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
+}
+
+// annotation is one workflow command. In its title what ends a property is escaped too.
 func annotation(title, message string) string {
-	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
-	return "::error title=" + property.Replace(title) + "::" + data.Replace(message)
+	return "::error title=" + property.Replace(title) + "::" + commandData(message)
 }

@@ -1,13 +1,19 @@
 package targets
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/magefile/mage/mg"
 
 	"github.com/growl-dev/deploy/infra"
+	"github.com/growl-dev/deploy/remote/docker"
+	"github.com/growl-dev/deploy/report"
 )
 
 // Env looks after the env files, which are never committed, and their seals, which are.
@@ -42,4 +48,26 @@ func (Env) Check() (err error) {
 		faults = append(faults, infra.CheckSeal(terraformDir, name, checkEnvFile))
 	}
 	return errors.Join(faults...)
+}
+
+// Mask makes GitHub's runner mask the values of an environment's env file, and parts of them such as a URL's password.
+func (Env) Mask(environment string) (err error) {
+	defer cleanError(&err)
+	if !slices.Contains(environments(), environment) {
+		return usage("unknown environment %q: want one of %s", environment, strings.Join(environments(), ", "))
+	}
+	if os.Getenv("GITHUB_ACTIONS") != "true" {
+		return usage("env:mask prints what is secret, which only GitHub's runner takes without showing it: run it in GitHub Actions")
+	}
+	file := infra.EnvFile(terraformDir, environment)
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return unreadable("env file", file, err)
+	}
+	variables, err := docker.ParseEnvFile(bytes.NewReader(content))
+	if err != nil {
+		return fmt.Errorf("mask the values of %s: %w", file, err)
+	}
+	printCommands(report.Masks(docker.NewSecrets(variables).Values()))
+	return nil
 }
