@@ -98,22 +98,33 @@ func (*Alarms) Name() string { return "alarms" }
 func (a *Alarms) Check(ctx context.Context) error {
 	states, err := a.states(ctx)
 	if err != nil {
-		return fmt.Errorf("describe alarms %s: %w", strings.Join(a.names, ", "), err)
+		return a.undescribed(err)
 	}
 	var faults []string
 	for _, name := range a.names {
 		found, there := states[name]
-		switch {
-		case !there:
-			faults = append(faults, fmt.Sprintf("alarm %s does not exist%s: make it or take it out of the list", name, a.where()))
-		case found.state == types.StateValueAlarm:
-			faults = append(faults, fmt.Sprintf("alarm %s is in alarm%s", name, found.why()))
-		}
+		faults = append(faults, a.fault(name, found, there)...)
 	}
 	if len(faults) > 0 {
 		return errors.New(strings.Join(faults, "; "))
 	}
 	return nil
+}
+
+func (a *Alarms) undescribed(err error) error {
+	return fmt.Errorf("describe alarms %s: %w", strings.Join(a.names, ", "), err)
+}
+
+// fault is what is wrong with an alarm: nothing, or one sentence.
+func (a *Alarms) fault(name string, found alarm, there bool) []string {
+	switch {
+	case !there:
+		return []string{fmt.Sprintf("alarm %s does not exist%s: make it or take it out of the list", name, a.where())}
+	case found.state == types.StateValueAlarm:
+		return []string{fmt.Sprintf("alarm %s is in alarm%s", name, found.why())}
+	default:
+		return nil
+	}
 }
 
 func (a *Alarms) where() string {

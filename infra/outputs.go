@@ -30,6 +30,12 @@ type Outputs struct {
 	User string `json:"user,omitempty"`
 	// Alarms are CloudWatch alarms, by name, that a deploy asks. May be empty.
 	Alarms []string `json:"alarms,omitempty"`
+	// HealthAlarms are CloudWatch alarms, by name, that halt a deploy only if they go into alarm while it runs. May be
+	// empty.
+	HealthAlarms []string `json:"health_alarms,omitempty"`
+	// ServicePort is the port of the service on the instances. Zero, as in a fleet file that leaves it out: it is not
+	// compared.
+	ServicePort int `json:"service_port,omitempty"`
 }
 
 // Outputs reads the environment's outputs from its state. It asks AWS for nothing

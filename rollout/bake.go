@@ -23,10 +23,10 @@ func (r *run) bake(ctx context.Context, batch []*passage, ahead int) error {
 		err = r.serve(ctx, rest)
 	}
 	if err == nil {
-		err = ask(ctx, r.Watches, "guard")
+		err = r.ask(ctx, r.Watches, "guard")
 	}
 	if err == nil {
-		err = ask(ctx, r.Guards, "guard")
+		err = r.ask(ctx, r.Guards, "guard")
 	}
 	switch {
 	case err == nil:
@@ -48,7 +48,7 @@ func (r *run) serve(ctx context.Context, d time.Duration) error {
 		if err := sleep(ctx, min(left, max(r.Policy.Poll, watchPause))); err != nil || left <= 0 {
 			return err
 		}
-		if err := ask(ctx, r.Watches, "guard"); err != nil {
+		if err := r.ask(ctx, r.Watches, "guard"); err != nil {
 			return err
 		}
 	}

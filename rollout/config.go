@@ -31,6 +31,9 @@ type Config struct {
 	// Watches are guards that are asked while a batch bakes too, about every
 	// Policy.Poll: what they see must not depend on how often they are asked.
 	Watches []Gate
+	// RefuseUnknown refuses a run if a target that is not in the fleet is registered when it begins. Otherwise such
+	// targets are named in the result only.
+	RefuseUnknown bool
 	// Observe is told every event, one at a time; nil: nobody.
 	Observe func(Event)
 

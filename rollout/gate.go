@@ -15,8 +15,15 @@ type Gate interface {
 	Check(ctx context.Context) error
 }
 
+// Remarker is a Gate that also finds things worth knowing that refuse nothing, such as an alarm that is not judged.
+type Remarker interface {
+	Gate
+	// Remarks returns, after Check, one sentence for each. A run reports each sentence once.
+	Remarks() []string
+}
+
 // ask asks every gate at once and answers all that refuse.
-func ask(ctx context.Context, gates []Gate, kind string) error {
+func (r *run) ask(ctx context.Context, gates []Gate, kind string) error {
 	errs := make([]error, len(gates))
 	var wg sync.WaitGroup
 	for i, gate := range gates {
@@ -27,5 +34,19 @@ func ask(ctx context.Context, gates []Gate, kind string) error {
 		})
 	}
 	wg.Wait()
+	for _, gate := range gates {
+		if remarker, ok := gate.(Remarker); ok {
+			r.remarkAll(remarker.Remarks())
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// remarkAll puts sentences of a gate into the report, and shows those that are new.
+func (r *run) remarkAll(texts []string) {
+	for _, text := range texts {
+		if r.remark(text) {
+			r.emit(Event{Kind: Remarked, Detail: text})
+		}
+	}
 }

@@ -55,6 +55,7 @@ func (r *run) heal(ctx context.Context, dead Dead) error {
 	if err != nil {
 		return fmt.Errorf("read the target groups' health: %w", err)
 	}
+	r.newcomers(health)
 	if slices.ContainsFunc(r.passages, func(p *passage) bool { return len(flights[p.instance.ID].targets) == 0 }) {
 		if r.timing, err = r.Balancer.Timing(ctx); err != nil {
 			return fmt.Errorf("read the target groups' timing: %w", err)

@@ -105,7 +105,9 @@ func (r *run) survey(ctx context.Context) error {
 	if err := r.Policy.workable(timing); err != nil {
 		return err
 	}
-	r.newcomers(health)
+	if err := r.refuseUnknown(r.newcomers(health)); err != nil {
+		return err
+	}
 	for _, p := range r.passages {
 		p.enroll(health, timing)
 	}

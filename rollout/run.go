@@ -168,7 +168,7 @@ func (r *run) prepare(ctx context.Context) error {
 	defer stop()
 	gated := make(chan error, 1)
 	go func() {
-		err := ask(ctx, r.Gates, "gate")
+		err := r.ask(ctx, r.Gates, "gate")
 		if err != nil {
 			stop()
 		}
@@ -289,12 +289,15 @@ func (r *run) emit(e Event) {
 	r.Observe(e)
 }
 
-func (r *run) remark(text string) {
+// remark puts a sentence into the report, and reports whether it is new.
+func (r *run) remark(text string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !slices.Contains(r.remarks, text) {
-		r.remarks = append(r.remarks, text)
+	if slices.Contains(r.remarks, text) {
+		return false
 	}
+	r.remarks = append(r.remarks, text)
+	return true
 }
 
 // close ends the connections to all instances. A failing close loses nothing.

@@ -3,6 +3,8 @@ package rollout
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,21 +40,38 @@ func (t Timing) checks() time.Duration {
 
 // newcomers names instances that are registered in the fleet's groups but are
 // not in the fleet: they may run other code. It is asked when the run begins,
-// before each batch, and at the end.
-func (r *run) newcomers(health Health) {
+// before each batch, and at the end. It returns the targets that it had not named yet.
+func (r *run) newcomers(health Health) (fresh Health) {
 	r.mu.Lock()
-	var fresh []TargetHealth
 	for _, h := range health {
 		if h.State.Registered() && !r.members[h.Instance] {
-			r.members[h.Instance] = true
-			r.joined = append(r.joined, h.Instance)
 			fresh = append(fresh, h)
 		}
 	}
-	r.mu.Unlock()
 	for _, h := range fresh {
-		r.remark(fmt.Sprintf("%s is registered in %s but not in the fleet: it may run other code", h.Instance, h.Group))
+		if !r.members[h.Instance] {
+			r.joined = append(r.joined, h.Instance)
+		}
+		r.members[h.Instance] = true
 	}
+	r.mu.Unlock()
+	slices.SortFunc(fresh, func(a, b TargetHealth) int { return a.Target.compare(b.Target) })
+	for _, h := range fresh {
+		r.remark(fmt.Sprintf("%s is registered in %s on port %d but not in the fleet: it may run other code", h.Instance, h.Group, h.Port))
+	}
+	return fresh
+}
+
+// refuseUnknown refuses a run that finds targets which are not in the fleet.
+func (r *run) refuseUnknown(unknown Health) error {
+	if !r.RefuseUnknown || len(unknown) == 0 {
+		return nil
+	}
+	var names []string
+	for _, h := range unknown {
+		names = append(names, fmt.Sprintf("%s:%d in %s", h.Instance, h.Port, h.Group))
+	}
+	return fmt.Errorf("registered, but not in the fleet: %s: deregister it, add it to the fleet, or go on with -allowUnknownTargets", strings.Join(names, ", "))
 }
 
 // admit makes an instance one of the fleet.

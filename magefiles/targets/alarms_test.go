@@ -68,12 +68,12 @@ func TestAlarmsRefuseAndHalt(t *testing.T) {
 
 func TestTheEnvironmentsAlarmsAreAsked(t *testing.T) {
 	w := &world{fleet: infra.Outputs{Alarms: []string{"errors"}}, aws: aws.Config{Region: "us-west-1"}}
-	require.NoError(t, w.watchAlarms("latency, errors"))
+	require.NoError(t, w.watchAlarms(settings{Alarms: "latency, errors"}))
 	require.Len(t, w.gates, 1)
 	require.Len(t, w.watches, 1)
 	assert.IsType(t, &alarm.Alarms{}, w.gates[0])
 	quiet := &world{}
-	require.NoError(t, quiet.watchAlarms(""))
+	require.NoError(t, quiet.watchAlarms(settings{}))
 	assert.Empty(t, quiet.gates)
 	assert.Equal(t, "a b", strings.Join(split("a, b"), " "))
 }

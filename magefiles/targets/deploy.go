@@ -31,6 +31,10 @@ func (Deploy) Dev(ctx context.Context,
 	skipDrift *bool,
 	// let instances run with an env file that is not the sealed one
 	allowEnvDrift *bool,
+	// do not ask any CloudWatch alarm
+	skipAlarms *bool,
+	// go on although a target is registered that is not in the fleet
+	allowUnknownTargets *bool,
 	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
 	allowZoneLoss *bool,
 	// update an instance that serves alone, which takes the service down; the same as -policy=downtime=true
@@ -52,6 +56,7 @@ func (Deploy) Dev(ctx context.Context,
 		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
 		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Alarms: value(alarms, "", ""), Report: value(report, "", ""),
 		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift),
+		SkipAlarms: set(skipAlarms), AllowUnknownTargets: set(allowUnknownTargets),
 		AllowZoneLoss: set(allowZoneLoss), AllowDowntime: set(allowDowntime), OnlyForward: set(onlyForward), DryRun: set(dryRun),
 	})
 }
@@ -75,6 +80,10 @@ func (Deploy) Prod(ctx context.Context,
 	skipDrift *bool,
 	// let instances run with an env file that is not the sealed one
 	allowEnvDrift *bool,
+	// do not ask any CloudWatch alarm
+	skipAlarms *bool,
+	// go on although a target is registered that is not in the fleet
+	allowUnknownTargets *bool,
 	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
 	allowZoneLoss *bool,
 	// update an instance that serves alone, which takes the service down; the same as -policy=downtime=true
@@ -95,6 +104,7 @@ func (Deploy) Prod(ctx context.Context,
 		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
 		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Alarms: value(alarms, "", ""), Report: value(report, "", ""),
 		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift),
+		SkipAlarms: set(skipAlarms), AllowUnknownTargets: set(allowUnknownTargets),
 		AllowZoneLoss: set(allowZoneLoss), AllowDowntime: set(allowDowntime), DryRun: set(dryRun), Ask: !set(yes),
 	})
 }

@@ -29,7 +29,7 @@ func TestAnInstanceThatJoinsTheFleetDuringARunIsNamed(t *testing.T) {
 	fleet, file := filepath.Join(dir, "fleet.json"), filepath.Join(dir, "report.json")
 	require.NoError(t, os.WriteFile(fleet, part, 0o600))
 
-	run := p.start(t, nil, append(p.deploy(p.vars["V2"]), "-fleet="+fleet, "-report="+file)...)
+	run := p.start(t, nil, append(p.deploy(p.vars["V2"]), "-fleet="+fleet, "-report="+file, "-allowUnknownTargets")...)
 	run.await(t, "deregister")
 	require.NoError(t, os.WriteFile(fleet, whole, 0o600))
 	assert.Zero(t, run.end(t), "%s", run.said())

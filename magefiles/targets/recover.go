@@ -83,29 +83,35 @@ func (Deploy) Resume(ctx context.Context,
 	skipDrift *bool,
 	// let instances run with an env file that is not the sealed one
 	allowEnvDrift *bool,
+	// do not ask any CloudWatch alarm
+	skipAlarms *bool,
+	// go on although a target is registered that is not in the fleet
+	allowUnknownTargets *bool,
 ) (err error) {
 	defer cleanError(&err)
 	s := operatorSettings(environment, sshKey, fleet, policy)
 	s.Probe, s.Alarms, s.Report = value(probe, "", ""), value(alarms, "", ""), value(report, "", "")
 	s.SkipDrift, s.AllowEnvDrift = set(skipDrift), set(allowEnvDrift)
+	s.SkipAlarms, s.AllowUnknownTargets = set(skipAlarms), set(allowUnknownTargets)
 	world, held, err := s.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer held.stop()
-	if err := world.watchAlarms(s.Alarms); err != nil {
+	if err := world.judge(s); err != nil {
 		return letGo(held.ctx, held.lease, err)
 	}
 	release, err := held.unfinished(ctx)
 	if err != nil {
 		return letGo(held.ctx, held.lease, err)
 	}
-	held.config.Release, held.config.Gates = release, world.gates
+	held.config.Release, held.config.Gates, held.config.RefuseUnknown = release, world.gates, world.refuseUnknown
 	return ship(held.ctx, s, world, held.lease, held.config)
 }
 
 // unfinished is the release of the run that did not finish: one that died, or the
-// last one in the history, where it was broken off or healed already.
+// last one in the history, where it was broken off or healed already. A run that was
+// refused, such as a resume, touched nothing and changes nothing about that.
 func (h *held) unfinished(ctx context.Context) (rollout.Release, error) {
 	if release := dead(h.lease.Inherited()).Release; release.Image != "" {
 		return release, nil
@@ -116,7 +122,7 @@ func (h *held) unfinished(ctx context.Context) (rollout.Release, error) {
 	}
 	for _, r := range records {
 		switch r.Result.Outcome {
-		case rollout.Healed, rollout.Skipped, "":
+		case rollout.Healed, rollout.Skipped, rollout.Refused, "":
 			continue
 		case rollout.Interrupted, rollout.Mixed:
 			return r.Result.Release, nil

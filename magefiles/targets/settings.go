@@ -43,6 +43,9 @@ type settings struct {
 	// SkipDrift does not compare AWS with the code, AllowEnvDrift not the env files
 	// on the instances with their seal.
 	SkipDrift, AllowEnvDrift bool
+	// SkipAlarms asks no alarm, AllowUnknownTargets goes on although targets are
+	// registered that are not in the fleet.
+	SkipAlarms, AllowUnknownTargets bool
 	// AllowZoneLoss and AllowDowntime are the policy's zoneloss and downtime.
 	AllowZoneLoss, AllowDowntime bool
 	// Digest is the image to deploy instead of the one that the tag names; empty: the tag's.

@@ -27,7 +27,7 @@ func deploy(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	if err := world.watchAlarms(s.Alarms); err != nil {
+	if err := world.judge(s); err != nil {
 		return err
 	}
 	release, err := world.choose(ctx, s)

@@ -35,6 +35,8 @@ type world struct {
 	// gates are asked before a run touches anything; skipped says which were not.
 	gates   []rollout.Gate
 	skipped []string
+	// refuseUnknown refuses a run if a target is registered that is not in the fleet.
+	refuseUnknown bool
 	// watches are asked while a batch bakes, and after it.
 	watches []rollout.Gate
 }
@@ -124,6 +126,7 @@ func (w *world) config(environment string, release rollout.Release, policy rollo
 	return rollout.Config{
 		ID: newRunID(), Environment: environment, Release: release, Policy: policy,
 		Instances: w.fleet.Instances, Balancer: w.groups, Connect: w.connect,
+		RefuseUnknown: w.refuseUnknown,
 	}
 }
 
