@@ -29,7 +29,7 @@ func ExampleGate() {
 
 func ExampleRenderFirstBoot() {
 	script, err := infra.RenderFirstBoot(infra.FirstBoot{
-		Container: "growl-backend", HostPort: 8080, ContainerPort: 8080,
+		Container: "growl-backend", ContainerPort: 8080,
 		Restart: "always", LogSize: "10m", LogFiles: 3, StopGraceSeconds: 30,
 	})
 	if err != nil {

@@ -18,9 +18,9 @@ import (
 type FirstBoot struct {
 	// Container is the container's name.
 	Container string
-	// HostPort is the instance's TCP port, ContainerPort the service's. With host
-	// networking nothing is published.
-	HostPort, ContainerPort int
+	// ContainerPort is the service's TCP port in the container. The script publishes it on the instance's port that it
+	// is given as an argument; with host networking it publishes nothing.
+	ContainerPort int
 	// Network is the network mode; empty: the engine's default.
 	Network string
 	// Mounts are bind mounts, whose sources must exist.
@@ -58,8 +58,8 @@ var firstBoot = template.Must(template.New("first-boot").
 	Funcs(template.FuncMap{"quote": quote, "flags": FirstBoot.flags}).Parse(firstBootText))
 
 // RenderFirstBoot writes the script that cloud-init runs on a new instance: POSIX
-// sh, which takes the environment, the repository and the registry's region as
-// arguments. It pulls deployed-ENVIRONMENT, or latest where there is none, by its
+// sh, which takes the environment, the repository, the registry's region and the
+// instance's port as arguments. It pulls deployed-ENVIRONMENT, or latest where there is none, by its
 // digest, and starts the container. A fault of the spec is an error.
 func RenderFirstBoot(spec FirstBoot) ([]byte, error) {
 	if err := spec.validate(); err != nil {
@@ -80,7 +80,7 @@ func (f FirstBoot) validate() error {
 		}
 	}
 	fault(f.Container == "", "the container has no name")
-	fault(f.HostPort < 1 || f.HostPort > 65535 || f.ContainerPort < 1 || f.ContainerPort > 65535, "ports %d and %d: both are between 1 and 65535", f.HostPort, f.ContainerPort)
+	fault(f.ContainerPort < 1 || f.ContainerPort > 65535, "container port %d: a port is between 1 and 65535", f.ContainerPort)
 	fault(f.Restart == "" || f.LogSize == "" || f.LogFiles < 1 || f.StopGraceSeconds < 1, "restart policy, log bounds and stop grace are needed: fill in the spec's defaults")
 	for _, m := range f.Mounts {
 		// docker run reads --mount as comma-separated values.
@@ -106,7 +106,7 @@ func (f FirstBoot) words() []string {
 	return words
 }
 
-// flags are those of docker run that describe the container, quoted.
+// flags are those of docker run that describe the container, quoted for the shell.
 func (f FirstBoot) flags() []string {
 	var flags []string
 	flag := func(name, value string) {
@@ -122,7 +122,7 @@ func (f FirstBoot) flags() []string {
 	flag("stop-signal", f.StopSignal)
 	flag("network", f.Network)
 	if f.Network != "host" {
-		flag("publish", fmt.Sprintf("%d:%d", f.HostPort, f.ContainerPort))
+		flags = append(flags, fmt.Sprintf(`--publish "$port:%d"`, f.ContainerPort))
 	}
 	for _, m := range f.Mounts {
 		flag("mount", m.String())

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write golden files anew")
 // plain is the spec of growl-backend, with the defaults of a rollout.
 func plain() infra.FirstBoot {
 	return infra.FirstBoot{
-		Container: "growl-backend", HostPort: 8080, ContainerPort: 8080,
+		Container: "growl-backend", ContainerPort: 8080,
 		Mounts:  []infra.BindMount{{Source: "/tmp/deployment-test", Target: "/tmp/deployment-test"}},
 		EnvFile: "/etc/growl-backend/env",
 		Restart: "always", LogSize: "10m", LogFiles: 3, StopGraceSeconds: 30,
@@ -29,7 +29,7 @@ func plain() infra.FirstBoot {
 // awkward uses every field, with text that a shell would trip over.
 func awkward() infra.FirstBoot {
 	return infra.FirstBoot{
-		Container: "odd", HostPort: 80, ContainerPort: 80, Network: "host", User: "65534:65534",
+		Container: "odd", ContainerPort: 80, Network: "host", User: "65534:65534",
 		Mounts:     []infra.BindMount{{Source: "/srv/it's $HOME", Target: "/data", ReadOnly: true}},
 		Env:        map[string]string{"B": "$(touch pwned)", "A": `two "words"`},
 		Labels:     map[string]string{"dev.example/team": "`us`"},
@@ -72,7 +72,7 @@ func TestRenderFirstBootRefuses(t *testing.T) {
 		says  string
 	}{
 		"no name":     {func(f *infra.FirstBoot) { f.Container = "" }, "no name"},
-		"no port":     {func(f *infra.FirstBoot) { f.HostPort = 0 }, "between 1 and 65535"},
+		"no port":     {func(f *infra.FirstBoot) { f.ContainerPort = 0 }, "between 1 and 65535"},
 		"no defaults": {func(f *infra.FirstBoot) { f.Restart = "" }, "defaults"},
 		"comma":       {func(f *infra.FirstBoot) { f.Mounts[0].Source = "/a,readonly" }, "comma"},
 		"line break":  {func(f *infra.FirstBoot) { f.Env = map[string]string{"A": "b\nc"} }, "line break"},
@@ -162,7 +162,7 @@ func (i *instance) exec(script string, args ...string) (string, error) {
 }
 
 func (i *instance) boot() (string, error) {
-	return i.exec(filepath.Join(i.dir, "first-boot"), "dev", "1.dkr.ecr.us-west-1.amazonaws.com/growl-backend", "us-west-1")
+	return i.exec(filepath.Join(i.dir, "first-boot"), "dev", "1.dkr.ecr.us-west-1.amazonaws.com/growl-backend", "us-west-1", "9090")
 }
 
 const (
@@ -180,7 +180,7 @@ func TestFirstBootStartsWhatWasDeployed(t *testing.T) {
 	assert.Equal(t, []string{
 		"run", "--detach", "--name", "growl-backend",
 		"--restart", "always", "--log-driver", "json-file", "--log-opt", "max-size=10m", "--log-opt", "max-file=3",
-		"--stop-timeout", "30", "--publish", "8080:8080",
+		"--stop-timeout", "30", "--publish", "9090:8080",
 		"--mount", "type=bind,source=" + i.dir + ",target=/tmp/deployment-test",
 		"--env-file", i.spec.EnvFile, "--label", "dev.growl.release=" + deployed,
 		"1.dkr.ecr.us-west-1.amazonaws.com/growl-backend@" + deployed,

@@ -2,15 +2,17 @@
 # Starts growl-backend on a new instance, as a rollout would. cloud-init runs it once;
 # running it again is harmless.
 #
-# Usage: first-boot ENVIRONMENT REPOSITORY REGISTRY_REGION
+# Usage: first-boot ENVIRONMENT REPOSITORY REGISTRY_REGION PORT
+# PORT is the instance's port on which the service is published.
 #
 # Rendered from the container's spec: do not edit, go tool mage infra:render writes it.
 set -eu
-[ $# -eq 3 ] || { echo "usage: first-boot ENVIRONMENT REPOSITORY REGISTRY_REGION" >&2; exit 2; }
+[ $# -eq 4 ] || { echo "usage: first-boot ENVIRONMENT REPOSITORY REGISTRY_REGION PORT" >&2; exit 2; }
 
 environment=$1
 repository=$2
 region=$3
+port=$4
 container='growl-backend'
 
 say() { echo "first boot: $*" >&2; }
@@ -86,7 +88,7 @@ docker run --detach \
   --log-opt 'max-file=3' \
   --stop-timeout '30' \
   --stop-signal 'SIGTERM' \
-  --publish '8080:8080' \
+  --publish "$port:8080" \
   --mount 'type=bind,source=/tmp/deployment-test,target=/tmp/deployment-test' \
   --env-file '/etc/growl-backend/env' \
   --label 'dev.growl.drain=SIGUSR1' \

@@ -7,13 +7,12 @@ data "aws_ssm_parameter" "amazon_linux" {
 resource "aws_instance" "service" {
   for_each = var.instances
 
-  ami                         = data.aws_ssm_parameter.amazon_linux.insecure_value
-  instance_type               = var.instance_type
-  subnet_id                   = aws_subnet.public[each.value.zone].id
-  private_ip                  = each.value.address
-  associate_public_ip_address = true
-  vpc_security_group_ids      = [aws_security_group.instance.id]
-  iam_instance_profile        = aws_iam_instance_profile.instance[each.key].name
+  ami                    = data.aws_ssm_parameter.amazon_linux.insecure_value
+  instance_type          = var.instance_type
+  subnet_id              = aws_subnet.public[each.value.zone].id
+  private_ip             = each.value.address
+  vpc_security_group_ids = [aws_security_group.instance.id]
+  iam_instance_profile   = aws_iam_instance_profile.instance[each.key].name
 
   user_data                   = local.user_data[each.key]
   user_data_replace_on_change = true

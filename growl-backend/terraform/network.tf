@@ -28,6 +28,11 @@ resource "aws_subnet" "public" {
   cidr_block        = cidrsubnet(var.cidr, 8, count.index)
   availability_zone = sort(data.aws_availability_zones.available.names)[count.index]
 
+  # Instances reach packages, the registry and SSM through their public address, because there is no NAT gateway. The
+  # subnet gives it to them. If the attribute were the instance's, a stopped instance, which has no public address,
+  # would be planned as a replacement.
+  map_public_ip_on_launch = true
+
   tags = { Name = "${local.name}-${count.index}" }
 
   lifecycle {

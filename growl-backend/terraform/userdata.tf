@@ -18,6 +18,7 @@ locals {
       env_file_script = base64encode(file("${path.module}/env-file.sh"))
       repository      = local.repository.url
       registry_region = var.registry_region
+      service_port    = var.service_port
 
       # The reference makes a targeted apply of an instance write the parameter first.
       env_parameter = aws_ssm_parameter.env.name

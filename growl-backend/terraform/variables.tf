@@ -30,7 +30,7 @@ variable "cidr" {
 }
 
 variable "instances" {
-  description = "Instances by name. zone counts the two zones from 0. address is private and fixed, in that zone's subnet: the SSH host certificate names it, so a replaced instance needs no new trust."
+  description = "Instances by name. zone counts the two zones from 0. address is the private one and fixed, in that zone's subnet: the SSH host certificate names it, so a replaced instance needs no new trust."
   type = map(object({
     zone    = number
     address = string
@@ -79,9 +79,14 @@ variable "disk_gigabytes" {
 }
 
 variable "service_port" {
-  description = "Port of the service on the instances."
+  description = "Port of the service on the instances. Target group, security groups, first boot and the output service_port follow it."
   type        = number
   default     = 8080
+
+  validation {
+    condition     = var.service_port == floor(var.service_port) && var.service_port >= 1 && var.service_port <= 65535 && var.service_port != 22
+    error_message = "service_port is a port between 1 and 65535, and not that of SSH."
+  }
 }
 
 variable "client_cidrs" {
@@ -108,7 +113,7 @@ variable "deregistration_delay" {
 }
 
 variable "ssh_cidrs" {
-  description = "Who may reach SSH, besides the Instance Connect endpoint. Addresses of instances are private: this is a VPN's or a peered network's range."
+  description = "Who may reach SSH, besides the Instance Connect endpoint: a VPN's or a peered network's range. Nobody else on the internet reaches it, although instances have public addresses."
   type        = list(string)
   default     = []
 

@@ -2,15 +2,18 @@
 # Starts odd on a new instance, as a rollout would. cloud-init runs it once;
 # running it again is harmless.
 #
-# Usage: first-boot ENVIRONMENT REPOSITORY REGISTRY_REGION
+# Usage: first-boot ENVIRONMENT REPOSITORY REGISTRY_REGION PORT
+# PORT is the instance's port on which the service is published: not used, because the container has the instance's
+# network.
 #
 # Rendered from the container's spec: do not edit, go tool mage infra:render writes it.
 set -eu
-[ $# -eq 3 ] || { echo "usage: first-boot ENVIRONMENT REPOSITORY REGISTRY_REGION" >&2; exit 2; }
+[ $# -eq 4 ] || { echo "usage: first-boot ENVIRONMENT REPOSITORY REGISTRY_REGION PORT" >&2; exit 2; }
 
 environment=$1
 repository=$2
 region=$3
+port=$4
 container='odd'
 
 say() { echo "first boot: $*" >&2; }

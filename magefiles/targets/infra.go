@@ -120,7 +120,7 @@ func (Infra) Render() (err error) {
 // firstBoot is the part of the service's spec that first boot needs.
 func firstBoot(s docker.Spec) infra.FirstBoot {
 	boot := infra.FirstBoot{
-		Container: s.Name, HostPort: s.HostPort, ContainerPort: s.ContainerPort, Network: s.Network,
+		Container: s.Name, ContainerPort: s.ContainerPort, Network: s.Network,
 		EnvFile: s.EnvFile, Env: s.Env, User: s.User, Restart: s.Restart,
 		LogSize: s.Log.MaxSize, LogFiles: s.Log.MaxFile,
 		StopSignal: s.StopSignal, StopGraceSeconds: s.StopGraceSeconds,

@@ -134,7 +134,7 @@ func (m *machine) boot() {
 	m.t.Helper()
 	checkedIn, err := os.ReadFile(filepath.Join("..", "..", terraformDir, "first-boot.sh"))
 	require.NoError(m.t, err)
-	script := strings.NewReplacer("/etc/growl-backend/env", m.spec.EnvFile, "growl-backend", m.spec.Name, "8080:8080", m.port+":8080",
+	script := strings.NewReplacer("/etc/growl-backend/env", m.spec.EnvFile, "growl-backend", m.spec.Name,
 		"source=/tmp/deployment-test", "source="+m.logs, "'/tmp/deployment-test", "'"+m.logs).Replace(string(checkedIn))
 	rendered, err := infra.RenderFirstBoot(firstBoot(m.spec.WithDefaults()))
 	require.NoError(m.t, err)
@@ -143,7 +143,7 @@ func (m *machine) boot() {
 	m.write("bin/aws", fakeAWS, 0o755)
 	login, err := m.images.Credentials(m.t.Context())
 	require.NoError(m.t, err)
-	cmd := exec.CommandContext(m.t.Context(), "sh", m.write("first-boot.sh", script, 0o755), "dev", m.images.URI(), m.images.Region())
+	cmd := exec.CommandContext(m.t.Context(), "sh", m.write("first-boot.sh", script, 0o755), "dev", m.images.URI(), m.images.Region(), m.port)
 	cmd.Env = []string{
 		"PATH=" + filepath.Join(m.dir, "bin") + ":" + os.Getenv("PATH"), "HOME=" + m.dir, "TMPDIR=" + m.dir,
 		"TOKEN=" + login.Password, "DIGEST=" + m.release.Digest(),

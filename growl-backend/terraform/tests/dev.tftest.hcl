@@ -148,8 +148,8 @@ run "apply" {
   }
 
   assert {
-    condition     = yamldecode(aws_instance.service["one"].user_data).runcmd[4] == ["/usr/local/sbin/growl-first-boot", "dev", "123456789012.dkr.ecr.us-west-1.amazonaws.com/growl-backend", "us-west-1"]
-    error_message = "First boot gets the environment, the repository and its region."
+    condition     = yamldecode(aws_instance.service["one"].user_data).runcmd[4] == ["/usr/local/sbin/growl-first-boot", "dev", "123456789012.dkr.ecr.us-west-1.amazonaws.com/growl-backend", "us-west-1", "8080"]
+    error_message = "First boot gets the environment, the repository, its region and the port."
   }
 
   assert {
@@ -220,5 +220,36 @@ run "tls" {
   assert {
     condition     = aws_lb_listener.service.protocol == "TLS" && aws_lb_listener.service.port == 443 && aws_vpc_security_group_ingress_rule.clients["0.0.0.0/0"].to_port == 443
     error_message = "With a certificate the listener speaks TLS."
+  }
+}
+
+run "another_port" {
+  command = plan
+
+  variables {
+    service_port = 9090
+  }
+
+  assert {
+    condition = (
+      aws_lb_target_group.service.port == 9090 &&
+      alltrue([for a in aws_lb_target_group_attachment.service : a.port == 9090]) &&
+      aws_vpc_security_group_ingress_rule.service.from_port == 9090 &&
+      aws_vpc_security_group_ingress_rule.service.to_port == 9090 &&
+      aws_vpc_security_group_egress_rule.load_balancer_to_service.from_port == 9090 &&
+      aws_vpc_security_group_egress_rule.load_balancer_to_service.to_port == 9090 &&
+      alltrue([for i in aws_instance.service : yamldecode(i.user_data).runcmd[4][4] == "9090"]) &&
+      output.service_port == 9090
+    )
+    error_message = "Target group, security groups, first boot and the output follow the variable service_port."
+  }
+}
+
+run "addresses" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for s in aws_subnet.public : s.map_public_ip_on_launch])
+    error_message = "Instances get a public address from their subnet: they reach packages, ECR and SSM by it."
   }
 }

@@ -22,11 +22,12 @@ run "what_cannot_be" {
   variables {
     ssh_cidrs            = ["0.0.0.0/0"]
     deregistration_delay = 60
+    service_port         = 22
     ssh_authorized_keys  = ["command=\"id\" ssh-ed25519 AAAA somebody"]
     instances            = { one = { zone = 1, address = "10.20.0.11" } }
   }
 
-  expect_failures = [var.ssh_cidrs, var.deregistration_delay, var.ssh_authorized_keys, var.instances]
+  expect_failures = [var.ssh_cidrs, var.service_port, var.deregistration_delay, var.ssh_authorized_keys, var.instances]
 }
 
 run "one_address_for_two" {
