@@ -85,15 +85,22 @@ func TestTheConfigurationPassesItsTests(t *testing.T) {
 	}
 	withProvider(t)
 	dir := copied(t)
+	passes(t, filepath.Join(dir, "shared"))
+	passes(t, dir)
+	writeFile(t, filepath.Join(dir, "tests", "committed.tftest.hcl"), committed)
+	for _, environment := range []string{"dev", "prod"} {
+		terraform(t, dir, "test", "-filter=tests/committed.tftest.hcl", "-var-file=terraform-"+environment+".tfvars")
+	}
+}
+
+// passes runs the tests of a configuration, which has the providers that its lock file names.
+func passes(t *testing.T, dir string) {
+	t.Helper()
 	lock, err := os.ReadFile(filepath.Join(dir, ".terraform.lock.hcl"))
 	require.NoError(t, err)
 	terraform(t, dir, "init", "-backend=false", "-input=false", "-lockfile=readonly")
 	terraform(t, dir, "validate")
 	terraform(t, dir, "test")
-	writeFile(t, filepath.Join(dir, "tests", "committed.tftest.hcl"), committed)
-	for _, environment := range []string{"dev", "prod"} {
-		terraform(t, dir, "test", "-filter=tests/committed.tftest.hcl", "-var-file=terraform-"+environment+".tfvars")
-	}
 	after, err := os.ReadFile(filepath.Join(dir, ".terraform.lock.hcl"))
 	require.NoError(t, err)
 	assert.Equal(t, string(lock), string(after))

@@ -1,24 +1,15 @@
-# GitHub's identity provider: one in an account, made by dev.
+# GitHub's identity provider: one in an account, in the state of the folder shared.
 locals {
   github_issuer = "token.actions.githubusercontent.com"
 
-  github_provider_arn = local.makes_shared ? aws_iam_openid_connect_provider.github[0].arn : data.aws_iam_openid_connect_provider.github[0].arn
+  github_provider_arn = data.aws_iam_openid_connect_provider.github.arn
 
   # dev deploys from main; prod from jobs that run in the GitHub environment
   # "prod", so that its approvals count.
   github_subject = "${var.github_subject_prefix}:${var.environment == "dev" ? "ref:refs/heads/main" : "environment:${var.environment}"}"
 }
 
-resource "aws_iam_openid_connect_provider" "github" {
-  count = local.makes_shared ? 1 : 0
-
-  url            = "https://${local.github_issuer}"
-  client_id_list = ["sts.amazonaws.com"]
-}
-
 data "aws_iam_openid_connect_provider" "github" {
-  count = local.makes_shared ? 0 : 1
-
   url = "https://${local.github_issuer}"
 }
 
@@ -89,7 +80,7 @@ locals {
         "ecr:GetDownloadUrlForLayer",
         "ecr:PutImage",
       ]
-      Resource = [local.repository.arn]
+      Resource = [data.aws_ecr_repository.service.arn]
     },
     {
       Sid       = "Alarms"
@@ -123,25 +114,20 @@ locals {
   }] : [])
 
   # Images are built once, by dev's workflow.
-  github_push = local.makes_shared ? [{
+  github_push = var.environment == "dev" ? [{
     Sid      = "Push"
     Effect   = "Allow"
     Action   = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart"]
-    Resource = [local.repository.arn]
+    Resource = [data.aws_ecr_repository.service.arn]
   }] : []
 
   # What `terraform plan` asks. Nothing here changes anything.
   github_plan = [
     {
-      # `terraform init` in a fresh folder reads the default workspace's key, which holds nothing, before it selects a
-      # workspace.
-      Sid    = "State"
-      Effect = "Allow"
-      Action = ["s3:GetObject"]
-      Resource = [
-        "arn:aws:s3:::${var.state_bucket}/env:/${var.environment}/growl-backend/terraform.tfstate",
-        "arn:aws:s3:::${var.state_bucket}/growl-backend/terraform.tfstate",
-      ]
+      Sid      = "State"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = ["arn:aws:s3:::${var.state_bucket}/env:/${var.environment}/growl-backend/terraform.tfstate"]
     },
     {
       Sid      = "List"
@@ -196,8 +182,8 @@ locals {
     {
       Sid      = "Repository"
       Effect   = "Allow"
-      Action   = ["ecr:DescribeRepositories", "ecr:GetLifecyclePolicy", "ecr:ListTagsForResource"]
-      Resource = [local.repository.arn]
+      Action   = ["ecr:DescribeRepositories", "ecr:ListTagsForResource"]
+      Resource = [data.aws_ecr_repository.service.arn]
     },
     {
       Sid      = "MachineImage"

@@ -34,7 +34,7 @@ resource "aws_iam_role_policy" "instance" {
         Sid      = "Pull"
         Effect   = "Allow"
         Action   = ["ecr:BatchGetImage", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer"]
-        Resource = [local.repository.arn]
+        Resource = [data.aws_ecr_repository.service.arn]
       },
       {
         Sid    = "Parameters"

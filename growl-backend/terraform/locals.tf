@@ -7,9 +7,6 @@ locals {
     ManagedBy   = "terraform"
   }
 
-  # dev makes what the account has once; prod reads it.
-  makes_shared = var.environment == "dev"
-
   deploy_user = "deploy"
 }
 

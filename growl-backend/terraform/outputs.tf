@@ -14,7 +14,7 @@ output "registry_region" {
 
 output "repository" {
   description = "HOST/NAME of the image repository."
-  value       = local.repository.url
+  value       = data.aws_ecr_repository.service.repository_url
 }
 
 output "load_balancer" {

@@ -16,7 +16,7 @@ locals {
       first_boot      = base64encode(file("${path.module}/first-boot.sh"))
       host_key_script = base64encode(file("${path.module}/host-key.sh"))
       env_file_script = base64encode(file("${path.module}/env-file.sh"))
-      repository      = local.repository.url
+      repository      = data.aws_ecr_repository.service.repository_url
       registry_region = var.registry_region
       service_port    = var.service_port
 

@@ -34,6 +34,14 @@ func openInfra(name string) (*infra.Environment, error) {
 	})
 }
 
+// openShared opens the Terraform configuration of what all environments share. There is one of it in an account, so it
+// has no workspace of its own.
+func openShared() (*infra.Environment, error) {
+	return infra.Open(infra.Options{
+		Environment: sharedState, Workspace: "default", Dir: terraformDir + "/shared", Bucket: stateBucket(), Show: stdout(),
+	})
+}
+
 // checkEnvFile reports whether bytes are an env file; its error holds no value.
 func checkEnvFile(content []byte) error {
 	_, err := docker.ParseEnvFile(bytes.NewReader(content))

@@ -22,7 +22,7 @@ type Infra mg.Namespace
 // Plan shows what an apply would change in an environment, and who changed it: AWS or the code.
 func (Infra) Plan(ctx context.Context, environment string) (err error) {
 	defer cleanError(&err)
-	e, err := environmentOf(environment)
+	e, err := stateOf(environment)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (Infra) Apply(ctx context.Context, environment string,
 	policy *string,
 ) (err error) {
 	defer cleanError(&err)
-	e, err := environmentOf(environment)
+	e, err := stateOf(environment)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (Infra) Apply(ctx context.Context, environment string,
 // Drift refuses, with exit code 1, when an environment is not as its code says: what a deploy asks first.
 func (Infra) Drift(ctx context.Context, environment string) (err error) {
 	defer cleanError(&err)
-	e, err := environmentOf(environment)
+	e, err := stateOf(environment)
 	if err != nil {
 		return err
 	}
@@ -135,6 +135,20 @@ func firstBoot(s docker.Spec) infra.FirstBoot {
 func environmentOf(name string) (*infra.Environment, error) {
 	if !slices.Contains(environments(), name) {
 		return nil, usage("unknown environment %q: want one of %s", name, strings.Join(environments(), ", "))
+	}
+	return openInfra(name)
+}
+
+// sharedState is the name of the state that holds what an account has once.
+const sharedState = "shared"
+
+// stateOf opens the Terraform configuration of an environment, or that of what all environments share.
+func stateOf(name string) (*infra.Environment, error) {
+	if name == sharedState {
+		return openShared()
+	}
+	if !slices.Contains(environments(), name) {
+		return nil, usage("unknown environment %q: want one of %s, or %s for what they share", name, strings.Join(environments(), ", "), sharedState)
 	}
 	return openInfra(name)
 }

@@ -23,6 +23,8 @@ func TestEnvironmentsAreKnownByName(t *testing.T) {
 	for _, name := range []string{"", "qa", "DEV", "../dev"} {
 		_, err := environmentOf(name)
 		assert.ErrorContains(t, err, "want one of dev, prod", name)
+		_, err = stateOf(name)
+		assert.ErrorContains(t, err, "want one of dev, prod, or shared for what they share", name)
 		_, err = settings{Environment: name}.check()
 		assert.ErrorContains(t, err, "want one of dev, prod", name)
 	}

@@ -109,22 +109,6 @@ run "least_privilege" {
     condition     = !anytrue([for a in flatten([for s in jsondecode(aws_iam_role_policy.github_deploy.policy).Statement : s.Action]) : strcontains(a, "*")])
     error_message = "No action is a pattern."
   }
-
-  assert {
-    condition     = aws_ecr_repository.service[0].image_tag_mutability == "MUTABLE" && aws_ecr_repository.service[0].image_scanning_configuration[0].scan_on_push
-    error_message = "Tags move, and images are scanned when they are pushed."
-  }
-
-  assert {
-    condition = [
-      for r in jsondecode(aws_ecr_lifecycle_policy.service[0].policy).rules : [r.selection.tagStatus, lookup(r.selection, "tagPatternList", []), r.selection.countNumber]
-      ] == [
-      ["tagged", ["deployed-*"], 1000],
-      ["tagged", ["latest"], 1000],
-      ["any", [], 50],
-    ]
-    error_message = "The last 50 images are kept; what latest and deployed-* name is matched first and never expires."
-  }
 }
 
 run "the_subject_of_an_immutable_repository" {

@@ -16,12 +16,7 @@ variables {
   instances           = { one = { zone = 0, address = "10.30.0.11" } }
 }
 
-run "reads_what_dev_made" {
-  assert {
-    condition     = length(aws_ecr_repository.service) == 0 && length(aws_ecr_lifecycle_policy.service) == 0 && length(aws_iam_openid_connect_provider.github) == 0
-    error_message = "The repository and GitHub's provider are dev's."
-  }
-
+run "reads_what_is_shared" {
   assert {
     condition     = output.region == "us-west-2" && output.registry_region == "us-west-1" && output.repository == "123456789012.dkr.ecr.us-west-1.amazonaws.com/growl-backend"
     error_message = "prod pulls across regions."

@@ -25,20 +25,7 @@ mock_data "aws_ecr_repository" {
   }
 }
 
-mock_resource "aws_ecr_repository" {
-  defaults = {
-    arn            = "arn:aws:ecr:us-west-1:123456789012:repository/growl-backend"
-    repository_url = "123456789012.dkr.ecr.us-west-1.amazonaws.com/growl-backend"
-  }
-}
-
 mock_data "aws_iam_openid_connect_provider" {
-  defaults = {
-    arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
-  }
-}
-
-mock_resource "aws_iam_openid_connect_provider" {
   defaults = {
     arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
   }
