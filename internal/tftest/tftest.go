@@ -69,7 +69,7 @@ func mirrorBelow(root string) (found string) {
 		case err != nil || slices.Contains([]string{"/proc", "/sys", "/dev", "/tmp", "/System", "/Volumes"}, path):
 			return fs.SkipDir
 		}
-		if _, err := os.Stat(filepath.Join(path, provider)); err == nil {
+		if holdsProvider(path) {
 			found = path
 			return fs.SkipAll
 		}
@@ -79,6 +79,17 @@ func mirrorBelow(root string) (found string) {
 		return nil
 	})
 	return found
+}
+
+// holdsProvider reports whether a folder is a mirror with the provider, unpacked, or packed as `terraform providers mirror`
+// leaves it, which writes an index beside the archive.
+func holdsProvider(path string) bool {
+	for _, name := range []string{provider, provider + ".json"} {
+		if _, err := os.Stat(filepath.Join(path, name)); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // CLIConfig is a configuration of terraform's command line that takes providers
