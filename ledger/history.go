@@ -36,17 +36,20 @@ func (l *Ledger) Find(ctx context.Context, run string) (Record, error) {
 		return Record{}, err
 	}
 	r, err := l.record(ctx, run)
-	if !errors.Is(err, ErrNotFound) {
+	if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrHidden) {
 		return r, err
 	}
-	found, err := l.read(ctx)
-	if err != nil {
-		return Record{}, err
+	found, unread := l.read(ctx)
+	if unread != nil {
+		return Record{}, unread
 	}
 	for _, r := range found.unfiled() {
 		if r.Result.Run == run {
 			return r, nil
 		}
+	}
+	if errors.Is(err, ErrHidden) {
+		return Record{}, err
 	}
 	return Record{}, fmt.Errorf("find run %s in the history of %s: %w", run, l.environment, ErrNotFound)
 }

@@ -27,8 +27,9 @@ type S3Options struct {
 
 // S3 is a store in an S3 bucket. Writes are conditional (If-None-Match and
 // If-Match), so no other service is needed for locking. The caller needs
-// s3:GetObject and s3:PutObject on the prefix and s3:ListBucket on the bucket,
-// without which S3 denies access to an object that does not exist.
+// s3:GetObject and s3:PutObject on the prefix, and s3:ListBucket on the bucket for keys below the prefix. A role that
+// may list the bucket only under a condition on s3:prefix may be answered 403 for an object that does not exist:
+// that is ErrHidden.
 type S3 struct {
 	client  *s3Client
 	options S3Options
@@ -86,8 +87,8 @@ func (s *S3) String() string {
 func (s *S3) Get(ctx context.Context, key string) (Object, error) {
 	answer, err := s.client.do(ctx, s3Call{method: http.MethodGet, key: s.options.Prefix + key})
 	if err != nil {
-		err = s.explain(err)
-		if errors.Is(err, ErrNotFound) {
+		err = s.hidden(s.explain(err), key)
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrHidden) {
 			return Object{Now: dateOf(err)}, err
 		}
 		return Object{}, err

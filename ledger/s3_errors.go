@@ -23,6 +23,16 @@ func (s *S3) explain(err error) error {
 	return err
 }
 
+// hidden gives a denied read its kind. S3 answers 403 for an object that does not exist too, if the caller may not list
+// the bucket; a request for an object has no s3:prefix, so a permission with a condition on it may not help.
+func (s *S3) hidden(err error, key string) error {
+	var refused *s3Error
+	if !errors.As(err, &refused) || refused.code != "AccessDenied" {
+		return err
+	}
+	return fmt.Errorf("%w: if %s/%s exists, allow s3:GetObject on it; if it does not, s3:ListBucket on the bucket decides whether S3 says so: %w", ErrHidden, s, key, refused)
+}
+
 // refusal is the kind of an error code, nil for one that says nothing certain.
 func (s *S3) refusal(code string) error {
 	switch code {

@@ -13,7 +13,8 @@ import (
 // trying again is the ledger's part. Errors wrap one of the Err… sentinels below
 // where one fits.
 type Store interface {
-	// Get returns the object, or ErrNotFound.
+	// Get returns the object, or ErrNotFound. ErrHidden means that the store does not tell which of ErrNotFound and
+	// ErrDenied it is; both come with the time in Object.Now.
 	Get(ctx context.Context, key string) (Object, error)
 	// Put writes the object if its version still is the given one, Absent
 	// meaning that there must be none, else answers ErrConflict. It may answer
@@ -65,6 +66,9 @@ var (
 	ErrUnavailable = errors.New("the store is not available")
 	// ErrDenied: the caller may not do this; trying again does not help.
 	ErrDenied = errors.New("the store denies access")
+	// ErrHidden: an object was not read, because the caller may not read it, or because there is none and the caller may
+	// not know that. Every ErrHidden is an ErrDenied.
+	ErrHidden = fmt.Errorf("%w, or hides that there is no such object", ErrDenied)
 	// ErrNoStore: the bucket or folder does not exist.
 	ErrNoStore = errors.New("the store does not exist")
 )

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,13 +23,17 @@ func (s saved) held() bool {
 	return s.Lease != nil && s.now.Before(s.Lease.ends(s.modified))
 }
 
-// read returns current; one that does not exist is held by nobody.
+// read returns current; one that does not exist is held by nobody. With ErrHidden it returns the same, which holds only
+// if a conditional create then succeeds.
 func (l *Ledger) read(ctx context.Context) (saved, error) {
 	object, err := l.get(ctx, l.current())
-	if errors.Is(err, ErrNotFound) {
-		return saved{document: document{Environment: l.environment}, version: Absent, now: object.Now}, nil
-	}
-	if err != nil {
+	nobody := saved{document: document{Environment: l.environment}, version: Absent, now: object.Now}
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nobody, nil
+	case errors.Is(err, ErrHidden):
+		return nobody, err
+	case err != nil:
 		return saved{}, err
 	}
 	found, err := decodeDocument(object.Data, l.environment)
@@ -40,21 +45,26 @@ func (l *Ledger) read(ctx context.Context) (saved, error) {
 
 // update reads current, lets change decide what it shall be, and writes that if
 // nobody wrote in between; else it begins again. A write of its own that it
-// finds when reading was applied, whatever its answer said.
+// finds when reading was applied, whatever its answer said. A current that is hidden
+// counts as absent once it was created; if that is refused because it exists, what is missing is the permission to read it.
 func (l *Ledger) update(ctx context.Context, change func(saved) (document, error)) (saved, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.options.Patience)
 	defer cancel()
-	sent := map[string]bool{}
+	sent, exists := map[string]bool{}, false
 	for pause := l.options.firstPause(); ; pause = min(2*pause, l.options.lastPause()) {
-		found, err := l.read(ctx)
-		if err != nil || sent[found.Write] {
-			return found, err
+		found, hidden := l.read(ctx)
+		switch {
+		case errors.Is(hidden, ErrHidden) && exists:
+			return found, fmt.Errorf("it exists, because it could not be created: allow s3:GetObject on it: %w", hidden)
+		case hidden != nil && !errors.Is(hidden, ErrHidden), sent[found.Write]:
+			return found, hidden
 		}
 		next, err := change(found)
 		if err != nil {
-			return found, err
+			return found, cmp.Or(hidden, err)
 		}
 		wrote, err := l.write(ctx, next, found.version, sent)
+		exists = errors.Is(err, ErrConflict)
 		if !errors.Is(err, ErrConflict) && !errors.Is(err, ErrUnavailable) {
 			return wrote, err
 		}

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/growl-dev/deploy/internal/iam"
+	"github.com/growl-dev/deploy/ledger"
+	"github.com/growl-dev/deploy/rollout"
 	"github.com/growl-dev/deploy/sandbox/internal/s3api"
 )
 
@@ -86,4 +88,46 @@ func TestOnlyWhoMayListLearnsThatNothingIsThere(t *testing.T) {
 			assert.Equal(t, test.want, code(t, err))
 		})
 	}
+}
+
+// TestALedgerUnderAPolicy reads and makes the ledger's first object as a role that may list a prefix alone.
+func TestALedgerUnderAPolicy(t *testing.T) {
+	const list = `{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::growl-states", "Condition": {"StringLike": {"s3:prefix": "ledger/dev/*"}}}`
+	open := func(t *testing.T, as *s3.Client) *ledger.Ledger {
+		store, err := ledger.NewS3FromConfig(loadConfig(t, *as.Options().BaseEndpoint, roleKey), ledger.S3Options{Bucket: states, Prefix: "ledger"})
+		require.NoError(t, err)
+		book, err := ledger.Open(store, "dev", ledger.Options{})
+		require.NoError(t, err)
+		return book
+	}
+	t.Run("all that a run needs", func(t *testing.T) {
+		role, as, _ := heldTo(t, readAndWrite, list)
+		book := open(t, as)
+		lease := acquire(t, book, "run-1")
+		require.NoError(t, lease.Finish(t.Context(), rollout.Result{Run: "run-1", Outcome: rollout.Deployed}))
+		records, err := book.History(t.Context(), 5)
+		require.NoError(t, err)
+		require.Len(t, records, 1)
+		assert.Empty(t, role.Denied())
+	})
+	t.Run("a look before the first run", func(t *testing.T) {
+		_, as, _ := heldTo(t, readAndWrite, list)
+		_, err := open(t, as).Current(t.Context())
+		require.ErrorIs(t, err, ledger.ErrHidden)
+		require.ErrorContains(t, err, "if s3://growl-states/ledger/dev/current exists, allow s3:GetObject on it; if it does not, s3:ListBucket on the bucket decides")
+	})
+	t.Run("no permission to read", func(t *testing.T) {
+		_, as, admin := heldTo(t, `{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::growl-states/ledger/dev/*"}`, list)
+		bucket, key := states, "ledger/dev/current"
+		_, err := admin.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("somebody's")})
+		require.NoError(t, err)
+		_, err = open(t, as).Acquire(t.Context(), ledger.Holder{RunID: "run-1", Owner: "ann"})
+		require.ErrorContains(t, err, "it exists, because it could not be created: allow s3:GetObject on it")
+	})
+	t.Run("no permission to write", func(t *testing.T) {
+		_, as, _ := heldTo(t, `{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::growl-states/ledger/dev/*"}`, list)
+		_, err := open(t, as).Acquire(t.Context(), ledger.Holder{RunID: "run-1", Owner: "ann"})
+		require.ErrorIs(t, err, ledger.ErrDenied)
+		require.ErrorContains(t, err, "s3:PutObject")
+	})
 }
