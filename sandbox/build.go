@@ -3,7 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,8 +18,8 @@ import (
 // faultySource is the program of the faulty images; it imports the standard
 // library only, so that it compiles anywhere.
 //
-//go:embed internal/faulty/main.go
-var faultySource []byte
+//go:embed internal/faulty/main.go internal/faulty/leak.go
+var faultySource embed.FS
 
 // buildLimit bounds a compilation on a cold cache.
 const buildLimit = 5 * time.Minute
@@ -40,22 +40,26 @@ func buildFaulty(ctx context.Context, into string) ([]byte, error) {
 		return nil, fmt.Errorf("compile the faulty program: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), faultySource, 0o600); err != nil {
+	source, err := fs.Sub(faultySource, "internal/faulty")
+	if err == nil {
+		err = os.CopyFS(dir, source)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("compile the faulty program: %w", err)
 	}
-	return compile(ctx, dir, filepath.Join(dir, "faulty"), "main.go")
+	return compile(ctx, dir, filepath.Join(dir, "faulty"), "main.go", "leak.go")
 }
 
 // compile builds a static program for this machine in dir, reads it and removes
 // the file. What the caller's own environment says of builds does not count.
-func compile(ctx context.Context, dir, output, target string) ([]byte, error) {
+func compile(ctx context.Context, dir, output string, targets ...string) ([]byte, error) {
 	tool, err := exec.LookPath("go")
 	if err != nil {
 		return nil, fmt.Errorf("compile %s: the go command is not in PATH: install Go or add it", filepath.Base(output))
 	}
 	ctx, cancel := context.WithTimeout(ctx, buildLimit)
 	defer cancel()
-	build := exec.CommandContext(ctx, tool, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", output, target)
+	build := exec.CommandContext(ctx, tool, append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", output}, targets...)...)
 	build.Dir = dir
 	build.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
 	said, err := build.CombinedOutput()

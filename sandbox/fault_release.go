@@ -14,6 +14,10 @@ func (e *Environment) badImage(ctx context.Context) error {
 	return e.pushFaulty(ctx, "exit")
 }
 
+func (e *Environment) leakyImage(ctx context.Context) error {
+	return e.pushFaulty(ctx, "leak")
+}
+
 func (e *Environment) neverHealthy(ctx context.Context) error {
 	return e.pushFaulty(ctx, "unhealthy")
 }

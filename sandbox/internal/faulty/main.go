@@ -1,5 +1,5 @@
 // Faulty is the program of the sandbox's bad releases. FAULT says what is wrong
-// with it: exit, it ends at once; unhealthy, its health check fails; slow, it
+// with it: exit, it ends at once; leak, it prints its secrets first; unhealthy, its health check fails; slow, it
 // becomes the growl-backend beside it only after DELAY; plain, it serves well, but
 // counts no connections and knows nothing of draining. With the argument check it is
 // a container's own health check.
@@ -33,6 +33,8 @@ func run(getenv func(string) string) error {
 	case "exit":
 		fmt.Fprintln(os.Stderr, "growl-backend: reading configuration")
 		return errors.New("growl-backend: fatal: migration 42 is missing: this release cannot start")
+	case "leak":
+		return leak(getenv, os.Stderr)
 	case "unhealthy":
 		return http.ListenAndServe(address(getenv), unhealthy(getenv("GIT_COMMIT")))
 	case "plain":
@@ -40,7 +42,7 @@ func run(getenv func(string) string) error {
 	case "slow":
 		return slow(getenv("DELAY"))
 	default:
-		return fmt.Errorf("unknown FAULT %q: want exit, unhealthy, slow or plain", fault)
+		return fmt.Errorf("unknown FAULT %q: want exit, leak, unhealthy, slow or plain", fault)
 	}
 }
 
