@@ -191,7 +191,7 @@ func isSecret(part string) bool {
 func ordinary(word string) bool {
 	switch word {
 	case "enabled", "disabled", "default", "always", "require", "required", "optional", "unless-stopped", "on-failure",
-		"notice", "warning", "critical", "verbose", "console", "logfmt", "stdout", "stderr", "/dev/stdout", "/dev/stderr",
+		"notice", "warning", "critical", "verbose", "console", "logfmt", "stdout", "stderr",
 		"production", "staging", "development", "testing", "sandbox",
 		"localhost", "127.0.0.1", "0.0.0.0":
 		return true
