@@ -18,7 +18,7 @@ type Host interface {
 	io.Closer
 }
 
-// ErrRefuse is wrapped by an error of Prepare that concerns the whole fleet: the
+// ErrRefuse is wrapped by an error of Prepare or Check that concerns the whole fleet: the
 // run is refused, whatever failures its policy tolerates.
 var ErrRefuse = errors.New("not to be rolled out")
 
@@ -26,6 +26,8 @@ var ErrRefuse = errors.New("not to be rolled out")
 type Preparer interface {
 	// Inspect tells what runs there. It changes nothing.
 	Inspect(ctx context.Context) (State, error)
+	// Check makes the checks of Prepare and changes nothing: nothing is pulled.
+	Check(ctx context.Context, r Release) error
 	// Prepare pulls the release by digest and checks all that can be checked
 	// while the old container serves. progress may be called any number of times.
 	Prepare(ctx context.Context, r Release, progress func(Progress)) error

@@ -20,6 +20,10 @@ type Plan struct {
 	ETA time.Duration
 	// Batches are the IDs of the instances that leave together, in order.
 	Batches [][]string
+	// Outcome is how the run would end if nothing else goes wrong: Deployed, UnchangedRun, Mixed or Refused.
+	Outcome Outcome
+	// Remarks are things worth knowing that refuse nothing.
+	Remarks []string
 }
 
 // Planned is what a run would do with one instance, and why.
@@ -47,9 +51,14 @@ func (p Plan) String() string {
 	for n, batch := range p.Batches {
 		fmt.Fprintf(&b, "  batch %d: %s\n", n+1, strings.Join(batch, " "))
 	}
-	fmt.Fprintf(&b, "  steps: %s\n", joinSteps(Steps()))
-	fmt.Fprintf(&b, "  takes about %s\n", roughly(p.ETA))
+	if len(p.Batches) > 0 {
+		fmt.Fprintf(&b, "  steps: %s\n", joinSteps(Steps()))
+		fmt.Fprintf(&b, "  takes about %s\n", roughly(p.ETA))
+	}
 	fmt.Fprintf(&b, "  policy: %s\n", p.Policy)
+	for _, text := range p.Remarks {
+		fmt.Fprintf(&b, "  %s\n", text)
+	}
 	return b.String()
 }
 
@@ -64,18 +73,20 @@ func (p Planned) says() string {
 	}
 }
 
-// MakePlan looks at the whole fleet and changes nothing: no image is pulled, no
-// gate is asked.
+// MakePlan finds out what a run would do, and changes nothing. It asks the gates and checks each instance as the run
+// does before it begins, but pulls no image. The error is the one that the run would end with if nothing else goes
+// wrong; the plan's outcome tells whether it would be refused, or end with only a part of the fleet updated.
 func MakePlan(ctx context.Context, c Config) (Plan, error) {
+	plan := Plan{Environment: c.Environment, Release: c.Release, Policy: c.Policy, Outcome: Refused}
 	r, err := newRun(c)
 	if err := errors.Join(c.Release.Validate(), err); err != nil {
-		return Plan{}, err
+		return plan, err
 	}
 	defer r.close()
 	if err := r.survey(ctx); err != nil {
-		return Plan{}, err
+		return plan, err
 	}
-	plan := Plan{Environment: c.Environment, Release: c.Release, Policy: c.Policy}
+	refused := r.check(ctx)
 	for _, p := range r.passages {
 		plan.Instances = append(plan.Instances, Planned{
 			Instance: p.instance, Runs: p.before.Release, Health: p.registered,
@@ -88,7 +99,36 @@ func MakePlan(ctx context.Context, c Config) (Plan, error) {
 	if f := r.foresee(); f != nil {
 		plan.ETA, _ = f.left()
 	}
-	return plan, nil
+	plan.Remarks = r.remarks
+	if refused != nil {
+		return plan, refused
+	}
+	plan.Outcome = r.expected()
+	return plan, r.failure()
+}
+
+// check asks the gates and checks every instance, all at once. It returns why the run would be refused.
+func (r *run) check(ctx context.Context) error {
+	gated := make(chan error, 1)
+	go func() { gated <- r.ask(ctx, r.Gates, "gate") }()
+	r.each(r.pending(), func(p *passage) {
+		if err := p.host.Check(ctx, p.release); err != nil {
+			p.err = fmt.Errorf("%s: %w", StepPrepare, err)
+		}
+	})
+	return errors.Join(<-gated, context.Cause(ctx), r.prepared(ctx))
+}
+
+// expected is how a run ends that updates all it can.
+func (r *run) expected() Outcome {
+	switch {
+	case r.failed() > 0:
+		return Mixed
+	case len(r.pending()) > 0:
+		return Deployed
+	default:
+		return UnchangedRun
+	}
 }
 
 // survey asks the load balancer and every instance how things stand.

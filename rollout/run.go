@@ -188,6 +188,11 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := errors.Join(<-gated, context.Cause(ctx)); err != nil {
 		return r.brokenOff(ctx, err)
 	}
+	return r.prepared(ctx)
+}
+
+// prepared decides, when every instance was prepared or checked, whether the run may begin.
+func (r *run) prepared(ctx context.Context) error {
 	if err := r.failure(); errors.Is(err, ErrRefuse) {
 		return err
 	}

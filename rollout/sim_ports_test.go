@@ -87,6 +87,10 @@ func (h *hand) Inspect(ctx context.Context) (s State, err error) {
 	return s, err
 }
 
+func (h *hand) Check(ctx context.Context, _ Release) error {
+	return h.call(ctx, "check", func(lateness) {})
+}
+
 func (h *hand) Prepare(ctx context.Context, r Release, progress func(Progress)) error {
 	progress(Progress{1, 2})
 	key := "pull/" + h.m.ID

@@ -303,6 +303,10 @@ func (h *fakeHost) Inspect(ctx context.Context) (s State, err error) {
 	return s, err
 }
 
+func (h *fakeHost) Check(ctx context.Context, _ Release) error {
+	return h.call(ctx, "check", func() {})
+}
+
 func (h *fakeHost) Prepare(ctx context.Context, _ Release, progress func(Progress)) error {
 	progress(Progress{1, 2})
 	return h.call(ctx, "prepare", func() { h.m.pulled = true })

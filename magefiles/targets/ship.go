@@ -47,7 +47,7 @@ func roll(ctx context.Context, s settings, world *world, policy rollout.Policy, 
 		}
 	}
 	if s.DryRun {
-		return dryRun(ctx, config)
+		return dryRun(ctx, s, world, config)
 	}
 	if err := s.confirm(release); err != nil {
 		return err
@@ -135,16 +135,6 @@ func (w *world) lease(ctx context.Context, s settings, config rollout.Config) (*
 	}
 	lease, err := books.Acquire(ctx, holder(config.ID, config.Release))
 	return lease, err
-}
-
-// dryRun prints what a run would do.
-func dryRun(ctx context.Context, config rollout.Config) error {
-	plan, err := rollout.MakePlan(ctx, config)
-	if err != nil {
-		return err
-	}
-	printf("%s", plan)
-	return nil
 }
 
 // ship heals what a dead run left, then runs the rollout under the probe's

@@ -114,6 +114,20 @@ func (l *lab) images() []string {
 	return refs
 }
 
+// containers are the names of the lab's containers on the engine.
+func (l *lab) containers() []string {
+	list, err := l.api.ContainerList(context.Background(), client.ContainerListOptions{All: true})
+	require.NoError(l.t, err)
+	var names []string
+	for _, c := range list.Items {
+		if strings.HasPrefix(c.Names[0], "/"+l.spec.Name) {
+			names = append(names, c.Names[0])
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // program is the static service, compiled once.
 var program = sync.OnceValues(func() ([]byte, error) {
 	folder, err := os.MkdirTemp("", "service")
@@ -134,6 +148,12 @@ var program = sync.OnceValues(func() ([]byte, error) {
 // image's; it should hold GIT_COMMIT.
 func (l *lab) push(age time.Duration, env map[string]string) rollout.Release {
 	l.t.Helper()
+	return l.pushFor(runtime.GOARCH, age, env)
+}
+
+// pushFor is push for another kind of machine.
+func (l *lab) pushFor(architecture string, age time.Duration, env map[string]string) rollout.Release {
+	l.t.Helper()
 	binary, err := program()
 	require.NoError(l.t, err)
 	var layer bytes.Buffer
@@ -147,7 +167,7 @@ func (l *lab) push(age time.Duration, env map[string]string) rollout.Release {
 	image, err := mutate.AppendLayers(empty.Image, content)
 	require.NoError(l.t, err)
 	config := &v1.ConfigFile{
-		Architecture: runtime.GOARCH, OS: "linux", RootFS: must(image.ConfigFile()).RootFS,
+		Architecture: architecture, OS: "linux", RootFS: must(image.ConfigFile()).RootFS,
 		Created: v1.Time{Time: time.Now().Add(-age)},
 		Config:  v1.Config{Entrypoint: []string{"/service"}, Env: []string{"PORT=8080"}},
 	}

@@ -19,26 +19,52 @@ import (
 // Prepare checks everything the swap will need and pulls the release by its
 // digest, while the old container goes on serving.
 func (h *Host) Prepare(ctx context.Context, r rollout.Release, progress func(rollout.Progress)) error {
-	if err := r.Validate(); err != nil {
-		return err
-	}
 	// It may be long until this instance's turn: only the connection stays open.
 	defer h.engine.rest()
-	info, err := h.info(ctx)
+	info, leftover, err := h.ready(ctx, r)
 	if err != nil {
-		return fmt.Errorf("ask the engine: %w", err)
+		return err
 	}
-	for _, check := range []func() error{
-		func() error { return h.checkOld(ctx) },
-		func() error { _, err := h.readEnv(ctx); return err },
-		func() error { return h.checkMounts(ctx) },
-		func() error { return h.ensureImage(ctx, r, info, progress) },
-	} {
-		if err := check(); err != nil {
-			return err
+	if leftover != nil {
+		if err := h.engine.remove(ctx, leftover.ID); err != nil {
+			return fmt.Errorf("remove %s of an earlier run: %w", h.spec.previous(), err)
 		}
 	}
-	return nil
+	return h.ensureImage(ctx, r, info, progress)
+}
+
+// Check makes the checks of Prepare and changes nothing. An image that is not on the instance is not pulled: the
+// engine reads at the registry that it is there, and what it is built for. The commit that it was built from is
+// known only after a pull.
+func (h *Host) Check(ctx context.Context, r rollout.Release) error {
+	defer h.engine.rest()
+	info, _, err := h.ready(ctx, r)
+	if err != nil {
+		return err
+	}
+	there, err := h.hasImage(ctx, r, info)
+	if err != nil || there {
+		return err
+	}
+	return h.checkRegistry(ctx, r, info)
+}
+
+// ready makes the checks that Prepare and Check have in common. leftover is the container of an earlier run that
+// Prepare removes; nil if there is none.
+func (h *Host) ready(ctx context.Context, r rollout.Release) (info system.Info, leftover *container.Summary, err error) {
+	if err := r.Validate(); err != nil {
+		return info, nil, err
+	}
+	if info, err = h.info(ctx); err != nil {
+		return info, nil, fmt.Errorf("ask the engine: %w", err)
+	}
+	if leftover, err = h.checkOld(ctx); err != nil {
+		return info, nil, err
+	}
+	if _, err := h.readEnv(ctx); err != nil {
+		return info, nil, err
+	}
+	return info, leftover, h.checkMounts(ctx)
 }
 
 func (h *Host) info(ctx context.Context) (system.Info, error) {
@@ -50,26 +76,23 @@ func (h *Host) info(ctx context.Context) (system.Info, error) {
 
 // checkOld sees to it that the old container can be put back, and that nothing
 // else pretends to be the old one. A kept container beside one that serves is
-// from an earlier run whose settling failed.
-func (h *Host) checkOld(ctx context.Context) error {
+// from an earlier run whose settling failed, and is returned.
+func (h *Host) checkOld(ctx context.Context) (leftover *container.Summary, err error) {
 	crew, err := h.look(ctx)
 	if err != nil || !running(crew.current) {
-		return err
+		return nil, err
 	}
 	gone, err := h.autoRemoved(ctx, crew.current)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if gone {
-		return fmt.Errorf("container %s was started with --rm and could not be put back: start it again without", title(crew.current))
+		return nil, fmt.Errorf("container %s was started with --rm and could not be put back: start it again without", title(crew.current))
 	}
 	if crew.previous == nil || (!h.neverStopped(crew) && h.healthy(ctx) != nil) {
-		return nil
+		return nil, nil
 	}
-	if err := h.engine.remove(ctx, crew.previous.ID); err != nil {
-		return fmt.Errorf("remove %s of an earlier run: %w", h.spec.previous(), err)
-	}
-	return nil
+	return crew.previous, nil
 }
 
 // autoRemoved reports whether the engine removes the container when it stops.

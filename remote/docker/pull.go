@@ -19,18 +19,12 @@ import (
 
 // ensureImage pulls the release unless it is there, and checks what came.
 func (h *Host) ensureImage(ctx context.Context, r rollout.Release, info system.Info, progress func(rollout.Progress)) error {
-	found, err := h.image(ctx, r.Image)
-	if err == nil && found.has(r.Image) {
-		return checkImage(found, r, info)
-	}
-	if err != nil && !cerrdefs.IsNotFound(err) {
-		return fmt.Errorf("inspect image: %w", err)
-	}
-	if err := h.checkDisk(ctx, info.DockerRootDir); err != nil {
+	there, err := h.hasImage(ctx, r, info)
+	if err != nil || there {
 		return err
 	}
 	pulled := h.pull(ctx, r, progress)
-	found, err = h.image(ctx, r.Image)
+	found, err := h.image(ctx, r.Image)
 	for wait := pullWait; !found.has(r.Image) && brokeOff(pulled) && wait <= maxPullWait && ctx.Err() == nil; wait *= 2 {
 		select {
 		case <-ctx.Done():
@@ -46,6 +40,18 @@ func (h *Host) ensureImage(ctx context.Context, r rollout.Release, info system.I
 		return fmt.Errorf("%w: inspect it after the pull: %w", ErrImage, err)
 	}
 	return checkImage(found, r, info)
+}
+
+// hasImage reports whether the release is on the instance, and checks it. If it is not, the disk has to have room.
+func (h *Host) hasImage(ctx context.Context, r rollout.Release, info system.Info) (bool, error) {
+	found, err := h.image(ctx, r.Image)
+	switch {
+	case err == nil && found.has(r.Image):
+		return true, checkImage(found, r, info)
+	case err != nil && !cerrdefs.IsNotFound(err):
+		return false, fmt.Errorf("inspect image: %w", err)
+	}
+	return false, h.checkDisk(ctx, info.DockerRootDir)
 }
 
 // A pull whose connection to the engine broke off is asked for again, three times:
@@ -158,7 +164,7 @@ func checkImage(found image, r rollout.Release, info system.Info) error {
 		return fmt.Errorf("%w: the engine knows it as %v", ErrImage, found.RepoDigests)
 	}
 	if differ(found.Os, info.OSType) || differ(found.Architecture, goArch(info.Architecture)) {
-		return fmt.Errorf("%w: it is built for %s/%s and the instance is %s/%s", ErrImage, found.Os, found.Architecture, info.OSType, info.Architecture)
+		return builtFor(found.Os, found.Architecture, info)
 	}
 	if differ(found.commit(), r.Commit) {
 		return fmt.Errorf("%w: it was built from commit %.40s, not %.40s", ErrImage, found.commit(), r.Commit)

@@ -52,6 +52,11 @@ func TestPrepareRefuses(t *testing.T) {
 			require.ErrorContains(t, err, test.says)
 			require.NotContains(t, err.Error(), "hunter22")
 			require.NotContains(t, err.Error(), "\n")
+			if name != "commit" { // which only the pulled image tells
+				checked := h.Check(t.Context(), test.release)
+				require.ErrorIs(t, checked, test.want)
+				require.ErrorContains(t, checked, test.says)
+			}
 			l.serves(one)
 		})
 	}
@@ -67,4 +72,27 @@ func TestPrepareRefusesAutoRemove(t *testing.T) {
 		o.HostConfig.RestartPolicy = container.RestartPolicy{}
 	})
 	require.ErrorContains(t, l.host().Prepare(t.Context(), one, nil), "--rm")
+}
+
+// TestCheckChangesNothing holds that Check passes where Prepare would, without pulling the image and without removing
+// what an earlier run left.
+func TestCheckChangesNothing(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	one := l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"})
+	l.deploy(one)
+	l.createCopy(l.spec.Name, l.spec.Name+"-previous")
+	two := l.push(time.Minute, map[string]string{"GIT_COMMIT": "two"})
+	images, containers := l.images(), l.containers()
+	require.Contains(t, containers, "/"+l.spec.Name+"-previous")
+	require.NoError(t, l.host().Check(t.Context(), one), "it is on the instance")
+	require.NoError(t, l.host().Check(t.Context(), two), "it is in the registry")
+	require.Equal(t, images, l.images())
+	require.Equal(t, containers, l.containers())
+
+	foreign := l.pushFor("mips64le", time.Minute, nil)
+	err := l.host().Check(t.Context(), foreign)
+	require.ErrorIs(t, err, docker.ErrImage)
+	require.ErrorContains(t, err, "it is built for linux/mips64le and the instance is linux/")
+	require.Equal(t, images, l.images())
 }

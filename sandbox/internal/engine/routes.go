@@ -34,6 +34,8 @@ func (e *Engine) routes() *http.ServeMux {
 		"POST /images/{rest...}":   e.imagePost,
 		"DELETE /images/{name...}": e.removeImage,
 
+		"GET /distribution/{rest...}": e.distribution,
+
 		"GET /containers/json":          e.listContainers,
 		"POST /containers/create":       e.createContainer,
 		"POST /containers/prune":        e.pruneContainers,
