@@ -44,7 +44,7 @@ func TestCommandsAreThoseOfMage(t *testing.T) {
 	require.Greater(t, len(want), 25)
 	got, err := readCommands(ownAliases)
 	require.NoError(t, err)
-	assert.Equal(t, want, got, "name the file in the go:embed lines of commands.go")
+	assert.Equal(t, want, got)
 	for _, name := range together {
 		assert.Contains(t, want, name, "together")
 	}
