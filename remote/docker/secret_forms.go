@@ -6,56 +6,41 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"html"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 )
 
-// formsOf returns the forms in which programs print a part: as it is, escaped once or
-// twice, and each of those but the last encoded.
+// formsOf returns the forms of a part that are looked for in the views of a text: as it is,
+// and encoded, itself or escaped.
 func formsOf(part string) []form {
+	forms := append([]form{{text: part}}, encodings(part)...)
 	once := map[string]bool{part: true}
 	for _, escaped := range escapes(part) {
-		once[escaped] = true
-	}
-	var forms []form
-	for text := range once {
-		forms = append(forms, form{text: text})
-		for _, twice := range escapes(text) {
-			forms = append(forms, form{text: twice})
+		if !once[escaped] {
+			once[escaped] = true
+			forms = append(forms, encodings(escaped)...)
 		}
-		forms = append(forms, encodings(text)...)
 	}
 	return forms
 }
 
-// escapes returns a text as JSON, Go, shells, HTML and URLs have it within their quotes.
-// Most texts are in none of them other than they are.
+// escapes returns a text as JSON, Go and URLs have it within their quotes. Most texts are in
+// none of them other than they are.
 func escapes(text string) []string {
 	if !strings.ContainsFunc(text, isEscaped) {
 		return nil
 	}
-	all := []string{
+	return []string{
 		inJSON(text, true), inJSON(text, false), within(strconv.Quote(text)), within(strconv.QuoteToASCII(text)),
-		strings.ReplaceAll(text, "/", `\/`), strings.ReplaceAll(inJSON(text, false), "/", `\/`),
-		strings.ReplaceAll(text, "'", `'\''`), strings.ReplaceAll(text, "'", `\'`), html.EscapeString(text),
-		url.UserPassword("", text).String()[len(":"):],
+		strings.ReplaceAll(inJSON(text, false), "/", `\/`), url.QueryEscape(text), url.PathEscape(text), component(text),
 	}
-	for _, escaped := range []string{url.QueryEscape(text), url.PathEscape(text), component(text)} {
-		all = append(all, escaped, percents.ReplaceAllStringFunc(escaped, strings.ToLower))
-	}
-	return all
 }
 
 // isEscaped reports whether any of the escapes changes a character.
 func isEscaped(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
 }
-
-// percents are the escapes of a URL, whose digits some write in lower case.
-var percents = regexp.MustCompile(`%[0-9A-F]{2}`)
 
 // component is the text as JavaScript's encodeURIComponent and most other languages'
 // functions have it.
@@ -81,7 +66,6 @@ func encodings(text string) []form {
 	forms := []form{
 		{text: digits}, {text: strings.ToUpper(digits)},
 		{text: strings.Trim(fmt.Sprint([]byte(text)), "[]")}, // Go's %v of bytes
-		{text: url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(text)))},
 	}
 	for before := range 3 {
 		core := base64Core(text, before)

@@ -86,46 +86,50 @@ func (s *Secrets) Strike(text string) string {
 	if len(s.forms) == 0 || len(text) < minSecret {
 		return text
 	}
-	m := newMarks(text)
-	s.markHead(m)
-	for at := 0; at+minSecret <= len(m.joined); at++ {
-		if pair := pairOf(m.joined[at:]); s.begins[pair/64]&(1<<(pair%64)) == 0 {
-			continue
-		}
-		for _, n := range s.byHead[m.joined[at:at+minSecret]] {
-			s.mark(m, at, s.forms[n])
-		}
-	}
+	m := &marks{text: text, struck: make([]bool, len(text))}
+	eachView(text, func(v view) { s.search(m, v) })
 	return m.strike()
 }
 
-// mark marks a form that begins at a place of the text, whole or cut off at the line's
-// end.
-func (s *Secrets) mark(m *marks, at int, f form) {
-	if strings.HasPrefix(m.joined[at:], f.text) {
-		m.mark(at, at+len(f.text), f.encoded)
+// search marks every form in a view.
+func (s *Secrets) search(m *marks, v view) {
+	s.markHead(m, v)
+	for at := 0; at+minSecret <= len(v.text); at++ {
+		if pair := pairOf(v.text[at:]); s.begins[pair/64]&(1<<(pair%64)) == 0 {
+			continue
+		}
+		for _, n := range s.byHead[v.text[at:at+minSecret]] {
+			s.mark(m, v, at, s.forms[n])
+		}
+	}
+}
+
+// mark marks a form that begins at a place of a view, whole or cut off at the line's end.
+func (s *Secrets) mark(m *marks, v view, at int, f form) {
+	if strings.HasPrefix(v.text[at:], f.text) {
+		m.mark(v, at, at+len(f.text), f.encoded)
 		return
 	}
-	if left := m.line(at); len(left) >= minSecret && strings.HasPrefix(f.text, left) {
-		m.mark(at, at+len(left), false)
+	if left := v.line(at); len(left) >= minSecret && strings.HasPrefix(f.text, left) {
+		m.mark(v, at, at+len(left), false)
 	}
 }
 
 // markHead marks the end of a secret at the start of the text.
-func (s *Secrets) markHead(m *marks) {
-	if len(m.joined) < minSecret {
+func (s *Secrets) markHead(m *marks, v view) {
+	if len(v.text) < minSecret {
 		return
 	}
-	head := m.joined[:minSecret]
+	head := v.text[:minSecret]
 	for _, f := range s.forms {
-		for from := 1; ; from++ {
-			n := strings.Index(f.text[min(from, len(f.text)):], head)
+		for from := 1; from < len(f.text); from++ {
+			n := strings.Index(f.text[from:], head)
 			if n < 0 {
 				break
 			}
 			from += n
-			if tail := f.text[from:]; strings.HasPrefix(m.joined, tail) {
-				m.mark(0, len(tail), f.encoded)
+			if tail := f.text[from:]; strings.HasPrefix(v.text, tail) {
+				m.mark(v, 0, len(tail), f.encoded)
 			}
 		}
 	}

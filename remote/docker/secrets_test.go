@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,20 +25,26 @@ func TestSecretsInEveryForm(t *testing.T) {
 	asJSON := func(v any) string { text, _ := json.Marshal(v); return string(text) }
 	b64 := base64.StdEncoding.EncodeToString
 	forms := map[string]func(string) string{
-		"as it is":              func(v string) string { return v },
-		"JSON":                  func(v string) string { return asJSON(map[string]string{"password": v}) },
-		"JSON in JSON":          func(v string) string { return asJSON(map[string]string{"error": asJSON([]string{v})}) },
-		"%q":                    func(v string) string { return fmt.Sprintf("%q", v) },
-		"%+q":                   func(v string) string { return fmt.Sprintf("%+q", v) },
-		"%q in JSON":            func(v string) string { return asJSON(fmt.Sprintf("login: %q", v)) },
-		"escaped slashes":       func(v string) string { return strings.ReplaceAll(asJSON(v), "/", `\/`) },
-		"shell":                 func(v string) string { return "'" + strings.ReplaceAll(v, "'", `'\''`) + "'" },
-		"HTML":                  html.EscapeString,
-		"query":                 func(v string) string { return "https://h/?token=" + url.QueryEscape(v) + "&x=1" },
-		"query, lower case":     func(v string) string { return percents.ReplaceAllStringFunc(url.QueryEscape(v), strings.ToLower) },
-		"path":                  func(v string) string { return "https://h/" + url.PathEscape(v) + "/x" },
-		"login":                 func(v string) string { return "x://" + url.UserPassword("ann", v).String() + "@h/" },
-		"component":             component,
+		"as it is":          func(v string) string { return v },
+		"JSON":              func(v string) string { return asJSON(map[string]string{"password": v}) },
+		"JSON in JSON":      func(v string) string { return asJSON(map[string]string{"error": asJSON([]string{v})}) },
+		"%q":                func(v string) string { return fmt.Sprintf("%q", v) },
+		"%+q":               func(v string) string { return fmt.Sprintf("%+q", v) },
+		"%q in JSON":        func(v string) string { return asJSON(fmt.Sprintf("login: %q", v)) },
+		"escaped slashes":   func(v string) string { return strings.ReplaceAll(asJSON(v), "/", `\/`) },
+		"shell":             func(v string) string { return "'" + strings.ReplaceAll(v, "'", `'\''`) + "'" },
+		"HTML":              html.EscapeString,
+		"query":             func(v string) string { return "https://h/?token=" + url.QueryEscape(v) + "&x=1" },
+		"query, lower case": func(v string) string { return lowerPercents(url.QueryEscape(v)) },
+		"path":              func(v string) string { return "https://h/" + url.PathEscape(v) + "/x" },
+		"login":             func(v string) string { return "x://" + url.UserPassword("ann", v).String() + "@h/" },
+		"component":         component,
+		"path with slashes": func(v string) string { return strings.ReplaceAll(url.PathEscape(v), "%2F", "/") },
+		"every byte of a URL": func(v string) string {
+			return strings.ReplaceAll(fmt.Sprintf("% x", " "+v)[2:], " ", "%")
+		},
+		"Python's repr":         func(v string) string { return strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(v) },
+		"JSON in ASCII":         func(v string) string { return strings.ReplaceAll(strconv.QuoteToASCII(v), "/", `\/`) },
 		"query in JSON":         func(v string) string { return asJSON("GET /?t=" + url.QueryEscape(v)) },
 		"base64":                func(v string) string { return b64([]byte(v)) },
 		"base64 for URLs":       func(v string) string { return base64.RawURLEncoding.EncodeToString([]byte(v)) },
@@ -66,6 +73,10 @@ func TestSecretsInEveryForm(t *testing.T) {
 	}
 	_, err := strconv.Unquote(`"` + inner(fmt.Sprintf("%q", awkward)) + `"`)
 	require.NoError(t, err)
+}
+
+func lowerPercents(text string) string {
+	return regexp.MustCompile(`%[0-9A-F]{2}`).ReplaceAllStringFunc(text, strings.ToLower)
 }
 
 func wrapped(text string) string {

@@ -1,0 +1,188 @@
+package docker
+
+import (
+	"html"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// view is a text with what is escaped in it decoded, and without its line ends.
+type view struct {
+	text string
+	// from and to are where each byte of text is in the original.
+	from, to []int
+}
+
+// decoder returns what the escape at the start of a text stands for and how long the
+// escape is, 0 if there is none.
+type decoder func(text string) (plain string, n int)
+
+// decoders returns those of URLs' paths and queries, of JSON and the languages that have its escapes,
+// of HTML and of shells.
+func decoders() []decoder {
+	return []decoder{decodePercent, decodeQuery, decodeBackslash, decodeHTML, decodeShell}
+}
+
+// escapedAtMost is how often programs escape a text that is looked into.
+const escapedAtMost = 2
+
+// eachView visits the text as it is, and as programs escaped it once and twice, each way
+// that changes anything. It holds few views at a time, because a log may be large.
+func eachView(text string, visit func(view)) {
+	whole := view{text: text, from: make([]int, len(text)), to: make([]int, len(text))}
+	for n := range len(text) {
+		whole.from[n], whole.to[n] = n, n+1
+	}
+	raw, _ := whole.decoded(func(string) (string, int) { return "", 0 })
+	visit(raw)
+	whole.decodings(escapedAtMost, visit)
+}
+
+// decodings visits what a view decodes to, so many times at most.
+func (v view) decodings(times int, visit func(view)) {
+	if times == 0 {
+		return
+	}
+	for _, decode := range decoders() {
+		if d, changed := v.decoded(decode); changed {
+			visit(d)
+			d.decodings(times-1, visit)
+		}
+	}
+}
+
+// decoded decodes a view, and leaves line ends out.
+func (v view) decoded(decode decoder) (d view, changed bool) {
+	var text strings.Builder
+	text.Grow(len(v.text))
+	d.from, d.to = make([]int, 0, len(v.text)), make([]int, 0, len(v.text))
+	for at := 0; at < len(v.text); {
+		plain, n := decode(v.text[at:])
+		if n == 0 {
+			plain, n = v.text[at:at+1], 1
+		} else {
+			changed = true
+		}
+		for i := range len(plain) {
+			if plain[i] != '\n' && plain[i] != '\r' {
+				text.WriteByte(plain[i])
+				d.from, d.to = append(d.from, v.from[at]), append(d.to, v.to[at+n-1])
+			}
+		}
+		at += n
+	}
+	d.text = text.String()
+	return d, changed
+}
+
+// follows reports whether nothing was left out before a byte of the view.
+func (v view) follows(at int) bool { return at > 0 && v.from[at] <= v.to[at-1] }
+
+// line returns what follows in the same line, or up to the mark of what was left out.
+func (v view) line(at int) string {
+	end := at + 1
+	for end < len(v.text) && v.follows(end) {
+		end++
+	}
+	rest, _, _ := strings.Cut(v.text[at:end], "…")
+	rest, _, _ = strings.Cut(rest, "...")
+	return rest
+}
+
+func decodePercent(text string) (string, int) {
+	if text[0] != '%' {
+		return "", 0
+	}
+	return hexByte(text, 1)
+}
+
+func decodeQuery(text string) (string, int) {
+	if text[0] == '+' {
+		return " ", 1
+	}
+	return decodePercent(text)
+}
+
+// hexByte reads the two digits that follow an escape's first bytes.
+func hexByte(text string, after int) (string, int) {
+	code, n := digits(text, after, 2)
+	if n == 0 {
+		return "", 0
+	}
+	return string([]byte{byte(code)}), n
+}
+
+// digits reads so many hexadecimal digits; n is where they end.
+func digits(text string, after, count int) (code uint32, n int) {
+	if len(text) < after+count {
+		return 0, 0
+	}
+	parsed, err := strconv.ParseUint(text[after:after+count], 16, 32)
+	if err != nil {
+		return 0, 0
+	}
+	return uint32(parsed), after + count
+}
+
+func decodeBackslash(text string) (string, int) {
+	if text[0] != '\\' || len(text) < 2 {
+		return "", 0
+	}
+	if at := strings.IndexByte("\"'`/\\nrtbfav", text[1]); at >= 0 {
+		return "\"'`/\\\n\r\t\b\f\a\v"[at : at+1], 2
+	}
+	switch text[1] {
+	case 'x':
+		return hexByte(text, 2)
+	case 'u':
+		return decodeUTF16(text)
+	case 'U':
+		if code, n := digits(text, 2, 8); n > 0 {
+			return string(rune(code)), n
+		}
+	}
+	return "", 0
+}
+
+// decodeUTF16 reads \uXXXX, of which a character may need two.
+func decodeUTF16(text string) (string, int) {
+	code, n := digits(text, 2, 4)
+	if n == 0 {
+		return "", 0
+	}
+	if utf16.IsSurrogate(rune(code)) && strings.HasPrefix(text[n:], `\u`) {
+		if second, more := digits(text[n:], 2, 4); more > 0 {
+			if pair := utf16.DecodeRune(rune(code), rune(second)); pair != utf8.RuneError {
+				return string(pair), n + more
+			}
+		}
+	}
+	return string(rune(code)), n
+}
+
+// longestEntity is how long "&thetasym;" is; what longer names stand for is in no secret.
+const longestEntity = 10
+
+func decodeHTML(text string) (string, int) {
+	if text[0] != '&' {
+		return "", 0
+	}
+	end := strings.IndexByte(text[:min(len(text), longestEntity)], ';')
+	if end < 0 {
+		return "", 0
+	}
+	if plain := html.UnescapeString(text[:end+1]); plain != text[:end+1] {
+		return plain, end + 1
+	}
+	return "", 0
+}
+
+func decodeShell(text string) (string, int) {
+	const quote = `'\''`
+	if strings.HasPrefix(text, quote) {
+		return "'", len(quote)
+	}
+	return "", 0
+}
