@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -130,6 +132,17 @@ func TestTextFromElsewhereIsHarmless(t *testing.T) {
 
 	_, said = s.run(nil, "deploy:dev", "-tag="+s.vars["V2"], "-dryRun", "-allowDowntime", "-alarms="+hostile)
 	assertHarmless(t, said)
+	aws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(map[string]string{"__type": "Strange" + hostile, "message": "no such thing" + hostile})
+	}))
+	defer aws.Close()
+	code, said := s.run([]string{"AWS_ENDPOINT_URL=" + aws.URL}, s.deploy(s.vars["V2"])...)
+	assert.Equal(t, 1, code)
+	assert.Contains(t, said, "no such thing")
+	assertHarmless(t, said)
+
 	fleet := s.fleet
 	fleet.Instances = append(fleet.Instances[:0:0], fleet.Instances...)
 	fleet.Instances[0].Name += hostile
