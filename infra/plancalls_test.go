@@ -63,24 +63,35 @@ func allowedActions(t *testing.T) []string {
 // planCalls are the actions that a plan of an environment asks, each once.
 func planCalls(t *testing.T, environment string) []string {
 	t.Helper()
-	dir, aws := planFolder(t, environment), newReader(t)
-	env := append(os.Environ(), "TF_WORKSPACE="+environment, "CHECKPOINT_DISABLE=1", "AWS_ENDPOINT_URL="+aws.URL, "AWS_MAX_ATTEMPTS=1",
-		"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=example", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
-	for _, args := range [][]string{
-		{"init", "-input=false"},
-		{"plan", "-input=false", "-lock=false", "-no-color", "-var-file=terraform-" + environment + ".tfvars"},
-	} {
-		terraform := exec.Command("terraform", args...)
-		terraform.Dir, terraform.Env = dir, env
-		out, err := terraform.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-	}
+	aws := newReader(t)
+	planAgainst(t, environment, aws)
 	aws.mu.Lock()
 	defer aws.mu.Unlock()
 	require.Empty(t, aws.unknown, "the provider asks what testdata does not answer")
 	require.Greater(t, len(aws.asked), 25)
 	return slices.Sorted(maps.Keys(aws.asked))
+}
+
+// planAgainst plans an environment with the answers of a reader, and returns the plan's JSON.
+func planAgainst(t *testing.T, environment string, aws *reader) (plan []byte) {
+	t.Helper()
+	dir := planFolder(t, environment)
+	env := append(os.Environ(), "TF_WORKSPACE="+environment, "CHECKPOINT_DISABLE=1", "AWS_ENDPOINT_URL="+aws.URL, "AWS_MAX_ATTEMPTS=1",
+		"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=example", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+	for _, args := range [][]string{
+		{"init", "-input=false"},
+		{"plan", "-input=false", "-lock=false", "-no-color", "-out=plan", "-var-file=terraform-" + environment + ".tfvars"},
+		{"show", "-json", "plan"},
+	} {
+		var fault strings.Builder
+		terraform := exec.Command("terraform", args...)
+		terraform.Dir, terraform.Env, terraform.Stderr = dir, env, &fault
+		out, err := terraform.Output()
+		require.NoError(t, err, "%s%s", out, &fault)
+		plan = out
+	}
+	return plan
 }
 
 // planFolder is the configuration with its state beside it instead of in S3.

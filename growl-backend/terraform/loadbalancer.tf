@@ -7,6 +7,13 @@ locals {
   }
 }
 
+check "prod_serves_tls" {
+  assert {
+    condition     = var.environment != "prod" || local.tls
+    error_message = "prod serves plain TCP on port 80, so what clients send can be read on its way: set certificate_arn."
+  }
+}
+
 resource "aws_lb" "main" {
   name               = local.name
   load_balancer_type = "network"

@@ -88,3 +88,47 @@ resource "aws_vpc_security_group_egress_rule" "instance" {
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "-1"
 }
+
+locals {
+  # Every security group and every rule of this configuration. A rule that is added here is added to both lists.
+  security_groups = [aws_security_group.load_balancer.id, aws_security_group.instance.id, aws_security_group.instance_connect.id]
+
+  security_group_rules = concat(
+    [for rule in aws_vpc_security_group_ingress_rule.clients : rule.id],
+    [for rule in aws_vpc_security_group_ingress_rule.ssh : rule.id],
+    [
+      aws_vpc_security_group_egress_rule.load_balancer_to_service.id,
+      aws_vpc_security_group_ingress_rule.service.id,
+      aws_vpc_security_group_ingress_rule.ssh_instance_connect.id,
+      aws_vpc_security_group_egress_rule.instance_connect_to_ssh.id,
+      aws_vpc_security_group_egress_rule.instance.id,
+    ],
+  )
+}
+
+# Rules that somebody added by hand are no resources of this configuration, so no plan would show them. The drift gate
+# reads the result of this check from the plan.
+check "security_groups" {
+  data "aws_vpc_security_group_rules" "all" {
+    filter {
+      name   = "group-id"
+      values = local.security_groups
+    }
+
+    # A rule that this apply makes or removes is compared once that is done.
+    depends_on = [
+      aws_vpc_security_group_ingress_rule.clients,
+      aws_vpc_security_group_ingress_rule.ssh,
+      aws_vpc_security_group_egress_rule.load_balancer_to_service,
+      aws_vpc_security_group_ingress_rule.service,
+      aws_vpc_security_group_ingress_rule.ssh_instance_connect,
+      aws_vpc_security_group_egress_rule.instance_connect_to_ssh,
+      aws_vpc_security_group_egress_rule.instance,
+    ]
+  }
+
+  assert {
+    condition     = length(setsubtract(data.aws_vpc_security_group_rules.all.ids, local.security_group_rules)) == 0
+    error_message = "The security groups have rules that this configuration did not make: ${join(", ", sort(setsubtract(data.aws_vpc_security_group_rules.all.ids, local.security_group_rules)))}."
+  }
+}

@@ -210,22 +210,28 @@ run "newer_machine_image_plans_nothing" {
   }
 }
 
-run "tls" {
+run "addresses" {
   command = plan
 
-  variables {
-    certificate_arn = "arn:aws:acm:us-west-1:123456789012:certificate/0"
-  }
-
   assert {
-    condition     = aws_lb_listener.service.protocol == "TLS" && aws_lb_listener.service.port == 443 && aws_vpc_security_group_ingress_rule.clients["0.0.0.0/0"].to_port == 443
-    error_message = "With a certificate the listener speaks TLS."
+    condition     = alltrue([for s in aws_subnet.public : s.map_public_ip_on_launch])
+    error_message = "Instances get a public address from their subnet: they reach packages, ECR and SSM by it."
   }
 }
 
-run "another_port" {
+run "rule_made_by_hand" {
   command = plan
 
+  override_data {
+    target = data.aws_vpc_security_group_rules.all
+    values = { ids = ["sgr-0aaaaaaaaaaaaaaaa", "sgr-0bbbbbbbbbbbbbbbb", "sgr-0cccccccccccccccc"] }
+  }
+
+  expect_failures = [check.security_groups]
+}
+
+# These two change rules, and a plan cannot evaluate the check of the security groups before that is done.
+run "another_port" {
   variables {
     service_port = 9090
   }
@@ -245,11 +251,13 @@ run "another_port" {
   }
 }
 
-run "addresses" {
-  command = plan
+run "tls" {
+  variables {
+    certificate_arn = "arn:aws:acm:us-west-1:123456789012:certificate/0"
+  }
 
   assert {
-    condition     = alltrue([for s in aws_subnet.public : s.map_public_ip_on_launch])
-    error_message = "Instances get a public address from their subnet: they reach packages, ECR and SSM by it."
+    condition     = aws_lb_listener.service.protocol == "TLS" && aws_lb_listener.service.port == 443 && aws_vpc_security_group_ingress_rule.clients["0.0.0.0/0"].to_port == 443
+    error_message = "With a certificate the listener speaks TLS."
   }
 }

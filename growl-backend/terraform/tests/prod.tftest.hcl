@@ -61,8 +61,16 @@ run "reads_what_is_shared" {
     error_message = "prod uploads no image."
   }
 
+  expect_failures = [check.prod_serves_tls]
+
   assert {
     condition     = aws_lb.main.enable_deletion_protection
     error_message = "prod's load balancer is protected."
+  }
+}
+
+run "with_a_certificate_no_check_warns" {
+  variables {
+    certificate_arn = "arn:aws:acm:us-west-2:123456789012:certificate/0"
   }
 }

@@ -73,3 +73,21 @@ mock_resource "aws_cloudwatch_metric_alarm" {
     arn = "arn:aws:cloudwatch:us-west-1:123456789012:alarm:growl-backend-dev-unhealthy-hosts"
   }
 }
+
+mock_resource "aws_vpc_security_group_ingress_rule" {
+  defaults = {
+    id = "sgr-0aaaaaaaaaaaaaaaa"
+  }
+}
+
+mock_resource "aws_vpc_security_group_egress_rule" {
+  defaults = {
+    id = "sgr-0bbbbbbbbbbbbbbbb"
+  }
+}
+
+mock_data "aws_vpc_security_group_rules" {
+  defaults = {
+    ids = ["sgr-0aaaaaaaaaaaaaaaa", "sgr-0bbbbbbbbbbbbbbbb"]
+  }
+}
