@@ -30,6 +30,7 @@ var arrows = map[string]struct{ may, because string }{
 	"internal/ec2test":  {"", "a far end for tests"},
 	"internal/iam":      {"", "it decides by documents alone"},
 	"internal/porttest": {"", "ports for tests"},
+	"internal/mototest": {"", "an emulator of AWS for tests"},
 	"internal/tftest":   {"", "Terraform for tests"},
 	"e2e":               {"", "it holds no code but tests"},
 	"magefiles/targets": {"*", "the only wiring"},
