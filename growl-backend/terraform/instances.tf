@@ -14,6 +14,10 @@ resource "aws_instance" "service" {
   vpc_security_group_ids = [aws_security_group.instance.id]
   iam_instance_profile   = aws_iam_instance_profile.instance[each.key].name
 
+  # It keeps people from terminating an instance by hand. The provider turns it off itself for an instance that it
+  # replaces or removes.
+  disable_api_termination = var.environment == "prod"
+
   user_data                   = local.user_data[each.key]
   user_data_replace_on_change = true
 

@@ -64,8 +64,8 @@ run "reads_what_is_shared" {
   expect_failures = [check.prod_serves_tls]
 
   assert {
-    condition     = aws_lb.main.enable_deletion_protection
-    error_message = "prod's load balancer is protected."
+    condition     = aws_lb.main.enable_deletion_protection && alltrue([for i in aws_instance.service : i.disable_api_termination])
+    error_message = "prod's load balancer and instances are protected."
   }
 }
 
