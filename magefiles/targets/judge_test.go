@@ -69,6 +69,12 @@ func TestUnknownTargetsAndHealthAlarms(t *testing.T) {
 	}
 	assert.Equal(t, before, p.look(t), "something was touched")
 
+	for _, args := range [][]string{p.tend("heal"), {"deploy:status", "dev"}} {
+		code, said := p.run(t, args...)
+		assert.Zero(t, code, "%s", said)
+		assert.Contains(t, said, unknown+" is registered in "+p.fleet.TargetGroups[0]+" on port 8080 but not in the fleet")
+	}
+
 	code, said := p.run(t, deploy(p.vars["V2"], "-allowUnknownTargets")...)
 	require.Zero(t, code, "an alarm from before halted it: %s", said)
 	assert.Contains(t, said, "alarm hosts was in alarm before the run")

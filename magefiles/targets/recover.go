@@ -40,7 +40,8 @@ func (Deploy) Heal(ctx context.Context,
 	return healed(s, held)
 }
 
-// calm reports whether nobody deploys and nothing was left unfinished.
+// calm reports whether nobody deploys and nothing was left unfinished. Then it names the targets that are not in the
+// fleet, as a recovery does.
 func (s settings) calm(ctx context.Context) (bool, error) {
 	world, _, err := s.open(ctx)
 	if err != nil {
@@ -51,7 +52,17 @@ func (s settings) calm(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	status, err := books.Current(ctx)
-	return err == nil && status.Lease == nil && len(status.Unfinished) == 0, err
+	if err != nil || status.Lease != nil || len(status.Unfinished) > 0 {
+		return false, err
+	}
+	health, err := world.groups.Health(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read the target groups' health: %w", err)
+	}
+	for _, text := range world.unknown(health) {
+		printf("%s\n", text)
+	}
+	return true, nil
 }
 
 // healed heals, and tells how it went.

@@ -37,6 +37,7 @@ func (Deploy) Status(ctx context.Context,
 	seal, sealing := infra.ReadSeal(terraformDir, environment)
 	health, err := world.groups.Health(ctx)
 	o := world.overview(ctx, health, seal)
+	o.remarks = append(o.remarks, world.unknown(health)...)
 	if sealing != nil {
 		o.remarks = append(o.remarks, sealing.Error())
 	}
