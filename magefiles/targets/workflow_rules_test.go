@@ -32,7 +32,7 @@ func TestCIRunsWhatHasToPass(t *testing.T) {
 	}
 	assert.Regexp(t, `sudo env "PATH=\$PATH" go tool mage test:e2e`, ran, "as root, because it makes hosts")
 	assert.Contains(t, ran, `[ "$code" -eq 3 ]`, "a bad image has to be put back")
-	for _, command := range []string{"terraform fmt -check", "terraform validate", "terraform test"} {
+	for _, command := range []string{"terraform fmt -check", "terraform -chdir=$folder validate", "terraform -chdir=$folder test"} {
 		assert.Contains(t, ran, command)
 	}
 }
