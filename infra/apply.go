@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,22 +22,45 @@ var ErrTogether = errors.New("the apply would take instances of one target group
 // since Terraform would take them all down at once; [Environment.OneByOne] rolls
 // them.
 func (p *Plan) Apply(ctx context.Context) error {
-	for group, ids := range p.takenByGroup() {
-		if len(ids) > 1 {
-			return fmt.Errorf("apply %s: %w: %s of %s: go tool mage infra:apply %[1]s -oneByOne rolls them in turn", p.environment.name, ErrTogether, strings.Join(ids, ", "), group)
-		}
+	if err := p.Allowed(); err != nil {
+		return err
 	}
 	return p.apply(ctx)
 }
 
+// Allowed returns the error with which Apply refuses the plan, or nil.
+func (p *Plan) Allowed() error {
+	if group, ids := p.together(); len(ids) > 0 {
+		return fmt.Errorf("apply %s: %w: %s of %s: go tool mage infra:apply %[1]s -oneByOne rolls them in turn", p.environment.name, ErrTogether, strings.Join(ids, ", "), group)
+	}
+	return nil
+}
+
+// together are the instances of one target group that an apply would take out of
+// service at once; none if it takes one at most.
+func (p *Plan) together() (group string, ids []string) {
+	groups := p.takenByGroup()
+	for _, group := range slices.Sorted(maps.Keys(groups)) {
+		if len(groups[group]) > 1 {
+			return group, groups[group]
+		}
+	}
+	return "", nil
+}
+
 func (p *Plan) apply(ctx context.Context) error {
-	if !p.differs {
+	if !slices.ContainsFunc(p.Changes, Change.settled) {
 		return nil
 	}
 	if err := p.environment.loud.Apply(ctx, tfexec.DirOrPlan(p.file())); err != nil {
 		return p.environment.failed("apply", err)
 	}
 	return nil
+}
+
+// Unsettled are the changes that applying the plan leaves as they are.
+func (p *Plan) Unsettled() []Change {
+	return slices.DeleteFunc(slices.Clone(p.Changes), Change.settled)
 }
 
 // Taken is an instance that an apply takes out of service: it stops it, replaces

@@ -17,6 +17,7 @@ import (
 // that has to be made. Both are run in turn.
 func BenchmarkGate(b *testing.B) {
 	dir, open := newSmall(b)
+	require.NoError(b, open().CreateWorkspace(b.Context()))
 	plan, err := open().Plan(b.Context())
 	require.NoError(b, err)
 	require.NoError(b, plan.Apply(b.Context()))

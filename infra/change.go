@@ -3,7 +3,6 @@ package infra
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -30,13 +29,17 @@ const (
 	Replace Action = "replace"
 	Delete  Action = "delete"
 	Forget  Action = "forget"
+	Import  Action = "import"
+	// CheckFailed is a failed check of the security groups: no apply settles it.
+	CheckFailed Action = "failed"
 )
 
-// Change is a resource that an apply would change.
+// Change is a difference between AWS and the code: a resource or an output that an
+// apply would change, or a failed check of the security groups.
 type Change struct {
-	// Address is the resource's in the configuration.
+	// Address is the resource's in the configuration; output.NAME of an output.
 	Address string
-	// Type is its type, aws_instance for one.
+	// Type is its type: that of a resource, such as aws_instance, output, or check.
 	Type   string
 	Kind   Kind
 	Action Action
@@ -45,6 +48,8 @@ type Change struct {
 	Attributes []string
 	// Gone is set when somebody removed the resource from AWS.
 	Gone bool
+	// Problem is what a failed check found.
+	Problem string
 
 	row *tfjson.ResourceChange
 }
@@ -54,12 +59,17 @@ func (c Change) String() string {
 	switch {
 	case c.Gone:
 		return c.Address + " (gone)"
+	case c.Problem != "":
+		return fmt.Sprintf("%s (%s: %s)", c.Address, c.Action, c.Problem)
 	case len(c.Attributes) == 0:
 		return fmt.Sprintf("%s (%s)", c.Address, c.Action)
 	default:
 		return fmt.Sprintf("%s (%s: %s)", c.Address, c.Action, strings.Join(c.Attributes, ", "))
 	}
 }
+
+// settled reports whether an apply ends the difference.
+func (c Change) settled() bool { return c.Action != CheckFailed }
 
 // changesOf reads a plan. What Terraform calls drift holds harmless rows, right
 // after a first apply for one: only what an apply would change counts.
@@ -74,7 +84,31 @@ func changesOf(plan *tfjson.Plan) []Change {
 	for _, row := range plan.ResourceChanges {
 		if action, ok := actionOf(row); ok {
 			changes = append(changes, changeOf(row, action, drifted[row.Address]))
+		} else if row != nil && rewritten(drifted[row.Address]) {
+			changes = append(changes, parameterChange(row))
 		}
+	}
+	checks, _ := checksOf(plan)
+	return slices.Concat(changes, outputsOf(plan), checks)
+}
+
+// outputsOf are the outputs whose known values an apply would change. Those that
+// follow from a resource are not known before.
+func outputsOf(plan *tfjson.Plan) []Change {
+	var changes []Change
+	for _, name := range slices.Sorted(maps.Keys(plan.OutputChanges)) {
+		change := plan.OutputChanges[name]
+		if change == nil || change.Actions.NoOp() || agree(change.Before, change.After, change.AfterUnknown) && !change.Actions.Create() && !change.Actions.Delete() {
+			continue
+		}
+		c := Change{Address: "output." + name, Type: "output", Kind: NotApplied, Action: Update}
+		switch {
+		case change.Actions.Create():
+			c.Action = Create
+		case change.Actions.Delete():
+			c.Action = Delete
+		}
+		changes = append(changes, c)
 	}
 	return changes
 }
@@ -93,6 +127,8 @@ func actionOf(row *tfjson.ResourceChange) (action Action, ok bool) {
 		return Replace, true
 	case actions.Delete():
 		return Delete, true
+	case row.Change.Importing != nil && actions.NoOp():
+		return Import, true
 	case actions.NoOp(), actions.Read():
 		return "", false
 	default:
@@ -104,6 +140,9 @@ func changeOf(row *tfjson.ResourceChange, action Action, drift *tfjson.ResourceC
 	c := Change{Address: row.Address, Type: row.Type, Kind: NotApplied, Action: action, row: row}
 	if action == Update || action == Replace {
 		c.Attributes = differing(row.Change)
+	}
+	if rewritten(drift) {
+		return parameterChange(row)
 	}
 	if drift == nil || drift.Change == nil {
 		return c
@@ -118,72 +157,4 @@ func changeOf(row *tfjson.ResourceChange, action Action, drift *tfjson.ResourceC
 		c.Kind = Drift
 	}
 	return c
-}
-
-// differing names the attributes that differ before and after, by their first
-// name; those of a map of tags by their keys too. What an apply will only learn
-// does not count.
-func differing(change *tfjson.Change) []string {
-	before, after := object(change.Before), object(change.After)
-	unknown := object(change.AfterUnknown)
-	var names []string
-	for _, name := range union(before, after) {
-		if _, learned := unknown[name].(bool); learned && after[name] == nil {
-			continue
-		}
-		if !same(before[name], after[name]) {
-			names = append(names, keyed(name, before[name], after[name])...)
-		}
-	}
-	return names
-}
-
-// keyed names the keys of a map of strings that differ: tags.Name.
-func keyed(name string, before, after any) []string {
-	one, isMap := before.(map[string]any)
-	other, alsoMap := after.(map[string]any)
-	if !isMap || !alsoMap {
-		return []string{name}
-	}
-	var names []string
-	for _, key := range union(one, other) {
-		if !same(one[key], other[key]) {
-			names = append(names, name+"."+key)
-		}
-	}
-	return names
-}
-
-func object(value any) map[string]any {
-	attributes, _ := value.(map[string]any)
-	return attributes
-}
-
-func union(one, other map[string]any) []string {
-	names := maps.Clone(one)
-	if names == nil {
-		names = map[string]any{}
-	}
-	maps.Copy(names, other)
-	return slices.Sorted(maps.Keys(names))
-}
-
-// same takes null and empty for one: a refresh turns one into the other.
-func same(one, other any) bool {
-	return reflect.DeepEqual(one, other) || empty(one) && empty(other)
-}
-
-func empty(value any) bool {
-	switch v := value.(type) {
-	case nil:
-		return true
-	case string:
-		return v == ""
-	case []any:
-		return len(v) == 0
-	case map[string]any:
-		return len(v) == 0
-	default:
-		return false
-	}
 }

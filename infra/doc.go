@@ -5,7 +5,9 @@
 //     workspace of its own: [Environment.Plan], [Plan.Apply],
 //     [Environment.Outputs].
 //   - [Gate] keeps a rollout from running over drift. It tells what somebody
-//     changed in AWS from what somebody changed in the code.
+//     changed in AWS from what somebody changed in the code. It reads the plan's
+//     JSON: changed resources and outputs, failed check blocks, and an SSM parameter
+//     that was written by hand, which the plan itself leaves as it is.
 //   - [Plan.Apply] refuses to take more than one instance of a target group at
 //     once; [Environment.OneByOne] replaces them in turn.
 //   - [SealEnv] and [CheckSeal] tie an env file to the seal in git.
@@ -13,4 +15,11 @@
 //   - [OpenAuthority] is the SSH CA that new instances are known by.
 //
 // Attributes are named, values never printed: user data and env files are secret.
+//
+// The tests read plans of growl-backend/terraform in testdata/plans. After a change
+// of that configuration a test fails until go generate ./infra has made them anew.
+// It needs terraform, the AWS provider in a filesystem mirror, and moto_server, an
+// emulator of AWS.
 package infra
+
+//go:generate go test -count=1 -timeout=20m -run=TestRecordPlans . -update

@@ -35,6 +35,9 @@ type Options struct {
 	// EnvFile is a file that the configuration reads and without which planning is
 	// pointless. Empty: there is none.
 	EnvFile string
+	// SealFile is the committed seal of the env file. Empty: CheckEnvFile compares
+	// nothing.
+	SealFile string
 	// DataDir is Terraform's data directory, of this environment alone: plugins,
 	// which workspace, plan files. Empty: .terraform/ENVIRONMENT in Dir.
 	DataDir string
@@ -54,6 +57,7 @@ type Environment struct {
 	dir       string
 	varFile   string
 	envFile   string
+	sealFile  string
 	dataDir   string
 	program   string
 	// quiet prints nothing: some commands answer with secrets. loud is for plans
@@ -103,6 +107,9 @@ func open(o Options) (*Environment, error) {
 	}
 	if o.EnvFile != "" {
 		e.envFile = absolute(dir, o.EnvFile)
+	}
+	if o.SealFile != "" {
+		e.sealFile = absolute(dir, o.SealFile)
 	}
 	if err := e.readable(); err != nil {
 		return nil, err

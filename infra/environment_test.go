@@ -56,6 +56,7 @@ func applied(t *testing.T, env *infra.Environment) <-chan error {
 
 func appliedUntil(t *testing.T, ctx context.Context, env *infra.Environment) <-chan error {
 	t.Helper()
+	require.NoError(t, env.CreateWorkspace(ctx))
 	plan, err := env.Plan(ctx)
 	require.NoError(t, err)
 	ended := make(chan error, 1)
@@ -133,6 +134,7 @@ func TestInitRunsWhenItMust(t *testing.T) {
 
 func TestTheDataDirectoryIsPrivate(t *testing.T) {
 	dir, open := newSmall(t)
+	require.NoError(t, open().CreateWorkspace(context.Background()))
 	plan, err := open().Plan(context.Background())
 	require.NoError(t, err)
 	for _, path := range []string{".terraform/dev", ".terraform/dev/plan-*", ".terraform/dev/plan-*/plan"} {
@@ -159,8 +161,17 @@ func TestVariablesComeFromTheFileAlone(t *testing.T) {
 	assert.NoDirExists(t, filepath.Join(dir, "elsewhere"))
 }
 
+func TestAPlanMakesNoWorkspace(t *testing.T) {
+	dir, open := newSmall(t)
+	_, err := open().Plan(context.Background())
+	require.ErrorIs(t, err, infra.ErrNoWorkspace)
+	assert.ErrorContains(t, err, "go tool mage infra:apply dev makes the environment")
+	assert.NoDirExists(t, filepath.Join(dir, "terraform.tfstate.d", "dev"))
+}
+
 func TestAPlanThatFailsIsALineAndLeavesNothing(t *testing.T) {
 	dir, open := newSmall(t)
+	require.NoError(t, open().CreateWorkspace(context.Background()))
 	writeFile(t, filepath.Join(dir, "terraform-dev.tfvars"), "size = \"large\"\n")
 	_, err := open().Plan(context.Background())
 	require.ErrorContains(t, err, "plan dev: Invalid value for input variable")

@@ -2,10 +2,8 @@ package infra
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/growl-dev/deploy/rollout"
 )
@@ -27,33 +25,49 @@ type Gate struct {
 	EnvSeal Seal
 
 	tolerated []Change
+	remarks   []string
 }
 
 // Name is "drift".
 func (g *Gate) Name() string { return "drift" }
 
-// Check plans and refuses with a *DriftError.
+// Check compares the env file with its seal first, because a plan made with another
+// file blames AWS for it. Then it plans, and refuses with a *DriftError.
 func (g *Gate) Check(ctx context.Context) error {
-	g.tolerated = nil
+	g.tolerated, g.remarks = nil, nil
 	if g.Skip {
 		return nil
+	}
+	if err := g.Environment.CheckEnvFile(nil); err != nil {
+		return err
 	}
 	plan, err := g.Environment.look(ctx)
 	if err != nil {
 		return err
 	}
-	refused := g.judge(plan.Changes)
 	if err := plan.Close(); err != nil {
 		return err
 	}
-	if len(refused) > 0 {
-		return &DriftError{Environment: g.Environment.name, Changes: refused}
+	return g.answer(plan)
+}
+
+func (g *Gate) answer(plan *Plan) error {
+	for _, text := range plan.Warnings {
+		g.remarks = append(g.remarks, "WARNING Terraform's "+text)
 	}
-	return nil
+	refused := g.judge(plan.Changes)
+	if len(refused) == 0 {
+		return nil
+	}
+	_, together := plan.together()
+	return &DriftError{Environment: plan.environment.name, Changes: refused, OneByOne: len(together) > 0}
 }
 
 // Tolerated are the changes that the last Check let pass.
 func (g *Gate) Tolerated() []Change { return g.tolerated }
+
+// Remarks are the check blocks that failed in the last Check and refuse nothing.
+func (g *Gate) Remarks() []string { return g.remarks }
 
 func (g *Gate) judge(changes []Change) (refused []Change) {
 	reseeded := g.reseeded(changes)
@@ -82,11 +96,15 @@ func (g *Gate) leftOut(c Change) bool {
 }
 
 // reseeded are the addresses of instances whose user data differs by the env file
-// alone, and of their attachments.
+// alone, of their attachments, and of the parameter that holds the file.
 func (g *Gate) reseeded(changes []Change) []string {
 	var addresses, ids []string
 	for _, c := range changes {
-		if g.EnvSeal != "" && g.explains(c) {
+		switch {
+		case g.EnvSeal == "":
+		case g.rewrites(c):
+			addresses = append(addresses, c.Address)
+		case g.explains(c):
 			addresses = append(addresses, c.Address)
 			id, _ := object(c.row.Change.Before)["id"].(string)
 			ids = append(ids, id)
@@ -101,24 +119,37 @@ func (g *Gate) reseeded(changes []Change) []string {
 	return addresses
 }
 
-// explains reports whether the seal explains the whole change: the env file's tag
-// becomes the seal, and with it only the user data moves. A changed first boot
-// moves a tag of its own.
+// explains reports whether the seal explains the whole change of an instance: the
+// env file's tag becomes the seal, and with it only the user data moves. A changed
+// first boot moves a tag of its own.
 func (g *Gate) explains(c Change) bool {
-	if c.Type != typeInstance || c.Kind == Drift || c.Action != Replace && c.Action != Update {
+	if c.Type != typeInstance || c.Action != Replace && c.Action != Update {
 		return false
 	}
-	tags := object(object(c.row.Change.After)["tags"])
-	if tags[envTag] != string(g.EnvSeal) || !slices.Contains(c.Attributes, "user_data") {
-		return false
-	}
-	return !slices.ContainsFunc(c.Attributes, func(name string) bool {
-		return name != "user_data" && name != "tags."+envTag && name != "tags_all."+envTag
-	}) && !slices.ContainsFunc(c.replacedFor(), func(name string) bool { return name != "user_data" })
+	return g.sealed(c, "user_data") && slices.Contains(c.Attributes, "user_data") &&
+		!slices.ContainsFunc(c.replacedFor(), func(name string) bool { return name != "user_data" })
 }
 
-// envTag is the instances' tag that holds the seal of their env file.
-const envTag = "env-sha256"
+// rewrites reports whether the change is that of the parameter which holds the env
+// file, to the sealed one.
+func (g *Gate) rewrites(c Change) bool {
+	return c.Address == envParameter && c.Action == Update && g.sealed(c, "value_wo_version")
+}
+
+// sealed reports whether the code's change of the env file's tag to the seal, and of
+// one other attribute, is all that differs.
+func (g *Gate) sealed(c Change, other string) bool {
+	tags := object(object(c.row.Change.After)["tags"])
+	return c.Kind == NotApplied && tags[envTag] == string(g.EnvSeal) &&
+		!slices.ContainsFunc(c.Attributes, func(name string) bool { return name != other && name != "tags."+envTag })
+}
+
+const (
+	// envTag is the instances' tag that holds the seal of their env file.
+	envTag = "env-sha256"
+	// envParameter is the parameter that first boot reads the env file from.
+	envParameter = "aws_ssm_parameter.env"
+)
 
 // replacedFor names the attributes that force a replacement.
 func (c Change) replacedFor() []string {
@@ -136,40 +167,4 @@ func rowBefore(c Change) any {
 		return nil
 	}
 	return c.row.Change.Before
-}
-
-// ErrDrift and ErrNotApplied tell by errors.Is what is in a DriftError.
-var (
-	ErrDrift      = errors.New("AWS was changed by hand")
-	ErrNotApplied = errors.New("the code was changed and not applied")
-)
-
-// DriftError refuses a run: AWS is not as the code says.
-type DriftError struct {
-	Environment string
-	Changes     []Change
-}
-
-// Error names every change by who made it, and the command that settles it.
-func (d *DriftError) Error() string {
-	var parts []string
-	for _, kind := range []Kind{Drift, NotApplied} {
-		var told []string
-		for _, c := range d.Changes {
-			if c.Kind == kind {
-				told = append(told, c.String())
-			}
-		}
-		if len(told) > 0 {
-			parts = append(parts, string(kind)+": "+strings.Join(told, ", "))
-		}
-	}
-	return fmt.Sprintf("%s is not as its Terraform configuration says: %s: look with go tool mage infra:plan %[1]s, settle it with go tool mage infra:apply %[1]s, or change the code to what is there", d.Environment, strings.Join(parts, "; "))
-}
-
-// Is matches ErrDrift and ErrNotApplied.
-func (d *DriftError) Is(target error) bool {
-	return slices.ContainsFunc(d.Changes, func(c Change) bool {
-		return target == ErrDrift && c.Kind == Drift || target == ErrNotApplied && c.Kind == NotApplied
-	})
 }

@@ -40,7 +40,7 @@ func (e *Environment) replace(ctx context.Context, taken Taken) (id string, err 
 	for _, attachment := range taken.Attachments {
 		options = append(options, tfexec.Target(attachment))
 	}
-	plan, err := e.plan(ctx, e.loud, options...)
+	plan, err := e.settling(ctx, options...)
 	if err != nil {
 		return "", err
 	}

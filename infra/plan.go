@@ -15,23 +15,44 @@ import (
 // Plan is what an apply would do, read from Terraform's plan file. The file holds
 // secrets: it is 0600, in a folder of its own, and Close removes it.
 type Plan struct {
-	// Changes are the resources that an apply would change; none when AWS is as
-	// the code says.
+	// Changes are what differs between AWS and the code; none if AWS is as the code
+	// says.
 	Changes []Change
+	// Warnings are the other check blocks that failed. They refuse nothing.
+	Warnings []string
 
 	environment *Environment
 	folder      string
-	differs     bool
 	json        *tfjson.Plan
 }
 
-// Plan compares AWS with the code, under the state's lock, and makes the workspace
-// where there is none. A plan that was overtaken meanwhile is refused by Apply.
+// CreateWorkspace makes the environment's workspace if there is none, which the
+// first apply needs.
+func (e *Environment) CreateWorkspace(ctx context.Context) error { return e.ready(ctx, true) }
+
+// Plan compares AWS with the code, under the state's lock. A plan that was overtaken
+// meanwhile is refused by Apply. Without a workspace it fails with ErrNoWorkspace.
 func (e *Environment) Plan(ctx context.Context) (*Plan, error) {
-	if err := e.ready(ctx, true); err != nil {
+	if err := e.ready(ctx, false); err != nil {
 		return nil, err
 	}
-	return e.plan(ctx, e.loud)
+	return e.settling(ctx)
+}
+
+// settling plans once more with a replacement of each parameter that was rewritten
+// by hand, because Terraform would leave its value as it is.
+func (e *Environment) settling(ctx context.Context, options ...tfexec.PlanOption) (*Plan, error) {
+	plan, err := e.plan(ctx, e.loud, options...)
+	if err != nil || len(plan.unsettled()) == 0 {
+		return plan, err
+	}
+	for _, address := range plan.unsettled() {
+		options = append(options, tfexec.Replace(address))
+	}
+	if err := plan.Close(); err != nil {
+		return nil, err
+	}
+	return e.plan(ctx, e.loud, options...)
 }
 
 // look plans without the lock, and without printing anything: for who only reads.
@@ -52,7 +73,7 @@ func (e *Environment) plan(ctx context.Context, tf *tfexec.Terraform, options ..
 	if e.bucket != "" {
 		options = append(options, tfexec.Var("state_bucket="+e.bucket))
 	}
-	if p.differs, err = tf.Plan(ctx, options...); err != nil {
+	if _, err = tf.Plan(ctx, options...); err != nil {
 		return nil, errors.Join(e.failed("plan", err), p.Close())
 	}
 	if err := p.read(ctx); err != nil {
@@ -78,20 +99,18 @@ func (e *Environment) planFolder() (string, error) {
 
 func (p *Plan) file() string { return filepath.Join(p.folder, "plan") }
 
-// read asks for the plan's JSON, which takes Terraform a second or two: where
-// nothing differs there is nothing to read.
+// read reads the plan as JSON, because the exit code of terraform plan is no answer:
+// it is 2 for a failed check, and 0 although a parameter was rewritten by hand.
 func (p *Plan) read(ctx context.Context) error {
 	if err := os.Chmod(p.file(), 0o600); err != nil {
 		return fmt.Errorf("plan %s: %w", p.environment.name, err)
-	}
-	if !p.differs {
-		return nil
 	}
 	read, err := p.environment.quiet.ShowPlanFile(ctx, p.file())
 	if err != nil {
 		return p.environment.failed("read the plan of", err)
 	}
 	p.json, p.Changes = read, changesOf(read)
+	_, p.Warnings = checksOf(read)
 	return nil
 }
 

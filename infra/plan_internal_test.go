@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// recorded is a plan that the real Terraform and AWS provider made: see
-// TestEnvironment, which records it with -update.
-func recorded(t *testing.T, name string) *tfjson.Plan {
+// recorded is a plan of growl-backend/terraform that the real Terraform and AWS
+// provider made: TestRecordPlans records it.
+func recorded(t testing.TB, name string) *tfjson.Plan {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("testdata", "plans", name+".json"))
 	require.NoError(t, err)
@@ -23,8 +23,16 @@ func recorded(t *testing.T, name string) *tfjson.Plan {
 	return plan
 }
 
+const (
+	one         = `aws_instance.service["growl-backend-dev-1"]`
+	two         = `aws_instance.service["growl-backend-dev-2"]`
+	attachedOne = `aws_lb_target_group_attachment.service["growl-backend-dev-1"]`
+	attachedTwo = `aws_lb_target_group_attachment.service["growl-backend-dev-2"]`
+)
+
 func planOf(read *tfjson.Plan) *Plan {
-	return &Plan{json: read, Changes: changesOf(read), differs: true, environment: &Environment{name: "dev"}}
+	_, warnings := checksOf(read)
+	return &Plan{json: read, Changes: changesOf(read), Warnings: warnings, environment: &Environment{name: "dev"}}
 }
 
 func row(t *testing.T, plan *tfjson.Plan, address string) *tfjson.ResourceChange {
@@ -48,21 +56,35 @@ func told(changes []Change) []string {
 
 func TestChanges(t *testing.T) {
 	for name, want := range map[string][]string{
-		"applied": nil,
+		"applied":         nil,
+		"parameter-after": nil,
+		"stopped":         nil,
 		"drift": {
-			"drift aws_ecr_repository.service (update: tags.owner, tags_all.owner)",
-			`drift aws_lb_target_group_attachment.service["one"] (gone)`,
+			"drift aws_lb_target_group.service (update: tags.Name)",
+			"drift " + attachedOne + " (gone)",
 		},
-		"one-larger": {`not applied aws_instance.service["one"] (update: instance_type)`},
-		"renamed": {
-			`not applied aws_instance.service["one"] (update: tags.Name, tags_all.Name)`,
-			`not applied aws_instance.service["two"] (update: tags.Name, tags_all.Name)`,
+		"type": {
+			"not applied " + one + " (update: instance_type)",
+			"not applied " + two + " (update: instance_type)",
+		},
+		"disk": {
+			"not applied " + one + " (update: root_block_device)",
+			"not applied " + two + " (update: root_block_device)",
 		},
 		"env": {
-			`not applied aws_instance.service["one"] (replace: tags.env-sha256, tags_all.env-sha256, user_data)`,
-			`not applied aws_instance.service["two"] (replace: tags.env-sha256, tags_all.env-sha256, user_data)`,
-			`not applied aws_lb_target_group_attachment.service["one"] (replace)`,
-			`not applied aws_lb_target_group_attachment.service["two"] (replace)`,
+			"not applied " + one + " (replace: tags.env-sha256, user_data)",
+			"not applied " + two + " (replace: tags.env-sha256, user_data)",
+			"not applied " + attachedOne + " (replace)",
+			"not applied " + attachedTwo + " (replace)",
+			"not applied aws_ssm_parameter.env (update: tags.env-sha256, value_wo_version)",
+		},
+		"output":    {"not applied output.alarms (update)"},
+		"parameter": {"drift aws_ssm_parameter.env (replace: value)"},
+		"parameter-settled": {
+			"not applied aws_iam_role_policy.github_plan (update)",
+			`not applied aws_iam_role_policy.instance["growl-backend-dev-1"] (update)`,
+			`not applied aws_iam_role_policy.instance["growl-backend-dev-2"] (update)`,
+			"drift aws_ssm_parameter.env (replace: value)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,21 +95,21 @@ func TestChanges(t *testing.T) {
 
 // What Terraform calls drift right after a first apply: null became empty.
 func TestARefreshedRowIsNoDrift(t *testing.T) {
-	refreshed := func(address string) *tfjson.ResourceChange {
-		return &tfjson.ResourceChange{Address: address, Mode: tfjson.ManagedResourceMode, Change: &tfjson.Change{
+	refreshed := func() *tfjson.ResourceChange {
+		return &tfjson.ResourceChange{Address: one, Mode: tfjson.ManagedResourceMode, Change: &tfjson.Change{
 			Actions: tfjson.Actions{tfjson.ActionUpdate},
 			Before:  map[string]any{"tags": nil, "ipv6_addresses": nil, "instance_type": "m5.large"},
 			After:   map[string]any{"tags": map[string]any{}, "ipv6_addresses": []any{}, "instance_type": "m5.large"},
 		}}
 	}
 	plan := recorded(t, "applied")
-	plan.ResourceDrift = append(plan.ResourceDrift, refreshed(`aws_instance.service["one"]`))
+	plan.ResourceDrift = append(plan.ResourceDrift, refreshed())
 	assert.Empty(t, changesOf(plan))
 
-	plan = recorded(t, "one-larger")
-	plan.ResourceDrift = append(plan.ResourceDrift, refreshed(`aws_instance.service["one"]`))
+	plan = recorded(t, "type")
+	plan.ResourceDrift = []*tfjson.ResourceChange{refreshed()}
 	changes := changesOf(plan)
-	require.Len(t, changes, 1)
+	require.Len(t, changes, 2)
 	assert.Equal(t, NotApplied, changes[0].Kind, "the code moved another attribute")
 
 	plan.ResourceDrift[0].Change.Before = map[string]any{"instance_type": "m5.xlarge"}
@@ -96,7 +118,7 @@ func TestARefreshedRowIsNoDrift(t *testing.T) {
 
 func TestGateLetsTheDeadRunsAttachmentsPass(t *testing.T) {
 	changes := changesOf(recorded(t, "drift"))
-	one := "i-00000000000000001"
+	left := object(row(t, recorded(t, "drift"), attachedOne).Change.After)["target_id"].(string)
 	for _, c := range []struct {
 		name     string
 		inFlight []string
@@ -104,7 +126,7 @@ func TestGateLetsTheDeadRunsAttachmentsPass(t *testing.T) {
 	}{
 		{"nobody was in flight", nil, 2},
 		{"another was", []string{"i-00000000000000002"}, 2},
-		{"it was", []string{one}, 1},
+		{"it was", []string{left}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gate := &Gate{InFlight: c.inFlight}
@@ -113,50 +135,58 @@ func TestGateLetsTheDeadRunsAttachmentsPass(t *testing.T) {
 		})
 	}
 	t.Run("removed from the code", func(t *testing.T) {
-		plan := recorded(t, "env")
-		gate := &Gate{InFlight: []string{one}}
-		assert.Len(t, gate.judge(changesOf(plan)), 4, "an attachment that the code changes is no dead run's")
+		gate := &Gate{InFlight: []string{left}}
+		changes := changesOf(recorded(t, "env"))
+		assert.Len(t, gate.judge(changes), len(changes), "an attachment that the code changes is no dead run's")
 	})
 }
 
 func TestGateLetsExactlyTheSealedEnvFilePass(t *testing.T) {
-	sealOf := func(plan *tfjson.Plan) Seal {
-		after := object(row(t, plan, `aws_instance.service["one"]`).Change.After)
-		return Seal(object(after["tags"])[envTag].(string))
-	}
-	judged := func(plan *tfjson.Plan, seal Seal) int {
+	after := object(row(t, recorded(t, "env"), one).Change.After)
+	seal := Seal(object(after["tags"])[envTag].(string))
+	judged := func(plan *tfjson.Plan, seal Seal) []string {
 		gate := &Gate{EnvSeal: seal}
-		return len(gate.judge(changesOf(plan)))
+		var refused []string
+		for _, c := range gate.judge(changesOf(plan)) {
+			refused = append(refused, c.Address)
+		}
+		return refused
 	}
-	plan := recorded(t, "env")
-	seal := sealOf(plan)
-	assert.Equal(t, 0, judged(plan, seal))
-	assert.Equal(t, 4, judged(plan, ""), "nothing passes unasked")
-	assert.Equal(t, 4, judged(plan, "0000"), "another seal explains nothing")
-	assert.Equal(t, 4, judged(recorded(t, "env-and-boot"), seal), "the first boot changed too")
-
-	larger := recorded(t, "env")
-	object(row(t, larger, `aws_instance.service["one"]`).Change.After)["instance_type"] = "m5.xlarge"
-	assert.Equal(t, 2, judged(larger, seal), "one grows too, and its registration goes with it")
+	assert.Empty(t, judged(recorded(t, "env"), seal), "instances, their registrations and the parameter")
+	assert.Len(t, judged(recorded(t, "env"), ""), 5, "nothing passes unasked")
+	assert.Len(t, judged(recorded(t, "env"), "0000"), 5, "another seal explains nothing")
+	all := []string{one, two, attachedOne, attachedTwo}
+	assert.ElementsMatch(t, all, judged(recorded(t, "env-and-boot"), seal), "the first boot changed too")
+	assert.ElementsMatch(t, all, judged(recorded(t, "env-and-type"), seal), "the type changes too")
 
 	moved := recorded(t, "env")
-	attachment := row(t, moved, `aws_lb_target_group_attachment.service["two"]`)
+	attachment := row(t, moved, attachedTwo)
 	attachment.Change.ReplacePaths = append(attachment.Change.ReplacePaths, []any{"port"})
-	assert.Equal(t, 1, judged(moved, seal), "a registration moves to another port")
+	assert.Equal(t, []string{attachedTwo}, judged(moved, seal), "a registration moves to another port")
+
+	by := recorded(t, "env")
+	by.ResourceDrift = append(by.ResourceDrift, recorded(t, "parameter").ResourceDrift...)
+	assert.Equal(t, []string{envParameter}, judged(by, seal), "the parameter was written by hand")
+
+	// What an instance has in AWS and its code never named says nothing.
+	disk := recorded(t, "env")
+	object(row(t, disk, one).Change.After)["root_block_device"].([]any)[0].(map[string]any)["volume_size"] = 99.0
+	assert.ElementsMatch(t, []string{one, attachedOne}, judged(disk, seal), "a known value in a block changes too")
 }
 
 func TestApplyTakesOneInstanceOfAGroupAtMost(t *testing.T) {
-	for name, want := range map[string]int{"applied": 0, "drift": 0, "renamed": 0, "one-larger": 1, "larger": 2, "env": 2} {
+	for name, want := range map[string]int{"applied": 0, "output": 0, "parameter-settled": 0, "disk": 0, "one-less": 1, "type": 2, "env": 2, "port": 2} {
 		t.Run(name, func(t *testing.T) {
 			plan := planOf(recorded(t, name))
 			taken := plan.Taken()
 			require.Len(t, taken, want)
 			for _, one := range taken {
-				assert.Contains(t, one.Address, "aws_instance.service[")
 				assert.Len(t, one.Attachments, 1)
+				if name != "port" {
+					assert.Contains(t, one.Address, "aws_instance.service[")
+				}
 			}
 			if want > 1 {
-				plan.differs = true
 				require.ErrorIs(t, plan.Apply(context.Background()), ErrTogether)
 			}
 		})
@@ -165,16 +195,16 @@ func TestApplyTakesOneInstanceOfAGroupAtMost(t *testing.T) {
 
 func TestApplyCountsRegistrationsToo(t *testing.T) {
 	read := recorded(t, "applied")
-	for _, key := range []string{"one", "two"} {
-		change := row(t, read, `aws_lb_target_group_attachment.service["`+key+`"]`).Change
+	for _, address := range []string{attachedOne, attachedTwo} {
+		change := row(t, read, address).Change
 		change.Actions, change.After = tfjson.Actions{tfjson.ActionDelete}, nil
 	}
 	require.ErrorIs(t, planOf(read).Apply(context.Background()), ErrTogether)
 }
 
 func TestApplyAllowsOneInEachGroup(t *testing.T) {
-	read := recorded(t, "larger")
-	change := row(t, read, `aws_lb_target_group_attachment.service["one"]`).Change
+	read := recorded(t, "type")
+	change := row(t, read, attachedOne).Change
 	object(change.Before)["target_group_arn"] = "another"
 	for group, ids := range planOf(read).takenByGroup() {
 		assert.Len(t, ids, 1, group)

@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -25,28 +26,43 @@ func SealFile(dir, environment string) string {
 	return filepath.Join(dir, "env-"+environment+".sha256")
 }
 
-// SealEnv seals an env file's bytes. check, if not nil, is asked whether they
-// are an env file at all; its error must not quote them.
+// SealEnv seals an env file's bytes, exactly as they are, because Terraform's tag of
+// the instances and first boot compare the same SHA-256. check, if not nil, is called
+// with the bytes; its error must not quote them.
 func SealEnv(path string, check func([]byte) error) (Seal, error) {
+	_, seal, err := sealed(path, check)
+	return seal, err
+}
+
+func sealed(path string, check func([]byte) error) ([]byte, Seal, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("seal the env file: %w", err)
+		return nil, "", fmt.Errorf("seal the env file: %w", err)
 	}
 	if check != nil {
 		if err := check(content); err != nil {
-			return "", fmt.Errorf("seal the env file %s: %w", path, err)
+			return nil, "", fmt.Errorf("seal the env file %s: %w", path, err)
 		}
 	}
+	return content, sealOf(content), nil
+}
+
+func sealOf(content []byte) Seal {
 	sum := sha256.Sum256(content)
-	return Seal(hex.EncodeToString(sum[:])), nil
+	return Seal(hex.EncodeToString(sum[:]))
 }
 
 // WriteSeal seals the environment's env file and writes the seal. It reports
-// whether that changed anything.
+// whether that changed anything. A file that does not end with exactly one newline
+// is refused: a secret of CI may lose or gain newlines at its end, so that the
+// workflow writes the file with exactly one.
 func WriteSeal(dir, environment string, check func([]byte) error) (bool, error) {
-	seal, err := SealEnv(EnvFile(dir, environment), check)
+	content, seal, err := sealed(EnvFile(dir, environment), check)
 	if err != nil {
 		return false, err
+	}
+	if !bytes.Equal(content, oneNewline(content)) {
+		return false, fmt.Errorf("seal the env file %s: it does not end with exactly one newline, as CI writes it: add it, or remove the empty lines at its end", EnvFile(dir, environment))
 	}
 	path := SealFile(dir, environment)
 	text := []byte(string(seal) + "  .env." + environment + "\n")
@@ -60,12 +76,20 @@ func WriteSeal(dir, environment string, check func([]byte) error) (bool, error) 
 	return true, nil
 }
 
+// oneNewline is content with exactly one newline at its end.
+func oneNewline(content []byte) []byte {
+	return append(bytes.Clone(bytes.TrimRight(content, "\r\n")), '\n')
+}
+
 // ErrUnsealed: the env file is not the one that was sealed.
 var ErrUnsealed = errors.New("the env file is not the one that was sealed")
 
 // ReadSeal reads the environment's seal.
 func ReadSeal(dir, environment string) (Seal, error) {
-	path := SealFile(dir, environment)
+	return readSeal(SealFile(dir, environment))
+}
+
+func readSeal(path string) (Seal, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read the seal %s: there is none: go tool mage env:seal writes it", path)
@@ -83,16 +107,49 @@ func ReadSeal(dir, environment string) (Seal, error) {
 // CheckSeal compares the environment's env file with its seal. A difference is
 // ErrUnsealed.
 func CheckSeal(dir, environment string, check func([]byte) error) error {
-	want, err := ReadSeal(dir, environment)
+	return compareSeal(EnvFile(dir, environment), SealFile(dir, environment), check)
+}
+
+// CheckEnvFile compares the env file that a plan reads with its seal, as CheckSeal
+// does, if the options name a seal.
+func (e *Environment) CheckEnvFile(check func([]byte) error) error {
+	if e.envFile == "" || e.sealFile == "" {
+		return nil
+	}
+	return compareSeal(e.envFile, e.sealFile, check)
+}
+
+func compareSeal(file, sealFile string, check func([]byte) error) error {
+	want, err := readSeal(sealFile)
 	if err != nil {
 		return err
 	}
-	seal, err := SealEnv(EnvFile(dir, environment), check)
+	content, seal, err := sealed(file, check)
 	if err != nil {
 		return err
 	}
-	if seal != want {
-		return fmt.Errorf("check %s against %s: %w: go tool mage env:seal seals it, if the change is meant", EnvFile(dir, environment), SealFile(dir, environment), ErrUnsealed)
+	if seal == want {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("check %s against %s: %w: %s", file, sealFile, ErrUnsealed, sealRemedy(content, want))
+}
+
+// sealRemedy explains the difference if it is one of line ends.
+func sealRemedy(content []byte, want Seal) string {
+	unix := bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
+	switch {
+	case endsOtherwise(content, want):
+		return "only the newlines at its end differ, which a copied secret loses or gains: end the file with exactly one newline"
+	case endsOtherwise(unix, want):
+		return "only its line ends differ: write it with LF instead of CRLF, and with exactly one newline at its end"
+	default:
+		return "get the sealed file from whoever changed it, or, if the change is meant, go tool mage env:seal seals it"
+	}
+}
+
+// endsOtherwise reports whether the content has the seal with no newline at its end,
+// or with one or two.
+func endsOtherwise(content []byte, want Seal) bool {
+	one := oneNewline(content)
+	return sealOf(one[:len(one)-1]) == want || sealOf(one) == want || sealOf(append(one, '\n')) == want
 }

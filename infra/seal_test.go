@@ -35,6 +35,40 @@ func TestASealHoldsUntilTheFileChanges(t *testing.T) {
 	assert.NotContains(t, err.Error(), "canary")
 }
 
+// A secret of CI loses or gains newlines at its end, and Windows changes line ends:
+// that is named, because a plan would call it a change of the code.
+func TestLineEndsThatChangedAreNamed(t *testing.T) {
+	for name, c := range map[string]struct{ content, says string }{
+		"none at the end":   {"A=1\nB=2", "only the newlines at its end differ"},
+		"one more":          {"A=1\nB=2\n\n", "only the newlines at its end differ"},
+		"many more":         {"A=1\nB=2\n\r\n\n", "only the newlines at its end differ"},
+		"CRLF":              {"A=1\r\nB=2\r\n", "only its line ends differ"},
+		"a line is missing": {"A=1\n", "get the sealed file"},
+		"nothing but a newline, as of a missing secret": {"\n", "get the sealed file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := sealed(t, "A=1\nB=2\n")
+			require.NoError(t, os.WriteFile(infra.EnvFile(dir, "dev"), []byte(c.content), 0o600))
+			err := infra.CheckSeal(dir, "dev", nil)
+			require.ErrorIs(t, err, infra.ErrUnsealed)
+			assert.ErrorContains(t, err, c.says)
+		})
+	}
+}
+
+// CI writes the file with exactly one newline at its end, whatever the secret has.
+func TestOnlyAFileWithOneNewlineAtItsEndIsSealed(t *testing.T) {
+	for name, content := range map[string]string{"none": "A=1", "two": "A=1\n\n", "CRLF": "A=1\r\n", "empty": ""} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, os.WriteFile(infra.EnvFile(dir, "dev"), []byte(content), 0o600))
+			_, err := infra.WriteSeal(dir, "dev", nil)
+			require.ErrorContains(t, err, "does not end with exactly one newline")
+			assert.NoFileExists(t, infra.SealFile(dir, "dev"))
+		})
+	}
+}
+
 func TestASealIsWhatSha256sumWrites(t *testing.T) {
 	dir := sealed(t, "A=1\n")
 	text, err := os.ReadFile(filepath.Join(dir, "env-dev.sha256"))

@@ -20,14 +20,17 @@ import (
 type Env mg.Namespace
 
 // Seal writes the SHA-256 of each env file that is here to its seal.
-func (Env) Seal() (err error) {
+func (Env) Seal(
+	// seal a file without a variable, too
+	allowEmptyEnv *bool,
+) (err error) {
 	defer cleanError(&err)
 	for _, name := range environments() {
 		if _, err := os.Stat(infra.EnvFile(terraformDir, name)); errors.Is(err, fs.ErrNotExist) {
 			printf("%s: no env file here, its seal stays\n", name)
 			continue
 		}
-		changed, err := infra.WriteSeal(terraformDir, name, checkEnvFile)
+		changed, err := infra.WriteSeal(terraformDir, name, envFileCheck(allowEmptyEnv))
 		if err != nil {
 			return err
 		}

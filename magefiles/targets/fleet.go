@@ -1,11 +1,9 @@
 package targets
 
 import (
-	"bytes"
 	"context"
 
 	"github.com/growl-dev/deploy/infra"
-	"github.com/growl-dev/deploy/remote/docker"
 )
 
 // terraformDir is where the infrastructure's code is, from the repository's root.
@@ -30,7 +28,8 @@ func (s settings) fleet(ctx context.Context) (infra.Outputs, *infra.Environment,
 // openInfra opens an environment's Terraform configuration.
 func openInfra(name string) (*infra.Environment, error) {
 	return infra.Open(infra.Options{
-		Environment: name, Dir: terraformDir, Bucket: stateBucket(), EnvFile: infra.EnvFile("", name), Show: stdout(),
+		Environment: name, Dir: terraformDir, Bucket: stateBucket(),
+		EnvFile: infra.EnvFile("", name), SealFile: infra.SealFile("", name), Show: stdout(),
 	})
 }
 
@@ -40,10 +39,4 @@ func openShared() (*infra.Environment, error) {
 	return infra.Open(infra.Options{
 		Environment: sharedState, Workspace: "default", Dir: terraformDir + "/shared", Bucket: stateBucket(), Show: stdout(),
 	})
-}
-
-// checkEnvFile reports whether bytes are an env file; its error holds no value.
-func checkEnvFile(content []byte) error {
-	_, err := docker.ParseEnvFile(bytes.NewReader(content))
-	return err
 }

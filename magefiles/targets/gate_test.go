@@ -27,7 +27,10 @@ func TestTheGateOnRealTerraform(t *testing.T) {
 	s := newStack(t)
 	s.withTerraform()
 	s.ok("env:seal")
-	assert.Contains(t, s.refuses(nil, "infra:drift", "dev"), "there is no such workspace: go tool mage infra:apply dev makes the environment")
+	for _, command := range []string{"infra:drift", "infra:plan"} {
+		assert.Contains(t, s.refuses(nil, command, "dev"), "there is no such workspace: go tool mage infra:apply dev makes the environment")
+	}
+	assert.False(t, s.stored(stateKey), "a plan made the workspace")
 	s.ok("infra:apply", "dev")
 	require.Contains(t, s.object(stateKey), `"aws_lb_target_group_attachment"`)
 
@@ -38,6 +41,7 @@ func TestTheGateOnRealTerraform(t *testing.T) {
 		{"in sync, from another workspace", gatePasses},
 		{"changed by hand", gateSeesHands},
 		{"changed in the code", gateSeesCode},
+		{"changed outputs", gateSeesOutputs},
 		{"locked by somebody else", gateIsNotLocked},
 		{"another bucket", gateReadsTheBucketItIsGiven},
 		{"broken credentials", gateNeedsCredentials},
@@ -58,6 +62,15 @@ const (
 	stateKey = "env:/dev/growl-backend/terraform.tfstate"
 	lockKey  = stateKey + ".tflock"
 )
+
+// stored reports whether the bucket holds an object.
+func (s *stack) stored(key string) bool {
+	s.t.Helper()
+	bucket := sandbox.StateBucket
+	list, err := s.bucket().ListObjectsV2(s.t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &key})
+	require.NoError(s.t, err)
+	return len(list.Contents) > 0
+}
 
 func gatePasses(t *testing.T, s *stack) {
 	selected := terraformDir + "/.terraform/dev/environment"
@@ -87,10 +100,11 @@ func gateSeesHands(t *testing.T, s *stack) {
 	s.delay("10")
 	before := s.look(t)
 	file := s.path("report.json")
-	for _, said := range []string{s.refuses(nil, "infra:drift", "dev"), s.refuses(nil, append(s.deploy(s.vars["V2"]), "-report="+file)...)} {
+	dry := s.refuses(nil, append(s.deploy(s.vars["V2"]), "-dryRun")...)
+	for _, said := range []string{s.refuses(nil, "infra:drift", "dev"), dry, s.refuses(nil, append(s.deploy(s.vars["V2"]), "-report="+file)...)} {
 		assert.Contains(t, said, "drift: ")
 		assert.Contains(t, said, `aws_lb_target_group_attachment.service["growl-backend-2"] (gone)`)
-		assert.Contains(t, said, "aws_lb_target_group.service (update: deregistration_delay, tags.Service, tags_all.Service)")
+		assert.Contains(t, said, "aws_lb_target_group.service (update: deregistration_delay, tags.Service)")
 		assert.NotContains(t, said, "not applied")
 		assert.Contains(t, said, "go tool mage infra:apply dev")
 	}
@@ -117,13 +131,37 @@ func (s *stack) delay(seconds string) {
 }
 
 func gateSeesCode(t *testing.T, s *stack) {
+	s.write(devEnv, "\n")
+	for _, command := range [][]string{{"infra:drift", "dev"}, {"infra:apply", "dev"}, {"infra:apply", "dev", "-oneByOne"}, s.deploy(s.vars["V2"])} {
+		said := s.refuses(nil, command...)
+		assert.Contains(t, said, ".env.dev", command)
+		assert.Regexp(t, "the env file is not the one that was sealed|it has no variable", said, command)
+		assert.NotContains(t, said, "not applied", command)
+	}
 	s.variables(310)
 	s.write(devEnv, canaryEnv+"MORE=1\n")
+	s.ok("env:seal")
 	said := s.refuses(nil, "infra:drift", "dev")
 	assert.Contains(t, said, "not applied: aws_lb_target_group.service (update: deregistration_delay), terraform_data.env (update: input)")
 	assert.NotContains(t, said, "drift: ")
 	s.variables(300)
 	s.write(devEnv, canaryEnv)
+	s.ok("env:seal")
+}
+
+// gateSeesOutputs: the fleet that a deploy reads is not what the code says.
+func gateSeesOutputs(t *testing.T, s *stack) {
+	user := s.fleet.User
+	s.fleet.User = "somebody"
+	s.variables(300)
+	assert.Contains(t, s.refuses(nil, "infra:drift", "dev"), "not applied: output.user (update): look")
+	assert.Contains(t, s.ok("infra:plan", "dev"), "not applied, the code was changed: output.user (update)")
+	s.ok("infra:apply", "dev")
+	assert.Contains(t, s.ok("infra:output", "dev"), `"user": "somebody"`)
+	s.ok("infra:drift", "dev")
+	s.fleet.User = user
+	s.variables(300)
+	s.ok("infra:apply", "dev")
 }
 
 // gateIsNotLocked: a gate reads, and waits for nobody who writes.

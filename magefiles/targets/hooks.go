@@ -78,7 +78,7 @@ func sealChanged(ctx context.Context, environment string) error {
 	if ofPaths() {
 		return fmt.Errorf("%s was changed, and a commit of paths leaves its seal out: run go tool mage env:seal, git add %s, and commit without paths", file, seal)
 	}
-	changed, err = infra.WriteSeal(terraformDir, environment, checkEnvFile)
+	changed, err = infra.WriteSeal(terraformDir, environment, envFileCheck(nil))
 	if err != nil {
 		return err
 	}

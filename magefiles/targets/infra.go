@@ -35,9 +35,25 @@ func (Infra) Plan(ctx context.Context, environment string) (err error) {
 		printf("no changes: %s is as the code says\n", environment)
 	}
 	for _, change := range plan.Changes {
-		printf("%s\n", change)
+		printf("%s\n", whose(change))
 	}
+	warn(plan.Warnings)
 	return nil
+}
+
+// whose is a change, and who made it.
+func whose(change infra.Change) string {
+	if change.Kind == infra.Drift {
+		return fmt.Sprintf("drift, AWS was changed: %s", change)
+	}
+	return fmt.Sprintf("not applied, the code was changed: %s", change)
+}
+
+// warn prints the failed check blocks of a plan.
+func warn(warnings []string) {
+	for _, text := range warnings {
+		printf("WARNING Terraform's %s\n", text)
+	}
 }
 
 // Apply makes an environment as the code says; it refuses to take more than one instance of a target group at once.
@@ -48,25 +64,62 @@ func (Infra) Apply(ctx context.Context, environment string,
 	sshKey *string,
 	// changes to the default policy, such as 'drain.min=30s'
 	policy *string,
+	// apply an env file without a variable
+	allowEmptyEnv *bool,
+	// do not ask before touching prod or what environments share
+	yes *bool,
 ) (err error) {
 	defer cleanError(&err)
 	e, err := stateOf(environment)
 	if err != nil {
 		return err
 	}
+	if err := e.CheckEnvFile(envFileCheck(allowEmptyEnv)); err != nil {
+		return err
+	}
+	s := operatorSettings(environment, sshKey, nil, policy)
+	s.Ask = environment != "dev" && !set(yes)
 	ctx, stop := untilSignal(ctx)
 	defer stop()
+	if err := e.CreateWorkspace(ctx); err != nil {
+		return err
+	}
 	if set(oneByOne) {
-		if err := replaceInTurn(ctx, e, operatorSettings(environment, sshKey, nil, policy)); err != nil {
+		if s, err = replaceInTurn(ctx, e, s); err != nil {
 			return err
 		}
 	}
+	return apply(ctx, e, s)
+}
+
+// apply applies a plan that somebody agreed to. What an apply leaves as it is makes
+// an error, because the environment is still not as its code says.
+func apply(ctx context.Context, e *infra.Environment, s settings) (err error) {
 	plan, err := e.Plan(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, plan.Close()) }()
-	return plan.Apply(ctx)
+	if err := plan.Allowed(); err != nil {
+		return err
+	}
+	unsettled := plan.Unsettled()
+	if len(unsettled) < len(plan.Changes) {
+		for _, change := range plan.Changes {
+			printf("%s\n", whose(change))
+		}
+		if err := s.agree(fmt.Sprintf("Apply %d changes to %s?", len(plan.Changes)-len(unsettled), s.Environment)); err != nil {
+			return err
+		}
+	}
+	if err := plan.Apply(ctx); err != nil {
+		return err
+	}
+	warn(plan.Warnings)
+	if len(unsettled) > 0 {
+		return &infra.DriftError{Environment: s.Environment, Changes: unsettled}
+	}
+	return nil
 }
 
 // Drift refuses, with exit code 1, when an environment is not as its code says: what a deploy asks first.
@@ -76,7 +129,12 @@ func (Infra) Drift(ctx context.Context, environment string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := (&infra.Gate{Environment: e}).Check(ctx); err != nil {
+	gate := &infra.Gate{Environment: e}
+	err = gate.Check(ctx)
+	for _, text := range gate.Remarks() {
+		printf("%s\n", text)
+	}
+	if err != nil {
 		return err
 	}
 	printf("no drift: %s is as the code says\n", environment)

@@ -76,7 +76,7 @@ func TestBadInputOfTheInfrastructure(t *testing.T) {
 		}, ".env.dev: permission denied"},
 		{"no seal", "deploy:dev", nil, remove(devSeal), "env-dev.sha256: there is none: go tool mage env:seal writes it"},
 		{"a malformed seal", "deploy:dev", nil, write(devSeal, "abc\n"), "want 64 hex digits, two spaces and a file name: go tool mage env:seal writes it anew"},
-		{"another seal", "env:check", nil, write(devSeal, strings.Repeat("0", 64)+"  .env.dev\n"), "the env file is not the one that was sealed: go tool mage env:seal seals it, if the change is meant"},
+		{"another seal", "env:check", nil, write(devSeal, strings.Repeat("0", 64)+"  .env.dev\n"), "the env file is not the one that was sealed: get the sealed file from whoever changed it, or, if the change is meant, go tool mage env:seal seals it"},
 		{"a plan that fails half-way", "infra:drift", nil, nil, "plan dev: reading EC2 Instance (i-1): UnauthorizedOperation: You are not allowed to."},
 		{"no outputs", "infra:output", nil, write(outputs, "{}"), "infra:apply"},
 		{"an output that is missing", "deploy:dev", nil, write(outputs, strings.Replace(goodOutputs, `"registry_region"`, `"registry"`, 1)), "registry_region is missing"},

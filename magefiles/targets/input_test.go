@@ -48,6 +48,7 @@ func TestBadInputAsksNobody(t *testing.T) {
 		{"a repository", func(s *settings) { s.Fleet = w.fleetWith(t, w.repository, "Growl Backend") }, 1, `parse repository "Growl Backend": invalid reference format: want HOST/REPOSITORY`},
 		{"a repository with a tag", func(s *settings) { s.Fleet = w.fleetWith(t, w.repository, w.repository+":v1") }, 1, "it has a tag or digest"},
 		{"a target group", func(s *settings) { s.Fleet = w.fleetWith(t, targetGroup, "growl") }, 1, `parse target group ARN "growl"`},
+		{"another port", func(s *settings) { s.Fleet = w.fleetWith(t, `"environment"`, `"service_port":9090,"environment"`) }, 1, "dev is made for a service at port 9090 (service_port of its Terraform variables or of its fleet file), and the container publishes port 8080 (HostPort in magefiles/targets/service.go)"},
 		{"a tag", func(s *settings) { s.Tag = "../v1" }, 1, `tag "../v1": invalid tag format: want at most 128 letters`},
 		{"a digest that is a tag", func(s *settings) { s.Digest = "v1" }, 2, "-digest=v1: want sha256:<64 hex digits>"},
 		{"a digest for a tag", func(s *settings) { s.Tag = "v1@sha256:00" }, 1, "invalid tag format"},

@@ -12,12 +12,23 @@ import (
 )
 
 // replaceInTurn replaces the instances that an apply would take, one after the
-// other, under the environment's lease.
-func replaceInTurn(ctx context.Context, e *infra.Environment, s settings) error {
+// other, under the environment's lease. Who agreed to that agreed to the rest of the
+// plan too, and is not asked again: the settings that it returns say so.
+func replaceInTurn(ctx context.Context, e *infra.Environment, s settings) (settings, error) {
 	taken, err := takenBy(ctx, e)
 	if err != nil || len(taken) == 0 {
-		return err
+		return s, err
 	}
+	question := fmt.Sprintf("Replace %d instances of %s in turn, and apply the rest of the plan?", len(taken), s.Environment)
+	if err := s.agree(question); err != nil {
+		return s, err
+	}
+	s.Ask = false
+	return s, s.replace(ctx, e, taken)
+}
+
+// replace replaces the instances under the environment's lease.
+func (s settings) replace(ctx context.Context, e *infra.Environment, taken []infra.Taken) error {
 	_, held, err := s.take(ctx)
 	if err != nil {
 		return err

@@ -109,6 +109,9 @@ func (Deploy) Resume(ctx context.Context,
 		return err
 	}
 	defer held.stop()
+	if err := world.checkPort(s.Environment); err != nil {
+		return letGo(held.ctx, held.lease, err)
+	}
 	if err := world.judge(s); err != nil {
 		return letGo(held.ctx, held.lease, err)
 	}
@@ -166,6 +169,9 @@ func (Deploy) Rollback(ctx context.Context,
 	s.Probe, s.Report, s.DryRun = value(probe, "", ""), value(report, "", ""), set(dryRun)
 	world, parsed, err := s.open(ctx)
 	if err != nil {
+		return err
+	}
+	if err := world.checkPort(s.Environment); err != nil {
 		return err
 	}
 	books, err := world.books(environment, s.Ledger)

@@ -135,12 +135,18 @@ func (s settings) check() (rollout.Policy, error) {
 	return policy, checkReport(&s.Report)
 }
 
-// confirm asks at a terminal. Where there is none, CI's approval was the answer.
+// confirm asks at a terminal before a release is rolled out.
 func (s settings) confirm(release rollout.Release) error {
+	return s.agree(fmt.Sprintf("Roll %s out to %s?", release, s.Environment))
+}
+
+// agree wants the environment's name as the answer to a question at a terminal. If
+// there is no terminal, CI's approval was the answer.
+func (s settings) agree(question string) error {
 	if !s.Ask || !term.IsTerminal(int(os.Stdin.Fd())) {
 		return nil
 	}
-	printf("Roll %s out to %s? Type %s to go on: ", release, s.Environment, s.Environment)
+	printf("%s Type %s to go on: ", question, s.Environment)
 	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
 	if err != nil || strings.TrimSpace(answer) != s.Environment {
 		return fmt.Errorf("not confirmed: nothing was touched")

@@ -27,6 +27,9 @@ func deploy(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	if err := world.checkPort(s.Environment); err != nil {
+		return err
+	}
 	if err := world.judge(s); err != nil {
 		return err
 	}

@@ -1,0 +1,62 @@
+package infra
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrDrift and ErrNotApplied tell by errors.Is what is in a DriftError.
+var (
+	ErrDrift      = errors.New("AWS was changed by hand")
+	ErrNotApplied = errors.New("the code was changed and not applied")
+)
+
+// DriftError refuses a run: AWS is not as the code says.
+type DriftError struct {
+	Environment string
+	Changes     []Change
+	// OneByOne is set if an apply would take instances of one target group out of
+	// service together, which it refuses: only -oneByOne settles the changes.
+	OneByOne bool
+}
+
+// Error names every change by who made it, and the command that settles it.
+func (d *DriftError) Error() string {
+	var parts []string
+	for _, kind := range []Kind{Drift, NotApplied} {
+		var told []string
+		for _, c := range d.Changes {
+			if c.Kind == kind {
+				told = append(told, c.String())
+			}
+		}
+		if len(told) > 0 {
+			parts = append(parts, string(kind)+": "+strings.Join(told, ", "))
+		}
+	}
+	return fmt.Sprintf("%s is not as its Terraform configuration says: %s: %s", d.Environment, strings.Join(parts, "; "), strings.Join(d.remedies(), "; "))
+}
+
+func (d *DriftError) remedies() []string {
+	var remedies []string
+	if slices.ContainsFunc(d.Changes, Change.settled) {
+		turns := ""
+		if d.OneByOne {
+			turns = " -oneByOne"
+		}
+		remedies = append(remedies, fmt.Sprintf("look with go tool mage infra:plan %s, settle it with go tool mage infra:apply %[1]s%s, or change the code to what is there", d.Environment, turns))
+	}
+	if slices.ContainsFunc(d.Changes, func(c Change) bool { return !c.settled() }) {
+		remedies = append(remedies, "remove the security group rule that "+securityGroups+" names by hand, or add it to the code, because an apply leaves it as it is")
+	}
+	return remedies
+}
+
+// Is matches ErrDrift and ErrNotApplied.
+func (d *DriftError) Is(target error) bool {
+	return slices.ContainsFunc(d.Changes, func(c Change) bool {
+		return target == ErrDrift && c.Kind == Drift || target == ErrNotApplied && c.Kind == NotApplied
+	})
+}
