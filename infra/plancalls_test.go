@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,65 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// TestAPlanAsksOnlyWhatTheRoleMay plans the real configuration over a state that
-// has one of each resource, with the real provider, and compares what it asks AWS
-// with what the role of GitHub Actions allows: one call that is missing there
-// would refuse every deploy.
-func TestAPlanAsksOnlyWhatTheRoleMay(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: it takes a minute of terraform")
-	}
-	withProvider(t)
-	allowed := allowedActions(t)
-	// Everybody may ask who they are.
-	allowed = append(allowed, "sts:GetCallerIdentity")
-	asked := map[string]bool{}
-	for _, environment := range []string{"dev", "prod"} {
-		for _, action := range planCalls(t, environment) {
-			asked[action] = true
-			assert.True(t, slices.Contains(allowed, action), "a plan of %s asks %s, which the role may not", environment, action)
-		}
-	}
-	for _, action := range allowed {
-		if strings.Contains(action, ":Describe") {
-			assert.True(t, asked[action], "the role may %s, which no plan asks", action)
-		}
-	}
-}
-
-// allowedActions are the actions in the role's policies.
-func allowedActions(t *testing.T) []string {
-	t.Helper()
-	text, err := os.ReadFile("../growl-backend/terraform/iam_github.tf")
-	require.NoError(t, err)
-	var actions []string
-	for _, match := range regexp.MustCompile(`"([a-z0-9-]+:[A-Z][A-Za-z]+)"`).FindAllStringSubmatch(string(text), -1) {
-		actions = append(actions, match[1])
-	}
-	require.Greater(t, len(actions), 30)
-	return actions
-}
-
-// planCalls are the actions that a plan of an environment asks, each once.
-func planCalls(t *testing.T, environment string) []string {
-	t.Helper()
-	aws := newReader(t)
-	planAgainst(t, environment, aws)
-	aws.mu.Lock()
-	defer aws.mu.Unlock()
-	require.Empty(t, aws.unknown, "the provider asks what testdata does not answer")
-	require.Greater(t, len(aws.asked), 25)
-	return slices.Sorted(maps.Keys(aws.asked))
-}
 
 // planAgainst plans an environment with the answers of a reader, and returns the plan's JSON.
 func planAgainst(t *testing.T, environment string, aws *reader) (plan []byte) {

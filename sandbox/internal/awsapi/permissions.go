@@ -93,7 +93,26 @@ func (s *Server) alarmResources(req request) ([]string, error) {
 	if req.action == "DescribeAlarms" {
 		return []string{s.arn("cloudwatch", req.region, "alarm:*")}, nil
 	}
+	if arn := alarmARN(req); arn != "" {
+		return []string{arn}, nil
+	}
 	return nil, unmapped("cloudwatch", req)
+}
+
+// alarmARN is the parameter ResourceARN, in whichever of CloudWatch's protocols the call is.
+func alarmARN(req request) string {
+	if arn := req.form.get("ResourceARN"); arn != "" {
+		return arn
+	}
+	var in struct{ ResourceARN string }
+	if json.Unmarshal(req.body, &in) == nil {
+		return in.ResourceARN
+	}
+	fields, err := cborFields(req.body)
+	if err != nil {
+		return ""
+	}
+	return text(fields, "ResourceARN")
 }
 
 func (s *Server) ecrResources(req request) ([]string, error) {

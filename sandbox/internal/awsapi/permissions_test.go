@@ -110,7 +110,8 @@ func TestWhatIsServedElsewhereIsDecidedHere(t *testing.T) {
 	})
 	role, cfg := c.heldTo(t, elsewhere, statement("ec2:DescribeVpcs", "*"), statement("iam:GetRole", "arn:aws:iam::123456789012:role/web"),
 		statement("ssm:GetParameter", "arn:aws:ssm:us-west-1:123456789012:parameter/web/env"),
-		statement("ssm:GetParameter", "arn:aws:ssm:us-west-1::parameter/aws/service/ami-x"))
+		statement("ssm:GetParameter", "arn:aws:ssm:us-west-1::parameter/aws/service/ami-x"),
+		statement("cloudwatch:ListTagsForResource", "arn:aws:cloudwatch:us-west-1:123456789012:alarm:web"))
 	for _, test := range []struct {
 		service, target, body string
 		status                int
@@ -125,6 +126,9 @@ func TestWhatIsServedElsewhereIsDecidedHere(t *testing.T) {
 		{"ssm", "AmazonSSM.GetParameter", `{"Name":"/aws/service/ami-x"}`, 200, ""},
 		{"ssm", "AmazonSSM.GetParameter", `{"Name":"/other/env"}`, 400, `"__type":"AccessDeniedException"`},
 		{"ssm", "AmazonSSM.DescribeParameters", `{}`, 400, `"__type":"AccessDeniedException"`},
+		{"monitoring", "", "Action=ListTagsForResource&ResourceARN=arn:aws:cloudwatch:us-west-1:123456789012:alarm:web", 200, ""},
+		{"monitoring", "GraniteServiceVersion20100801.ListTagsForResource", `{"ResourceARN":"arn:aws:cloudwatch:us-west-1:123456789012:alarm:web"}`, 200, ""},
+		{"monitoring", "GraniteServiceVersion20100801.ListTagsForResource", `{"ResourceARN":"arn:aws:cloudwatch:us-west-1:123456789012:alarm:other"}`, 400, `"__type":"AccessDeniedException"`},
 		{"kms", "TrentService.Decrypt", `{}`, 501, "kms:Decrypt is not mapped"},
 	} {
 		passed = nil
@@ -147,5 +151,5 @@ func TestWhatIsServedElsewhereIsDecidedHere(t *testing.T) {
 			assert.Empty(t, passed, "%s %s was passed on", test.service, test.body)
 		}
 	}
-	assert.Len(t, role.Allowed(), 4)
+	assert.Len(t, role.Allowed(), 5)
 }

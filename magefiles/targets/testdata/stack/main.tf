@@ -33,7 +33,15 @@ resource "aws_lb_target_group_attachment" "service" {
   port             = 8080
 }
 
+# Images are in one region for all environments.
+provider "aws" {
+  alias  = "registry"
+  region = var.registry_region
+}
+
 data "aws_ecr_repository" "service" {
+  provider = aws.registry
+
   name = "growl-backend"
 }
 
