@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -226,15 +225,4 @@ func (p Policy) Without(g Grant) Policy {
 	s := &statements[g.Statement]
 	s.actions = slices.DeleteFunc(slices.Clone(s.actions), func(action string) bool { return action == g.Action })
 	return Policy{statements}
-}
-
-// Keys returns the condition keys that the policy uses, in lower case and in order.
-func (p Policy) Keys() []string {
-	keys := map[string]bool{}
-	for _, s := range p.statements {
-		for _, c := range s.conditions {
-			keys[c.key] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(keys))
 }
