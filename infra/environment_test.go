@@ -161,14 +161,6 @@ func TestVariablesComeFromTheFileAlone(t *testing.T) {
 	assert.NoDirExists(t, filepath.Join(dir, "elsewhere"))
 }
 
-func TestAPlanMakesNoWorkspace(t *testing.T) {
-	dir, open := newSmall(t)
-	_, err := open().Plan(context.Background())
-	require.ErrorIs(t, err, infra.ErrNoWorkspace)
-	assert.ErrorContains(t, err, "go tool mage infra:apply dev makes the environment")
-	assert.NoDirExists(t, filepath.Join(dir, "terraform.tfstate.d", "dev"))
-}
-
 func TestAPlanThatFailsIsALineAndLeavesNothing(t *testing.T) {
 	dir, open := newSmall(t)
 	require.NoError(t, open().CreateWorkspace(context.Background()))

@@ -101,7 +101,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	f := newFleet(t)
 	err := f.check(&infra.Gate{})
-	require.ErrorIs(t, err, infra.ErrNoWorkspace)
+	require.ErrorIs(t, err, infra.ErrNotApplied, "terraform init makes the workspace of a local state")
 	f.apply()
 	require.Len(t, f.targets, 2)
 	stamp := filepath.Join(f.dir, ".terraform", "dev", "initialised.json")
