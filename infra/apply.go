@@ -16,6 +16,9 @@ import (
 // group out of service at once.
 var ErrTogether = errors.New("the apply would take instances of one target group out of service together")
 
+// ErrGroupReplaced refuses a plan that replaces a target group.
+var ErrGroupReplaced = errors.New("the apply would replace a target group, which takes all its instances out of service")
+
 // Apply does what the plan says, and waits for Terraform to end: a context that
 // ends interrupts it, and it finishes what it has begun. A plan that stops or
 // replaces more than one instance of a target group is refused with ErrTogether,
@@ -30,8 +33,20 @@ func (p *Plan) Apply(ctx context.Context) error {
 
 // Allowed returns the error with which Apply refuses the plan, or nil.
 func (p *Plan) Allowed() error {
+	if err := p.AllowedInTurn(); err != nil {
+		return err
+	}
 	if group, ids := p.together(); len(ids) > 0 {
 		return fmt.Errorf("apply %s: %w: %s of %s: go tool mage infra:apply %[1]s -oneByOne rolls them in turn", p.environment.name, ErrTogether, strings.Join(ids, ", "), group)
+	}
+	return nil
+}
+
+// AllowedInTurn returns the error with which [Environment.OneByOne] refuses the plan before it replaces an instance, or
+// nil. AWS refuses to delete a target group that a listener uses, so that the first instance would stay out of service.
+func (p *Plan) AllowedInTurn() error {
+	if at := slices.IndexFunc(p.Changes, Change.replacesGroup); at >= 0 {
+		return fmt.Errorf("apply %s: %w: %s: set the attribute back, or tear the environment down and make it anew", p.environment.name, ErrGroupReplaced, p.Changes[at])
 	}
 	return nil
 }

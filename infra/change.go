@@ -71,6 +71,9 @@ func (c Change) String() string {
 // settled reports whether an apply ends the difference.
 func (c Change) settled() bool { return c.Action != CheckFailed }
 
+// replacesGroup reports whether an apply would replace a target group, which no apply is allowed to.
+func (c Change) replacesGroup() bool { return c.Type == typeGroup && c.Action == Replace }
+
 // changesOf reads a plan. What Terraform calls drift holds harmless rows, right
 // after a first apply for one: only what an apply would change counts.
 func changesOf(plan *tfjson.Plan) []Change {

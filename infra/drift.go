@@ -41,7 +41,11 @@ func (d *DriftError) Error() string {
 
 func (d *DriftError) remedies() []string {
 	var remedies []string
-	if slices.ContainsFunc(d.Changes, Change.settled) {
+	at := slices.IndexFunc(d.Changes, Change.replacesGroup)
+	switch {
+	case at >= 0:
+		remedies = append(remedies, fmt.Sprintf("set back what replaces %s, because AWS refuses to delete a target group that a listener uses", d.Changes[at].Address))
+	case slices.ContainsFunc(d.Changes, Change.settled):
 		turns := ""
 		if d.OneByOne {
 			turns = " -oneByOne"

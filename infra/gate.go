@@ -84,6 +84,7 @@ func (g *Gate) judge(changes []Change) (refused []Change) {
 const (
 	typeInstance   = "aws_instance"
 	typeAttachment = "aws_lb_target_group_attachment"
+	typeGroup      = "aws_lb_target_group"
 )
 
 // leftOut reports an attachment that a dead run of ours took out of its group.

@@ -45,6 +45,9 @@ func (e *Environment) replace(ctx context.Context, taken Taken) (id string, err 
 		return "", err
 	}
 	defer func() { err = errors.Join(err, plan.Close()) }()
+	if err := plan.AllowedInTurn(); err != nil {
+		return "", err
+	}
 	// What the instance depends on is planned with it, and must not take others.
 	if others := plan.takesBesides(taken.ID); len(others) > 0 {
 		return "", fmt.Errorf("the plan for it takes %v out of service too: %w", others, ErrTogether)

@@ -186,11 +186,27 @@ func TestApplyTakesOneInstanceOfAGroupAtMost(t *testing.T) {
 					assert.Contains(t, one.Address, "aws_instance.service[")
 				}
 			}
-			if want > 1 {
+			if want > 1 && name != "port" {
 				require.ErrorIs(t, plan.Apply(context.Background()), ErrTogether)
 			}
 		})
 	}
+}
+
+// AWS refuses to delete a target group that a listener uses, and a plan of one instance does not show the others in it.
+func TestAReplacedTargetGroupIsRefusedAlsoInTurn(t *testing.T) {
+	plan := planOf(recorded(t, "port"))
+	for _, err := range []error{plan.Allowed(), plan.AllowedInTurn()} {
+		require.ErrorIs(t, err, ErrGroupReplaced)
+		assert.ErrorContains(t, err, "aws_lb_target_group.service (replace: port)")
+		assert.NotContains(t, err.Error(), "-oneByOne")
+	}
+	err := (&Gate{}).answer(plan)
+	require.ErrorIs(t, err, ErrNotApplied)
+	assert.ErrorContains(t, err, "set back what replaces aws_lb_target_group.service")
+	assert.NotContains(t, err.Error(), "infra:apply", "an apply would be refused")
+
+	assert.NoError(t, planOf(recorded(t, "env")).AllowedInTurn())
 }
 
 func TestApplyCountsRegistrationsToo(t *testing.T) {

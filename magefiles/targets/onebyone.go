@@ -52,7 +52,7 @@ func takenBy(ctx context.Context, e *infra.Environment) ([]infra.Taken, error) {
 	if err != nil {
 		return nil, err
 	}
-	return plan.Taken(), plan.Close()
+	return plan.Taken(), errors.Join(plan.AllowedInTurn(), plan.Close())
 }
 
 // turns are the replacements of a fleet, each of which changes it.
