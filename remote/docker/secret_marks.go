@@ -6,12 +6,18 @@ import "strings"
 type marks struct {
 	text   string
 	struck []bool
+	// encodedTo is where the last encoded text that was marked in the present view ends. It may hold many secrets,
+	// and is gone through once.
+	encodedTo int
 }
 
 // mark marks bytes of a view, and what was left out between them. What is encoded goes on
 // as far in its line as its alphabet does, so that no byte that shares a character with the
 // secret is left.
 func (m *marks) mark(v view, from, to int, encoded bool) {
+	if encoded && to <= m.encodedTo {
+		return
+	}
 	if encoded {
 		for v.follows(from) && isBase64(v.text[from-1]) {
 			from--
@@ -19,6 +25,7 @@ func (m *marks) mark(v view, from, to int, encoded bool) {
 		for to < len(v.text) && v.follows(to) && (isBase64(v.text[to]) || v.text[to] == '=') {
 			to++
 		}
+		m.encodedTo = to
 	}
 	for n := v.from[from]; n < v.to[to-1]; n++ {
 		m.struck[n] = true

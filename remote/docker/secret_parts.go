@@ -144,7 +144,7 @@ func (p parts) userinfo(text string, depth int) {
 // login adds the password of USER:PASSWORD@HOST without a scheme, as drivers take it.
 func (p parts) login(text string, depth int) {
 	at := strings.LastIndex(text, "@")
-	if at < 0 || strings.Contains(text, "://") {
+	if at < 0 || strings.Contains(text[:at], "://") {
 		return
 	}
 	if user, password, ok := strings.Cut(text[:at], ":"); ok {
@@ -178,8 +178,8 @@ func (p parts) split(text, separators string, depth int) {
 	}
 }
 
-// region is a name of an AWS region, which is in most of AWS's errors.
-var region = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+// region is the name of an AWS region, which is in most of AWS's errors. A password such as my-secret-1 is none.
+var region = regexp.MustCompile(`^[a-z]{2}(-gov|-iso[a-z]?)?-(central|(north|south)?(east|west)?)-[0-9]$`)
 
 // isSecret leaves out what is too short, what begins or ends with a blank, because it is a
 // part without it too, and words that many values are and that say nothing.

@@ -4,6 +4,7 @@ import (
 	"html"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -80,15 +81,9 @@ func (v view) decoded(decode decoder) (d view, changed bool) {
 // follows reports whether nothing was left out before a byte of the view.
 func (v view) follows(at int) bool { return at > 0 && v.from[at] <= v.to[at-1] }
 
-// line returns what follows in the same line, or up to the mark of what was left out.
-func (v view) line(at int) string {
-	end := at + 1
-	for end < len(v.text) && v.follows(end) {
-		end++
-	}
-	rest, _, _ := strings.Cut(v.text[at:end], "…")
-	rest, _, _ = strings.Cut(rest, "...")
-	return rest
+// ends reports whether a line ends before a byte of the view, or was shortened there.
+func (v view) ends(at int) bool {
+	return at == len(v.text) || !v.follows(at) || strings.HasPrefix(v.text[at:], "…") || strings.HasPrefix(v.text[at:], "...")
 }
 
 func decodePercent(text string) (string, int) {
@@ -179,10 +174,24 @@ func decodeHTML(text string) (string, int) {
 	return "", 0
 }
 
+// decodeShell reads a quote within single quotes, as shells and as Python's shlex write it, and what follows a
+// backslash: a byte in three octal digits, or anything but a letter or a digit.
 func decodeShell(text string) (string, int) {
-	const quote = `'\''`
-	if strings.HasPrefix(text, quote) {
-		return "'", len(quote)
+	for _, quote := range []string{`'\''`, `'"'"'`} {
+		if strings.HasPrefix(text, quote) {
+			return "'", len(quote)
+		}
+	}
+	if text[0] != '\\' || len(text) < 2 {
+		return "", 0
+	}
+	if len(text) >= 4 {
+		if code, err := strconv.ParseUint(text[1:4], 8, 8); err == nil {
+			return string([]byte{byte(code)}), 4
+		}
+	}
+	if c := text[1]; c < utf8.RuneSelf && !unicode.IsLetter(rune(c)) && !unicode.IsDigit(rune(c)) {
+		return text[1:2], 2
 	}
 	return "", 0
 }

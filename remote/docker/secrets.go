@@ -93,6 +93,7 @@ func (s *Secrets) Strike(text string) string {
 
 // search marks every form in a view.
 func (s *Secrets) search(m *marks, v view) {
+	m.encodedTo = 0
 	s.markHead(m, v)
 	for at := 0; at+minSecret <= len(v.text); at++ {
 		if pair := pairOf(v.text[at:]); s.begins[pair/64]&(1<<(pair%64)) == 0 {
@@ -106,12 +107,19 @@ func (s *Secrets) search(m *marks, v view) {
 
 // mark marks a form that begins at a place of a view, whole or cut off at the line's end.
 func (s *Secrets) mark(m *marks, v view, at int, f form) {
-	if strings.HasPrefix(v.text[at:], f.text) {
-		m.mark(v, at, at+len(f.text), f.encoded)
+	same := 0
+	for same < len(f.text) && at+same < len(v.text) && f.text[same] == v.text[at+same] {
+		same++
+	}
+	if same == len(f.text) {
+		m.mark(v, at, at+same, f.encoded)
 		return
 	}
-	if left := v.line(at); len(left) >= minSecret && strings.HasPrefix(f.text, left) {
-		m.mark(v, at, at+len(left), false)
+	for ; same >= minSecret; same-- {
+		if v.ends(at + same) {
+			m.mark(v, at, at+same, false)
+			return
+		}
 	}
 }
 

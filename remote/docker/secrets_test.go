@@ -33,6 +33,9 @@ func TestSecretsInEveryForm(t *testing.T) {
 		"%q in JSON":        func(v string) string { return asJSON(fmt.Sprintf("login: %q", v)) },
 		"escaped slashes":   func(v string) string { return strings.ReplaceAll(asJSON(v), "/", `\/`) },
 		"shell":             func(v string) string { return "'" + strings.ReplaceAll(v, "'", `'\''`) + "'" },
+		"Python's shlex":    func(v string) string { return "'" + strings.ReplaceAll(v, "'", `'"'"'`) + "'" },
+		"shell, unquoted":   func(v string) string { return regexp.MustCompile(`[^\pL\w.-]`).ReplaceAllString(v, `\$0`) },
+		"shell, octal":      octal,
 		"HTML":              html.EscapeString,
 		"query":             func(v string) string { return "https://h/?token=" + url.QueryEscape(v) + "&x=1" },
 		"query, lower case": func(v string) string { return lowerPercents(url.QueryEscape(v)) },
@@ -73,6 +76,19 @@ func TestSecretsInEveryForm(t *testing.T) {
 	}
 	_, err := strconv.Unquote(`"` + inner(fmt.Sprintf("%q", awkward)) + `"`)
 	require.NoError(t, err)
+}
+
+// octal writes what is not printable ASCII as bash's printf %q and git do.
+func octal(text string) string {
+	var b strings.Builder
+	for _, c := range []byte(text) {
+		if c >= 0x80 {
+			fmt.Fprintf(&b, `\%03o`, c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 func lowerPercents(text string) string {
@@ -138,6 +154,8 @@ func TestPartsOfValues(t *testing.T) {
 		"https://hooks.example/services/T0/canarycanarycanary":           {"canarycanarycanary", "/services/T0/canarycanarycanary"},
 		"https://h/?sig=canary%2B1&x=1":                                  {"canary%2B1", "canary+1"},
 		"ann:canary-1@tcp(db:3306)/growl":                                {"canary-1", "ann:canary-1"},
+		"ann:canary-1@tcp(db:3306)/growl?proxy=http://p":                 {"canary-1", "ann:canary-1"},
+		"my-secret-canary-1":                                             {"my-secret-canary-1"},
 		"host=db user=ann password=canary-1 dbname=x":                    {"canary-1", "password=canary-1"},
 		"Server=db;User Id=ann;Password=canary-1;":                       {"canary-1"},
 		"canary-1,canary-2":                                              {"canary-1", "canary-2"},
@@ -168,11 +186,13 @@ func TestOrdinaryWordsStay(t *testing.T) {
 	s := NewSecrets([]string{
 		"A=true", "B=8080", "C=info", "D=production", "E=us-west-1", "F=WARNING", "G=", "H=localhost", `I="production"`,
 		"J=postgres://ann:canary-1@db.internal:5432/growl?sslmode=require", "K=5s",
+		"L=ap-southeast-2,us-gov-west-1,eu-central-1,us-iso-east-1,me-south-1",
 	})
 	for _, line := range []string{
 		"true info 8080 5s WARNING: production mode in us-west-1 on localhost",
 		"dial tcp: lookup db.internal:5432: no such host",
 		"TLS: require; user ann, database growl",
+		"ap-southeast-2 us-gov-west-1 eu-central-1 us-iso-east-1 me-south-1",
 	} {
 		assert.Equal(t, line, s.Strike(line))
 	}
@@ -204,6 +224,16 @@ func TestSecretsThatOverlapOrAreCut(t *testing.T) {
 		}
 		assert.Equal(t, want, s.Strike(text), text)
 	}
+}
+
+// TestALongLineIsGoneThroughOnce: the work for a line does not grow with the square of its length. The texts are as
+// long as a log that is read, which took minutes and more. Nothing but the test's own limit measures time.
+func TestALongLineIsGoneThroughOnce(t *testing.T) {
+	s := NewSecrets([]string{"A=https://ann:canary-1@h/a", "B=https://ann:canary-2@h/b", "C=canary-3"})
+	line := strings.Repeat("https://www.example.com/xyz ", maxLogRead/28)
+	assert.Equal(t, line, s.Strike(line))
+	encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("canary-3 ", maxLogRead/12)))
+	assert.Equal(t, "x [redacted] y", s.Strike("x "+encoded+" y"))
 }
 
 func FuzzSecrets(f *testing.F) {
