@@ -22,7 +22,7 @@ func (w *world) judge(s settings) error {
 // none: it is what one does when they ring. An alarm that is named for both counts as one that refuses.
 func (w *world) watchAlarms(s settings) error {
 	if s.SkipAlarms {
-		w.skipped = append(w.skipped, "-skipAlarms: no alarm was asked")
+		w.skipped = append(w.skipped, "-skipAlarms: no CloudWatch alarm can refuse or halt the run")
 		return nil
 	}
 	asked := slices.Concat(w.fleet.Alarms, split(s.Alarms))

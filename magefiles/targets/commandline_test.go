@@ -74,6 +74,7 @@ var strays = []struct {
 	{[]string{"deploy:dev", ""}, "\"\" is no target, and deploy:dev does not take it: nothing was run: `mage -l`"},
 	{[]string{"deploy:dev", "a b;c"}, "did you mean `mage deploy:dev '-tag=a b;c'`?"},
 	{[]string{"deploy:dev", "deploy:dev"}, "deploy:dev changes something and has to be the only target of its command: nothing was run: did you mean `mage deploy:dev && mage deploy:dev`?"},
+	{[]string{"deploy:dev", "--image-tag", "v2", "-dry-run"}, "did you mean `mage deploy:dev -imageTag=v2 -dryRun`?"},
 	{[]string{"deploy:dev", "-tga=v2"}, `unknown option "tga" for target deploy:dev`},
 	{[]string{"deploy:prod", "-dryRun", strings.Repeat("0", 40)}, "deploy:prod needs SHA before its flags, not \"-dryRun\": nothing was run: did you mean `mage deploy:prod " + strings.Repeat("0", 40) + " -dryRun`?"},
 	{[]string{"deploy:prod", strings.Repeat("0", 40), "v2"}, "\"v2\" is no target, and deploy:prod does not take it"},

@@ -84,7 +84,7 @@ func TestUnknownTargetsAndHealthAlarms(t *testing.T) {
 
 	code, said = p.run(t, deploy(p.vars["V1"], "-allowUnknownTargets", "-skipAlarms", "-alarms=nonesuch")...)
 	require.Zero(t, code, "%s", said)
-	assert.Contains(t, remarks(), "-skipAlarms: no alarm was asked")
+	assert.Contains(t, remarks(), "-skipAlarms: no CloudWatch alarm can refuse or halt the run")
 	assert.NotContains(t, remarks(), "alarm hosts")
 
 	code, said = p.run(t, append(p.tend("rollback"), "-report="+file)...)

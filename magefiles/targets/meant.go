@@ -61,7 +61,7 @@ func (c command) meant(args []string) (text string, ok bool) {
 	}
 	for _, arg := range args {
 		name, value, valued := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		o, known := c.option(name)
+		o, known := c.option(strings.ReplaceAll(name, "-", "")) // -dry-run
 		switch {
 		case known && valued:
 			flag(o.name, "="+value)
