@@ -103,6 +103,7 @@ fails() { # NAME: fails as often as the file says
   echo $((n - 1)) >"$state/fail-$1"
 }
 case "$(basename "$0") $1 $2" in
+"sleep "*) [ ! -e "$state/impatient" ] ;;
 "docker version "*) fails engine && exit 1; exit 0 ;;
 "docker container inspect") [ -e "$state/container-$3" ] ;;
 "docker start "*) [ -e "$state/container-$2" ] ;;

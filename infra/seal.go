@@ -37,11 +37,11 @@ func SealEnv(path string, check func([]byte) error) (Seal, error) {
 func sealed(path string, check func([]byte) error) ([]byte, Seal, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return nil, "", fmt.Errorf("seal the env file: %w", err)
+		return nil, "", fmt.Errorf("read the env file: %w", err)
 	}
 	if check != nil {
 		if err := check(content); err != nil {
-			return nil, "", fmt.Errorf("seal the env file %s: %w", path, err)
+			return nil, "", fmt.Errorf("read the env file %s: %w", path, err)
 		}
 	}
 	return content, sealOf(content), nil
