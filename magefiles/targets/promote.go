@@ -10,7 +10,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// mostRuns bounds how many of dev's runs are read for a commit that dev never ran. The registry keeps the last 50 images.
+// mostRuns bounds how many of dev's runs are read. The registry keeps the last 50 images.
 const mostRuns = 500
 
 var digestText = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
@@ -54,7 +54,7 @@ func (w *world) chooseDigest(ctx context.Context, s settings) (rollout.Release, 
 // error, and so is a history that cannot be read: else who takes the permission away takes the comparison away. A commit
 // that dev never ran is a remark, because also commits that dev skipped become images.
 func comparePromoted(ctx context.Context, books *ledger.Ledger, release rollout.Release) (remark string, err error) {
-	runs := 0
+	runs, good := 0, false
 	for record, err := range books.Runs(ctx) {
 		if err != nil {
 			return "", fmt.Errorf("compare the image of %s with what dev ran: %w: the role of prod has to be allowed to read dev's history, which `mage infra:apply prod` does; `mage deploy:prod %s -digest=%s` deploys this image without the comparison",
@@ -71,9 +71,11 @@ func comparePromoted(ctx context.Context, books *ledger.Ledger, release rollout.
 			return "", fmt.Errorf("the tag %s now names %s, but dev's run %s deployed %s under it: somebody moved the tag in the registry; find out who did; `mage deploy:prod %s -digest=%s` deploys what dev ran",
 				release.Tag, release.Digest(), record.Result.Run, ran.Digest(), release.Tag, ran.Digest())
 		}
-		if record.Good() || record.Result.Outcome == rollout.UnchangedRun {
-			return "", nil
-		}
+		// An older run may name another image still: dev gets what a moved tag names, too.
+		good = good || record.Good() || record.Result.Outcome == rollout.UnchangedRun
+	}
+	if good {
+		return "", nil
 	}
 	return fmt.Sprintf("dev never ran commit %s on all its instances, by its last %d runs", release.Tag, min(runs, mostRuns)), nil
 }

@@ -41,6 +41,8 @@ func TestComparePromoted(t *testing.T) {
 		{"it failed on dev", []ranOn{{sha, same, rollout.RolledBack}}, "dev never ran commit " + sha, ""},
 		{"the tag was moved", []ranOn{{sha, moved, rollout.Deployed}, {other, same, rollout.Deployed}}, "",
 			"the tag " + sha + " now names " + same + ", but dev's run run-0 deployed " + moved + " under it"},
+		{"the tag was moved, and dev ran both", []ranOn{{sha, moved, rollout.Deployed}, {sha, same, rollout.Deployed}}, "",
+			"the tag " + sha + " now names " + same + ", but dev's run run-0 deployed " + moved + " under it"},
 		{"the tag was moved, and what it names failed on dev", []ranOn{{sha, moved, rollout.Deployed}, {sha, same, rollout.RolledBack}}, "",
 			"`mage deploy:prod " + sha + " -digest=" + moved + "` deploys what dev ran"},
 	} {
