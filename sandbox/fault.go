@@ -34,7 +34,7 @@ func faults() []fault {
 		{Fault{"pull-fails", "The registry breaks every download off halfway."}, (*Environment).failPulls, true},
 		{Fault{"disk-full", "The second instance's disk is full."}, (*Environment).fillDisk, false},
 		{Fault{"bad-image", "Release v2's program exits at start."}, (*Environment).badImage, false},
-		{Fault{"leaky-image", "Release v2's program prints its secrets in many forms and exits."}, (*Environment).leakyImage, false},
+		{Fault{"leaky-image", "Release v2's program prints SECRET, LOGIN, LIST and QUOTED in many forms and exits; set them in the instances' env file first."}, (*Environment).leakyImage, false},
 		{Fault{"never-healthy", "Release v2 answers 500 to every health check."}, (*Environment).neverHealthy, false},
 		{Fault{"lb-unhealthy", "Release v2 is well, but the load balancer's checks of it fail."}, (*Environment).blockChecks, false},
 		{Fault{"slow-start", "Release v2 needs a third of the time it is given until it listens."}, (*Environment).slowStart, false},
