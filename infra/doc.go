@@ -22,4 +22,4 @@
 // emulator of AWS.
 package infra
 
-//go:generate go test -count=1 -timeout=20m -run=TestRecordPlans . -update
+//go:generate go test -count=1 -timeout=60m -run=TestRecordPlans . -update
