@@ -32,6 +32,9 @@ const (
 	Import  Action = "import"
 	// CheckFailed is a failed check of the security groups: no apply settles it.
 	CheckFailed Action = "failed"
+	// CheckUnread is a check of the security groups that Terraform could not evaluate, as without the permission to read
+	// the rules: no apply settles it.
+	CheckUnread Action = "not evaluated"
 )
 
 // Change is a difference between AWS and the code: a resource or an output that an
@@ -69,7 +72,7 @@ func (c Change) String() string {
 }
 
 // settled reports whether an apply ends the difference.
-func (c Change) settled() bool { return c.Action != CheckFailed }
+func (c Change) settled() bool { return c.Action != CheckFailed && c.Action != CheckUnread }
 
 // replacesGroup reports whether an apply would replace a target group, which no apply is allowed to.
 func (c Change) replacesGroup() bool { return c.Type == typeGroup && c.Action == Replace }

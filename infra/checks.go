@@ -22,7 +22,11 @@ func checksOf(plan *tfjson.Plan) (drift []Change, warnings []string) {
 		address := check.Address.ToDisplay
 		switch failed := check.Status == tfjson.CheckStatusFail || check.Status == tfjson.CheckStatusError; {
 		case failed && address == securityGroups:
-			drift = append(drift, Change{Address: address, Type: "check", Kind: Drift, Action: CheckFailed, Problem: problems(check)})
+			action := CheckFailed
+			if check.Status == tfjson.CheckStatusError {
+				action = CheckUnread
+			}
+			drift = append(drift, Change{Address: address, Type: "check", Kind: Drift, Action: action, Problem: problems(check)})
 		case failed:
 			warnings = append(warnings, fmt.Sprintf("%s: %s", address, problems(check)))
 		case check.Status == tfjson.CheckStatusUnknown && address == securityGroups:

@@ -27,6 +27,23 @@ func TestAFailedCheckOfTheSecurityGroupsIsDrift(t *testing.T) {
 	require.NoError(t, plan.Apply(context.Background()), "there is nothing to apply")
 }
 
+// Without the permission to read the rules nobody opened one.
+func TestACheckThatCouldNotBeEvaluatedNamesNoRule(t *testing.T) {
+	read := recorded(t, "opened")
+	for n := range read.Checks {
+		if read.Checks[n].Address.ToDisplay == securityGroups {
+			read.Checks[n].Status, read.Checks[n].Instances = tfjson.CheckStatusError, nil
+		}
+	}
+	plan := planOf(read)
+	assert.Equal(t, plan.Changes, plan.Unsettled())
+	err := (&Gate{}).answer(plan)
+	require.ErrorIs(t, err, ErrDrift)
+	assert.ErrorContains(t, err, "check.security_groups (not evaluated: ")
+	assert.ErrorContains(t, err, "see with go tool mage infra:plan dev why")
+	assert.NotContains(t, err.Error(), "remove the security group rule")
+}
+
 func TestAnyOtherFailedCheckWarns(t *testing.T) {
 	plan := planOf(recorded(t, "nobody-logs-in"))
 	plan.Changes = nil // the keys are in user data too

@@ -52,7 +52,13 @@ func (d *DriftError) remedies() []string {
 		}
 		remedies = append(remedies, fmt.Sprintf("look with go tool mage infra:plan %s, settle it with go tool mage infra:apply %[1]s%s, or change the code to what is there", d.Environment, turns))
 	}
-	if slices.ContainsFunc(d.Changes, func(c Change) bool { return !c.settled() }) {
+	did := func(action Action) bool {
+		return slices.ContainsFunc(d.Changes, func(c Change) bool { return c.Action == action })
+	}
+	if did(CheckUnread) {
+		remedies = append(remedies, fmt.Sprintf("see with go tool mage infra:plan %s why Terraform could not evaluate %s; reading the rules takes ec2:DescribeSecurityGroupRules", d.Environment, securityGroups))
+	}
+	if did(CheckFailed) {
 		remedies = append(remedies, "remove the security group rule that "+securityGroups+" names by hand, or add it to the code, because an apply leaves it as it is")
 	}
 	return remedies
