@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
@@ -89,8 +90,8 @@ func trimLog(text string, secrets *Secrets) []string {
 	return lines[max(0, len(lines)-maxLogLines):]
 }
 
-// printable makes one line of a text that may hold anything, a terminal's
-// control sequences included.
+// printable returns a text that may hold anything as one line, without the escape
+// sequences and control characters of a terminal.
 func printable(text string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {
@@ -101,7 +102,7 @@ func printable(text string) string {
 		default:
 			return ' '
 		}
-	}, text))
+	}, ansi.Strip(text)))
 }
 
 // utf8Replacement is what ranging over invalid UTF-8 yields.

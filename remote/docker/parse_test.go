@@ -149,11 +149,12 @@ func TestTrimLog(t *testing.T) {
 		long = append(long, fmt.Sprint("line ", i))
 	}
 	require.Equal(t, long[10:], trimLog(strings.Join(long, "\n"), NewSecrets(nil)))
-	require.Equal(t, []string{"a b", "red [31m text"}, trimLog("\n a\tb \n\x1b\nred\x1b[31m\xff text\r\n", NewSecrets(nil)))
+	require.Equal(t, []string{"a b", "red text"}, trimLog("\n a\tb \n\x1b\nred\x1b[31m\xff text\r\n", NewSecrets(nil)))
 	require.Equal(t, []string{"user [redacted] at [redacted]"}, trimLog("user hunter22 at hunter22-long\n", NewSecrets([]string{"A=hunter22", "B=hunter22-long"})))
 	cut := trimLog(strings.Repeat("x", maxLogLine-4)+"hunter22", NewSecrets([]string{"A=hunter22"}))
 	require.NotContains(t, cut[0], "hunt", "half a secret is one too")
 	require.Equal(t, []string{"[redacted]"}, trimLog("hun\xffter22\n", NewSecrets([]string{"A=hunter22"})), "what is not printed was within it")
+	require.Equal(t, []string{"[redacted] in colour"}, trimLog("hun\x1b[1mter\x1b[0m22 in \x1b[31mcolour\n", NewSecrets([]string{"A=hunter22"})), "a colour was within it")
 }
 
 func FuzzTrimLog(f *testing.F) {
