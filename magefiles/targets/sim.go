@@ -19,6 +19,10 @@ type Test mg.Namespace
 // simVolume is how many stories mage test tells without the race detector.
 const simVolume = 10000
 
+// testTimeout bounds the tests of one package. Those of infra and the targets run Terraform
+// dozens of times, which takes a busy machine with two cores a quarter of an hour.
+const testTimeout = "-timeout=40m"
+
 // stories is how many parallel tests of a package run at once: the long ones mostly
 // wait for a load balancer, so that a core each leaves the cores idle.
 const stories = "-parallel=4"
@@ -27,7 +31,7 @@ const stories = "-parallel=4"
 func (Test) All(ctx context.Context) (err error) {
 	defer cleanError(&err)
 	for _, module := range []string{".", "growl-backend"} {
-		if err := inModule(module, "go", append([]string{"test"}, append(race(), "-timeout=20m", stories, "./...")...)...); err != nil {
+		if err := inModule(module, "go", append([]string{"test"}, append(race(), testTimeout, stories, "./...")...)...); err != nil {
 			return err
 		}
 	}
