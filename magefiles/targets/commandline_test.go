@@ -90,7 +90,7 @@ var strays = []struct {
 	{[]string{"infra:render", "dev"}, "infra:render does not take it"},
 	{[]string{"infra:drift", "dev", "infra:aply", "dev"}, `"infra:aply" is no target, and infra:drift does not take it`},
 	{[]string{"env:seal", "dev"}, "env:seal does not take it"},
-	{[]string{"env:seal", "-dryRun"}, "env:seal does not take it"},
+	{[]string{"env:seal", "-dryRun"}, `unknown option "dryRun" for target env:seal`},
 	{[]string{"hooks:install", "now"}, "hooks:install does not take it"},
 	{[]string{"hooks:run", "env:seal"}, "hooks:run changes something"},
 	{[]string{"build", "linux/arm64"}, "did you mean `mage build -platform=linux/arm64`?"},
