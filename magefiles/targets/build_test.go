@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/growl-dev/deploy/ecr"
+	"github.com/growl-dev/deploy/internal/tftest"
 	"github.com/growl-dev/deploy/sandbox"
 )
 
@@ -104,6 +105,42 @@ func TestBuildAndPush(t *testing.T) {
 
 	missing := strings.TrimSuffix(repository, "growl-backend") + "elsewhere"
 	require.ErrorContains(t, Push(t.Context(), nil, &missing, nil, nil, nil), "there is no repository elsewhere in ")
+}
+
+// TestDevsRoleMayBuildAndPush builds and pushes as the job does, with the policies of dev's role as Terraform plans them
+// and enforced: with -onlyForward, where latest names a commit that the checkout does not hold, and then without.
+func TestDevsRoleMayBuildAndPush(t *testing.T) {
+	needEngine(t)
+	tftest.NeedProvider(t)
+	const name = "growl-backend-dev-github"
+	policies := rolePolicies(t, openRecording(t, "dev"))[name]
+	require.Len(t, policies, 2)
+	commit := cloneService(t)
+	env, err := sandbox.Start(t.Context(), sandbox.Options{Instances: 1, RegistryRegion: "us-west-1", ServiceDir: serviceDir})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, env.Close()) })
+	role := env.AddRole(name, policies...)
+	for _, line := range append(env.Env(), role.Env()...) {
+		if name, value, _ := strings.Cut(line, "="); name != "DOCKER_HOST" {
+			t.Setenv(name, value)
+		}
+	}
+	repository, onlyForward := env.Fleet.Repository, true
+	t.Cleanup(func() {
+		out, err := exec.Command("docker", "image", "rm", "--force", "growl-backend:"+commit, repository+":"+commit).CombinedOutput()
+		assert.NoError(t, err, "%s", out)
+	})
+
+	require.NoError(t, Build(t.Context(), nil))
+	region := "us-west-1"
+	require.NoError(t, Push(t.Context(), nil, &repository, &region, nil, &onlyForward))
+	require.NoError(t, Push(t.Context(), nil, &repository, &region, nil, nil))
+	assert.Empty(t, role.Denied())
+	images, err := pushesTo(t.Context(), nil, &repository, &region)
+	require.NoError(t, err)
+	latest, err := images.Resolve(t.Context(), "latest")
+	require.NoError(t, err)
+	assert.Equal(t, commit, latest.Commit)
 }
 
 func needEngine(t *testing.T) {

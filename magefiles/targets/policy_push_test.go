@@ -14,7 +14,7 @@ import (
 
 // push makes the calls of `mage push` as the job: look for the tag, log in, upload, move latest. The upload is
 // go-containerregistry's, because the policy decides about the registry's protocol and not about who speaks it;
-// TestBuildAndPush pushes with a real engine, if there is one.
+// TestDevsRoleMayBuildAndPush runs the targets themselves with a real engine, if there is one.
 func (c *ci) push() {
 	t := c.t
 	images, err := ecr.NewFromConfig(c.aws(t), c.fleet.Repository, ecr.Options{Region: c.fleet.RegistryRegion})
