@@ -39,7 +39,7 @@ func (f *fleet) firstBoot(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, f.shop.source.commits["v2"], deployed.Commit, "the tag that first boot pulls is another release")
 
-	words := strings.Fields(fresh.enter("/opt/first-boot dev " + f.env.Fleet.Repository + " " + f.env.Fleet.Region))
+	words := strings.Fields(fresh.enter("/opt/first-boot dev " + f.env.Fleet.Repository + " " + f.env.Fleet.Region + " 8080"))
 	boot := exec.CommandContext(t.Context(), words[0], words[1:]...)
 	boot.Env = []string{"PATH=/opt/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TOKEN=" + f.registryToken(t), "DIGEST=" + deployed.Digest}
 	said, err := boot.CombinedOutput()
