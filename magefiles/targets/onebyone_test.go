@@ -55,7 +55,7 @@ func TestAnEnvChangeIsRolledOneByOne(t *testing.T) {
 
 	for n := range s.fleet.Instances {
 		if n >= len(old) {
-			s.onInstance(n, changed) // their first boot writes the file of their user data
+			s.onInstance(n, changed) // their first boot writes the file that the SSM parameter holds
 		}
 	}
 	said = s.ok("infra:apply", "dev", "-oneByOne", s.policy())
