@@ -81,7 +81,7 @@ func (f *fleet) variables(t *testing.T) string {
 	described := f.env.Fleet
 	return tftest.Variables(t, map[string]any{
 		"environment": described.Environment, "region": described.Region, "registry_region": described.RegistryRegion,
-		"load_balancer": described.LoadBalancer, "target_group": described.TargetGroups[0], "user": described.User,
+		"load_balancer": strings.TrimPrefix(f.env.URL, "http://"), "target_group": described.TargetGroups[0], "user": described.User,
 		"deregistration_delay": 300, "instances": described.Instances,
 	})
 }

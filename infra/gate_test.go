@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	made "github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/rollout"
 )
@@ -141,8 +142,8 @@ func outputs(t *testing.T, f *fleet) {
 	require.NoError(t, err)
 	require.Len(t, outputs.Instances, 2)
 	assert.ElementsMatch(t, f.targets, []string{outputs.Instances[0].ID, outputs.Instances[1].ID})
-	assert.Equal(t, infra.Outputs{
-		Environment: "dev", Region: "us-west-1", RegistryRegion: "us-west-1", LoadBalancer: "growl.example:80", User: "deploy",
+	assert.Equal(t, made.Fleet{
+		Environment: "dev", Region: "us-west-1", RegistryRegion: "us-west-1", User: "deploy",
 		Repository: "123456789012.dkr.ecr.us-west-1.amazonaws.com/growl-backend", TargetGroups: []string{group},
 		Instances: []rollout.Instance{
 			{ID: outputs.Instances[0].ID, Name: "one", Zone: "us-west-1a", Address: "10.0.0.1"},

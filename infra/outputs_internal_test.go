@@ -11,7 +11,7 @@ import (
 func TestOutputsThatLackAField(t *testing.T) {
 	_, err := parseOutputs(map[string]json.RawMessage{
 		"environment": json.RawMessage(`"dev"`), "region": json.RawMessage(`"us-west-1"`),
-		"registry_region": json.RawMessage(`"us-west-1"`), "repository": json.RawMessage(`"r"`), "load_balancer": json.RawMessage(`"l"`),
+		"registry_region": json.RawMessage(`"us-west-1"`), "repository": json.RawMessage(`"r"`),
 		"instances": json.RawMessage(`[{"id":"i-1","zone":"","address":"10.0.0.1"}]`),
 	})
 	require.EqualError(t, err, "target_groups is missing; instances[0].zone is missing")

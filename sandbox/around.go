@@ -59,7 +59,7 @@ func (e *Environment) upAround(ctx context.Context, user string, machines []Mach
 		e.Fleet.Instances = append(e.Fleet.Instances, m.Instance)
 	}
 	e.FleetFile = e.path(fleetFile)
-	return e.Fleet.write(e.FleetFile)
+	return e.Fleet.WriteFile(e.FleetFile)
 }
 
 // PutInService registers instances and takes them for healthy at once, as a

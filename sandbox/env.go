@@ -19,7 +19,7 @@ func (e *Environment) Env() []string {
 		"AWS_DEFAULT_REGION=" + e.Fleet.Region,
 		"TF_STATE_BUCKET=" + StateBucket,
 		"FLEET=" + e.FleetFile,
-		"NLB=" + e.Fleet.LoadBalancer,
+		"NLB=" + strings.TrimPrefix(e.URL, "http://"),
 		"TARGET_GROUP=" + e.Fleet.TargetGroups[0],
 		"REPOSITORY=" + e.Fleet.Repository,
 	}

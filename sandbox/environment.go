@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/internal/iam"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/growl-dev/deploy/sandbox/internal/awsapi"
@@ -28,7 +29,7 @@ const (
 // may be called concurrently.
 type Environment struct {
 	// Fleet is what a deploy needs to know, and FleetFile the file that says it.
-	Fleet     Fleet
+	Fleet     fleet.Fleet
 	FleetFile string
 	// URL is the service behind the load balancer.
 	URL string
@@ -136,9 +137,9 @@ func (e *Environment) openFarEnds(ctx context.Context) error {
 		return err
 	}
 	e.awsURL, e.URL = "http://"+address, "http://"+group.Address
-	e.Fleet = Fleet{
+	e.Fleet = fleet.Fleet{
 		Environment: e.opts.Environment, Region: region, RegistryRegion: e.opts.RegistryRegion,
-		Repository: host + "/" + repositoryName, LoadBalancer: group.Address,
+		Repository:   host + "/" + repositoryName,
 		TargetGroups: []string{group.ARN}, User: userName,
 	}
 	return nil
@@ -235,7 +236,7 @@ func (e *Environment) describe() error {
 		e.Fleet.Instances = append(e.Fleet.Instances, rollout.Instance{ID: m.ID(), Name: m.name, Zone: m.Zone(), Address: m.Addr()})
 	}
 	e.FleetFile = e.path(fleetFile)
-	return e.Fleet.write(e.FleetFile)
+	return e.Fleet.WriteFile(e.FleetFile)
 }
 
 // Calls counts what AWS was asked, refused calls included, by action.

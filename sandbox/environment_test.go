@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	fleets "github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/internal/porttest"
 	"github.com/growl-dev/deploy/rollout"
 )
@@ -84,7 +85,7 @@ func requireNothingLeft(t *testing.T, e *Environment, pids []int) {
 	for _, pid := range pids {
 		require.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH, "process %d is left", pid)
 	}
-	addresses := []string{e.Fleet.LoadBalancer, strings.TrimPrefix(e.awsURL, "http://"), strings.Split(e.Fleet.Repository, "/")[0]}
+	addresses := []string{strings.TrimPrefix(e.URL, "http://"), strings.TrimPrefix(e.awsURL, "http://"), strings.Split(e.Fleet.Repository, "/")[0]}
 	for _, i := range e.Fleet.Instances {
 		addresses = append(addresses, i.Address)
 	}
@@ -153,10 +154,10 @@ func TestFleetFileAndVariables(t *testing.T) {
 	require.NoError(t, err)
 	var fields map[string]any
 	require.NoError(t, json.Unmarshal(text, &fields))
-	for _, name := range []string{"environment", "region", "registry_region", "repository", "load_balancer", "target_groups", "instances", "user"} {
+	for _, name := range []string{"environment", "region", "registry_region", "repository", "target_groups", "instances", "user"} {
 		assert.Contains(t, fields, name)
 	}
-	var fleet Fleet
+	var fleet fleets.Fleet
 	require.NoError(t, json.Unmarshal(text, &fleet))
 	assert.Equal(t, e.Fleet, fleet)
 	assert.Equal(t, "prod", fleet.Environment)
@@ -165,7 +166,7 @@ func TestFleetFileAndVariables(t *testing.T) {
 
 	env := variables(e)
 	assert.Equal(t, e.FleetFile, env["FLEET"])
-	assert.Equal(t, fleet.LoadBalancer, env["NLB"])
+	assert.Equal(t, e.URL, "http://"+env["NLB"])
 	info, err := os.Stat(env["SSH_KEY"])
 	require.NoError(t, err)
 	assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/growl-dev/deploy/alarm"
-	"github.com/growl-dev/deploy/infra"
+	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/rollout"
 )
 
@@ -67,7 +67,7 @@ func TestAlarmsRefuseAndHalt(t *testing.T) {
 }
 
 func TestTheEnvironmentsAlarmsAreAsked(t *testing.T) {
-	w := &world{fleet: infra.Outputs{Alarms: []string{"errors"}}, aws: aws.Config{Region: "us-west-1"}}
+	w := &world{fleet: fleet.Fleet{Alarms: []string{"errors"}}, aws: aws.Config{Region: "us-west-1"}}
 	require.NoError(t, w.watchAlarms(settings{Alarms: "latency, errors"}))
 	require.Len(t, w.gates, 1)
 	require.Len(t, w.watches, 1)

@@ -1,7 +1,6 @@
 package targets
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +10,8 @@ import (
 	"github.com/magefile/mage/mg"
 
 	"github.com/growl-dev/deploy/ecr"
+	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/image"
-	"github.com/growl-dev/deploy/infra"
 )
 
 // serviceDir is where the service's module and Dockerfile are.
@@ -89,7 +88,7 @@ func imageOptions(platform *string) (o image.Options, flush func()) {
 
 // pushesTo is the repository that the flags name. It asks nobody anything yet.
 func pushesTo(ctx context.Context, fleetFile, repository, region *string) (*ecr.Repository, error) {
-	uri, where, err := repositoryOf(fleetFile, repository, region)
+	uri, where, err := repositoryOf(ctx, fleetFile, repository, region)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +100,7 @@ func pushesTo(ctx context.Context, fleetFile, repository, region *string) (*ecr.
 }
 
 // repositoryOf is a repository's URI and region as the flags have it.
-func repositoryOf(fleetFile, repository, region *string) (uri, where string, err error) {
+func repositoryOf(ctx context.Context, fleetFile, repository, region *string) (uri, where string, err error) {
 	where = value(region, "", "")
 	switch {
 	case fleetFile != nil && repository != nil:
@@ -112,14 +111,14 @@ func repositoryOf(fleetFile, repository, region *string) (uri, where string, err
 		}
 		return uri, where, nil
 	}
-	fleet, err := infra.ReadOutputs(*fleetFile, "")
+	described, err := fleet.File(*fleetFile).Fleet(ctx, "")
 	if err != nil {
 		return "", "", err
 	}
 	if where == "" {
-		where = cmp.Or(fleet.RegistryRegion, fleet.Region)
+		where = described.RegistryRegion
 	}
-	return fleet.Repository, where, nil
+	return described.Repository, where, nil
 }
 
 // registry is an ECR repository as images are pushed to it.

@@ -49,7 +49,7 @@ func TestRepositoryOf(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("REPOSITORY", test.environment)
-			uri, where, err := repositoryOf(flag(test.fleet), flag(test.repository), flag(test.region))
+			uri, where, err := repositoryOf(t.Context(), flag(test.fleet), flag(test.repository), flag(test.region))
 			if test.fault != "" {
 				require.ErrorContains(t, err, test.fault)
 				assert.Equal(t, test.code, mg.ExitStatus(err))

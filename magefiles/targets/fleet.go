@@ -3,6 +3,7 @@ package targets
 import (
 	"context"
 
+	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/infra"
 )
 
@@ -12,14 +13,14 @@ const terraformDir = "growl-backend/terraform"
 // fleet is what the environment is made of: Terraform's outputs, together with
 // the environment they are from; or a file's, for a fleet that Terraform did
 // not make.
-func (s settings) fleet(ctx context.Context) (infra.Outputs, *infra.Environment, error) {
+func (s settings) fleet(ctx context.Context) (fleet.Fleet, *infra.Environment, error) {
 	if s.Fleet != "" {
-		outputs, err := infra.ReadOutputs(s.Fleet, s.Environment)
+		outputs, err := fleet.File(s.Fleet).Fleet(ctx, s.Environment)
 		return outputs, nil, err
 	}
 	environment, err := openInfra(s.Environment)
 	if err != nil {
-		return infra.Outputs{}, nil, err
+		return fleet.Fleet{}, nil, err
 	}
 	outputs, err := environment.Outputs(ctx)
 	return outputs, environment, err

@@ -79,7 +79,7 @@ func TestBadInputOfTheInfrastructure(t *testing.T) {
 		{"another seal", "env:check", nil, write(devSeal, strings.Repeat("0", 64)+"  .env.dev\n"), "the env file is not the one that was sealed: get the sealed file from whoever changed it, or, if the change is meant, go tool mage env:seal seals it"},
 		{"a plan that fails half-way", "infra:drift", nil, nil, "plan dev: reading EC2 Instance (i-1): UnauthorizedOperation: You are not allowed to."},
 		{"no outputs", "infra:output", nil, write(outputs, "{}"), "infra:apply"},
-		{"an output that is missing", "deploy:dev", nil, write(outputs, strings.Replace(goodOutputs, `"registry_region"`, `"registry"`, 1)), "registry_region is missing"},
+		{"an output that is missing", "deploy:dev", nil, write(outputs, strings.Replace(goodOutputs, `"repository"`, `"registry"`, 1)), "repository is missing"},
 		{"an instance without its zone", "deploy:dev", nil, write(outputs, strings.Replace(goodOutputs, `"zone"`, `"place"`, 1)), "instances[0].zone"},
 		{"outputs that are none", "deploy:dev", nil, write(outputs, "no JSON"), "invalid character"},
 	} {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/growl-dev/deploy/infra"
+	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
 )
@@ -25,18 +25,18 @@ func TestUnknownTargetsAndHealthAlarms(t *testing.T) {
 	t.Parallel()
 	p := keepSandbox(t, "-instances=3")
 	dir := t.TempDir()
-	fleet, file := filepath.Join(dir, "fleet.json"), filepath.Join(dir, "report.json")
+	described, file := filepath.Join(dir, "fleet.json"), filepath.Join(dir, "report.json")
 	unknown := p.fleet.Instances[2].ID
 	p.fleet.Instances = p.fleet.Instances[:2]
-	named := infra.Outputs{}
+	named := fleet.Fleet{}
 	content, err := os.ReadFile(p.vars["FLEET"])
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(content, &named))
 	named.Instances, named.HealthAlarms = named.Instances[:2], []string{"hosts"}
 	content, err = json.Marshal(named)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(fleet, content, 0o600))
-	p.vars["FLEET"] = fleet
+	require.NoError(t, os.WriteFile(described, content, 0o600))
+	p.vars["FLEET"] = described
 	client := cloudwatch.NewFromConfig(p.aws(t))
 	_, err = client.PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{
 		AlarmName: aws.String("hosts"), ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold, EvaluationPeriods: aws.Int32(1),

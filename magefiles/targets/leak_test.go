@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
-	"github.com/growl-dev/deploy/sandbox"
 )
 
 // leaked is what the env file holds for a release that prints it.
@@ -154,7 +154,7 @@ func TestTextFromElsewhereIsHarmless(t *testing.T) {
 }
 
 // fleetFile writes another fleet.
-func (s *stack) fleetFile(fleet sandbox.Fleet) string {
+func (s *stack) fleetFile(fleet fleet.Fleet) string {
 	s.t.Helper()
 	text, err := json.Marshal(fleet)
 	require.NoError(s.t, err)

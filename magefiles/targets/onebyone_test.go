@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/growl-dev/deploy/infra"
+	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/internal/ec2test"
 	"github.com/growl-dev/deploy/internal/tftest"
 	"github.com/growl-dev/deploy/probe"
@@ -140,9 +140,9 @@ func (s *stack) leave(instances []rollout.Instance) {
 }
 
 // outputs are the environment's, but for the names, which are the configuration's.
-func (s *stack) outputs() infra.Outputs {
+func (s *stack) outputs() fleet.Fleet {
 	s.t.Helper()
-	var outputs infra.Outputs
+	var outputs fleet.Fleet
 	require.NoError(s.t, json.Unmarshal([]byte(s.ok("infra:output", "dev")), &outputs))
 	for n, i := range outputs.Instances {
 		at := slices.IndexFunc(s.fleet.Instances, func(other rollout.Instance) bool { return other.ID == i.ID })

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/growl-dev/deploy/sandbox"
@@ -26,7 +27,7 @@ import (
 type place struct {
 	program string
 	vars    map[string]string
-	fleet   sandbox.Fleet
+	fleet   fleet.Fleet
 }
 
 // keepSandbox brings a place up that ends with the test.

@@ -203,7 +203,7 @@ func (c *ci) makeStack() {
 		c.configured("stack")
 		c.write(terraformDir+"/terraform-"+c.environment+".tfvars", tftest.Variables(c.t, map[string]any{
 			"environment": c.environment, "region": c.fleet.Region, "registry_region": c.fleet.RegistryRegion, "user": c.fleet.User,
-			"load_balancer": c.fleet.LoadBalancer, "target_group": c.fleet.TargetGroups[0], "deregistration_delay": 300, "instances": c.fleet.Instances,
+			"load_balancer": c.vars["NLB"], "target_group": c.fleet.TargetGroups[0], "deregistration_delay": 300, "instances": c.fleet.Instances,
 		}))
 		if !job {
 			c.ok("infra:apply", c.environment)

@@ -143,7 +143,7 @@ func (s *stack) describe(more map[string]any) {
 	s.t.Helper()
 	values := map[string]any{
 		"environment": s.fleet.Environment, "region": s.fleet.Region, "registry_region": s.fleet.RegistryRegion,
-		"load_balancer": s.fleet.LoadBalancer, "target_group": s.fleet.TargetGroups[0], "user": s.fleet.User,
+		"load_balancer": s.vars["NLB"], "target_group": s.fleet.TargetGroups[0], "user": s.fleet.User,
 	}
 	maps.Copy(values, more)
 	s.write(devVariables, tftest.Variables(s.t, values))

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/growl-dev/deploy/ecr"
+	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/nlb"
 	"github.com/growl-dev/deploy/remote"
@@ -24,7 +25,7 @@ import (
 
 // world is an environment with everything that reaches it.
 type world struct {
-	fleet  infra.Outputs
+	fleet  fleet.Fleet
 	aws    aws.Config
 	images *ecr.Repository
 	groups *nlb.Groups
@@ -42,7 +43,7 @@ type world struct {
 }
 
 // wire makes clients for the fleet. It asks nobody anything yet.
-func wire(ctx context.Context, fleet infra.Outputs, s ssh) (*world, error) {
+func wire(ctx context.Context, fleet fleet.Fleet, s ssh) (*world, error) {
 	cfg, err := awsConfig(ctx, fleet)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func wire(ctx context.Context, fleet infra.Outputs, s ssh) (*world, error) {
 	return &world{fleet: fleet, aws: cfg, images: images, groups: groups, dial: dial, spec: service()}, nil
 }
 
-func awsConfig(ctx context.Context, fleet infra.Outputs) (aws.Config, error) {
+func awsConfig(ctx context.Context, fleet fleet.Fleet) (aws.Config, error) {
 	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(fleet.Region))
 	if err != nil {
 		return cfg, fmt.Errorf("load the AWS configuration: %w", err)
@@ -73,7 +74,7 @@ func awsConfig(ctx context.Context, fleet infra.Outputs) (aws.Config, error) {
 }
 
 // config is what all instances' connections have in common.
-func (s ssh) config(fleet infra.Outputs) (remote.Config, error) {
+func (s ssh) config(fleet fleet.Fleet) (remote.Config, error) {
 	jump, err := remote.ParseJump(s.Jump)
 	if err != nil {
 		return remote.Config{}, usage("%v", err)
