@@ -31,6 +31,10 @@ type Config struct {
 	// Watches are guards that are asked while a batch bakes too, about every
 	// Policy.Poll: what they see must not depend on how often they are asked.
 	Watches []Gate
+	// Port is the port that the service's container publishes on an instance. A run, and the plan of it, is refused if
+	// an instance has no target on that port, because no traffic would reach the new container. Heal and Replace do
+	// not compare it: they start no container by the present settings. Zero: not compared.
+	Port int
 	// RefuseUnknown refuses a run if a target that is not in the fleet is registered when it begins. Otherwise such
 	// targets are named in the result only.
 	RefuseUnknown bool
@@ -58,6 +62,9 @@ func (c Config) validate() error {
 			faults = append(faults, fmt.Errorf("instance %s is in the fleet twice", i.ID))
 		}
 		seen[i.ID] = true
+	}
+	if c.Port < 0 || c.Port > 65535 {
+		faults = append(faults, fmt.Errorf("port %d is not between 1 and 65535", c.Port))
 	}
 	if c.Balancer == nil || c.Connect == nil {
 		faults = append(faults, errors.New("a run needs a Balancer and a way to Connect"))

@@ -151,6 +151,9 @@ func (r *run) survey(ctx context.Context) error {
 	for _, p := range r.passages {
 		p.enroll(health, timing)
 	}
+	if err := r.refusePorts(); err != nil {
+		return err
+	}
 	r.each(r.pending(), func(p *passage) { p.inspect(ctx) })
 	return errors.Join(context.Cause(ctx), r.possible(health))
 }

@@ -19,6 +19,7 @@ const bootTimeout = 15 * time.Minute
 // fields the release is not used.
 func Replace(ctx context.Context, c Config, id string, apply func(context.Context) (Instance, error)) (Result, error) {
 	c.Policy.Health += bootTimeout
+	c.Port = 0 // the new instance's first boot starts its container, and not this run
 	r, err := newRun(c)
 	if err != nil {
 		return r.result(err), err

@@ -1,0 +1,57 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// refusePorts refuses a run that would leave an instance without a target on the port that the service's container
+// publishes. If an instance has targets on several ports, one of them has to be that port: the others may lead to
+// something else, or to the same service with host networking. An instance that is in no group is judged by the targets
+// that it would get.
+func (r *run) refusePorts() error {
+	if r.Port == 0 {
+		return nil
+	}
+	var order []string // of the places, as they were met
+	astray := map[string][]string{}
+	for _, p := range r.passages {
+		if slices.ContainsFunc(p.targets, func(t Target) bool { return t.Port == r.Port }) {
+			continue
+		}
+		places, name := placesOf(p.targets), p.instance.ID
+		if len(p.registered) == 0 {
+			name += " (in no group yet)"
+		}
+		if astray[places] == nil {
+			order = append(order, places)
+		}
+		astray[places] = append(astray[places], name)
+	}
+	if len(order) == 0 {
+		return nil
+	}
+	for i, places := range order {
+		order[i] = fmt.Sprintf("%s on %s", firstFew(astray[places]), places)
+	}
+	return fmt.Errorf("no target is on port %d, which the service's container publishes: %s: set HostPort of the container to the targets' port, or register the instances on port %[1]d",
+		r.Port, strings.Join(order, ", "))
+}
+
+// placesOf words where targets of an instance are: "8080 in GROUP and 9090 in GROUP".
+func placesOf(targets []Target) string {
+	places := make([]string, len(targets))
+	for i, t := range targets {
+		places[i] = fmt.Sprintf("%d in %s", t.Port, t.Group)
+	}
+	return strings.Join(places, " and ")
+}
+
+// firstFew lists at most three names, and how many more there are.
+func firstFew(names []string) string {
+	if more := len(names) - 3; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
