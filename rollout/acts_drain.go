@@ -53,10 +53,10 @@ func (p *passage) coming() bool { return slices.ContainsFunc(p.registered, initi
 
 // drain tells the service to send its clients away and waits until they left.
 func (p *passage) drain(ctx context.Context) (string, error) {
-	switch {
+	switch { // a healthy target gets traffic, whatever serves it
 	case len(p.registered) == 0:
 		return "was in no target group: no traffic to wait for", nil
-	case p.host != nil && !p.before.Running:
+	case p.host != nil && !p.before.Running && !slices.ContainsFunc(p.registered, healthy):
 		return "no container runs: no traffic to wait for", nil
 	}
 	if p.host == nil {

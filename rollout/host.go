@@ -73,6 +73,9 @@ type State struct {
 	Container string
 	// Running is set when it runs.
 	Running bool
+	// Missing says, if Container is empty, what was looked for and how to name what runs there instead: the end of a
+	// sentence for people. It may be empty.
+	Missing string
 	// Since is when it was last started, by the instance's clock; zero where that
 	// is not known.
 	Since time.Time

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -190,7 +191,22 @@ func (p *passage) inspect(ctx context.Context) {
 		p.outcome, p.same = Unchanged, true
 		p.part()
 		p.emit(Event{Kind: InstanceEnded, Detail: string(Unchanged)})
+		return
 	}
+	if p.err = p.irreplaceable(); p.err != nil {
+		p.emit(Event{Step: StepPrepare, Kind: StepFailed, Err: p.err})
+	}
+}
+
+// irreplaceable returns an error if the instance serves and no container of the service was found on it. Whatever
+// serves there, such as a process outside of Docker, would be in the way of the new container and could not be put
+// back. An instance that is not healthy has nothing to lose, so it needs no container.
+func (p *passage) irreplaceable() error {
+	if p.before.Running || p.before.Container != "" || !slices.ContainsFunc(p.registered, healthy) {
+		return nil
+	}
+	return fmt.Errorf("%s: the load balancer calls it healthy, and what serves there could not be put back: %s",
+		StepPrepare, cmp.Or(p.before.Missing, "no container of the service was found"))
 }
 
 // current reports whether the instance serves the release already.

@@ -53,6 +53,11 @@ func TestThePlanEndsAsTheRun(t *testing.T) {
 			c.Policy.Failures = 0
 		}, Refused, "halted after 1 failed instances: i-2: prepare: injected"},
 		{"one refuses for all", func(w *world, _ *Config) { unready(w, fmt.Errorf("%w: the seal", ErrRefuse), "i-1") }, Refused, "i-1: prepare: not to be rolled out: the seal"},
+		{"no container is found anywhere, though all serve", func(w *world, _ *Config) { w.serveOtherwise(w.order...) }, Refused, "no instance can be updated: i-1: prepare: " + irreplaceable},
+		{"no container is found on one that serves", func(w *world, _ *Config) { w.serveOtherwise("i-2") }, Mixed, "i-2: prepare: " + irreplaceable},
+		{"the target groups are refused", func(w *world, _ *Config) { w.faults["timing"] = fault{err: errFault} }, Refused, "read the target groups' timing: injected"},
+		{"no target has the container's port", func(_ *world, c *Config) { c.Port = 9000 }, Refused, "no target is on port 9000"},
+		{"a target is not in the fleet", func(_ *world, c *Config) { c.Instances, c.RefuseUnknown = c.Instances[:1], true }, Refused, "registered, but not in the fleet: i-2:8080"},
 		{"a gate refuses", func(_ *world, c *Config) { c.Gates = []Gate{refusing{}} }, Refused, "gate refusing: injected"},
 		{"the fleet is one", func(w *world, c *Config) {
 			c.Instances = c.Instances[:1]

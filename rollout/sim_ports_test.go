@@ -80,6 +80,7 @@ func (h *hand) Inspect(ctx context.Context) (s State, err error) {
 			found = h.m.previous
 		}
 		if found != nil {
+			s.Container = "box"
 			s.Release = Release{Image: releaseOf(found.release).Image}
 			s.Running = found.running && found != h.m.previous
 		}

@@ -58,6 +58,7 @@ type machine struct {
 	id       string
 	zone     string
 	running  string // digest of the container that listens; "" when none does
+	foreign  bool   // something that is no container of the service's serves
 	kept     string // digest of the stopped old container
 	created  bool   // the new container stands ready
 	told     bool   // the running service sends its clients away
@@ -166,7 +167,7 @@ func (w *world) connect() {
 		m.share += w.clients * beat.Seconds() / float64(len(routed))
 		n := int(m.share)
 		m.share -= float64(n)
-		if m.running == "" {
+		if m.running == "" && !m.foreign {
 			w.failed += n
 			continue
 		}
@@ -178,7 +179,8 @@ func (w *world) connect() {
 func (w *world) routed() []string {
 	ids := map[string]bool{}
 	for target, m := range w.targets {
-		m.seen = m.seen || w.machines[target.Instance].running != ""
+		machine := w.machines[target.Instance]
+		m.seen = m.seen || machine.running != "" || machine.foreign
 		if !m.seen {
 			continue
 		}
@@ -276,7 +278,7 @@ func (w *world) state(target Target, m *membership) TargetHealth {
 		h.State, h.Reason = TargetDraining, "Target.DeregistrationInProgress"
 	case time.Since(m.since) < 50*time.Second:
 		h.State, h.Reason = TargetInitial, "Elb.InitialHealthChecking"
-	case machine.running == "" || machine.running == newDigest && !machine.healthOK:
+	case machine.running == "" && !machine.foreign || machine.running == newDigest && !machine.healthOK:
 		h.State, h.Reason = TargetUnhealthy, "Target.FailedHealthChecks"
 	}
 	return h
@@ -299,6 +301,12 @@ func (h *fakeHost) call(ctx context.Context, name string, act func()) error {
 func (h *fakeHost) Inspect(ctx context.Context) (s State, err error) {
 	err = h.call(ctx, "inspect", func() {
 		s = State{InstanceID: h.m.id, Running: h.m.running != "", Release: Release{Image: "repo/app@" + h.m.running}}
+		switch found := cmp.Or(h.m.running, h.m.kept); found {
+		case "":
+			s.Missing = "there is no container app"
+		default:
+			s.Container = "container of " + found
+		}
 	})
 	return s, err
 }

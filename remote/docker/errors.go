@@ -17,6 +17,8 @@ var (
 	ErrEnvFile = errors.New("env file unusable")
 	// ErrMount: a bind mount's source is not there.
 	ErrMount = errors.New("mount unusable")
+	// ErrPort: something that is no container of the service holds its port.
+	ErrPort = errors.New("port taken")
 	// ErrPull: the engine could not pull the image.
 	ErrPull = errors.New("pull failed")
 	// ErrImage: the image that was pulled is not the release.

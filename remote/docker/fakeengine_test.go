@@ -33,6 +33,7 @@ type fakeEngine struct {
 	images     map[string]fakeImage // by reference
 	made       int
 
+	foreign bool   // a process that is in no container answers for the service
 	version string // what the ping answers
 	// lose lets a changing call happen and its answer be lost; refuse answers
 	// with a status instead of doing it; cut ends that many connections before
@@ -54,6 +55,7 @@ type fakeContainer struct {
 	ID, Name, Image, State, Restart string
 	Labels                          map[string]string
 	Restarts                        int
+	Private                         bool // it publishes no port
 }
 
 type fakeImage struct {
@@ -147,6 +149,11 @@ func (f *fakeEngine) Exchange(_ context.Context, _ string, talk func(io.ReadWrit
 func (f *fakeEngine) dialService() (net.Conn, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.foreign {
+		near, far := net.Pipe()
+		go serveOnce(far, "foreign")
+		return near, nil
+	}
 	for _, c := range f.containers {
 		if c.State == "running" {
 			near, far := net.Pipe()
@@ -270,7 +277,7 @@ func (f *fakeEngine) serveList(w http.ResponseWriter) {
 	list := []map[string]any{}
 	for _, c := range f.containers {
 		summary := map[string]any{"Id": c.ID, "Names": []string{"/" + c.Name}, "ImageID": c.Image, "State": c.State, "Labels": c.Labels}
-		if c.State == "running" {
+		if c.State == "running" && !c.Private {
 			summary["Ports"] = []map[string]any{{"PublicPort": f.spec.HostPort, "PrivatePort": f.spec.ContainerPort, "Type": "tcp"}}
 		}
 		list = append(list, summary)

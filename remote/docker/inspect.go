@@ -24,6 +24,7 @@ func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
 		found = crew.previous
 	}
 	if found == nil {
+		state.Missing = h.spec.noneFound() + nameWhatRuns
 		return state, nil
 	}
 	state.Container = found.ID
@@ -44,6 +45,14 @@ func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
 	state.Remarks = append(state.Remarks, remarks...)
 	return state, nil
 }
+
+// noneFound says what a look for the service's container wants.
+func (s Spec) noneFound() string {
+	return fmt.Sprintf("no container is called %s or publishes port %d (a process outside of Docker, or host networking under another name?)", s.Name, s.HostPort)
+}
+
+// nameWhatRuns is what to do about a service that runs and was not found.
+const nameWhatRuns = ": set Name and HostPort of the service's container to what runs there; what is outside of Docker has to be stopped by hand first"
 
 // leftovers are what runs that died left behind, and what else is odd.
 func (h *Host) leftovers(c crew) []string {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 
@@ -79,6 +80,9 @@ func (h *Host) info(ctx context.Context) (system.Info, error) {
 // from an earlier run whose settling failed, and is returned.
 func (h *Host) checkOld(ctx context.Context) (leftover *container.Summary, err error) {
 	crew, err := h.look(ctx)
+	if err == nil && crew.serving() == nil {
+		err = h.checkPort(ctx, crew)
+	}
 	if err != nil || !running(crew.current) {
 		return nil, err
 	}
@@ -93,6 +97,21 @@ func (h *Host) checkOld(ctx context.Context) (leftover *container.Summary, err e
 		return nil, nil
 	}
 	return crew.previous, nil
+}
+
+// checkPort refuses an instance on which no container of the service runs and on which something answers on the
+// service's port all the same: the new container could not have the port, and what has it could not be put back.
+func (h *Host) checkPort(ctx context.Context, c crew) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if h.conn.Exchange(ctx, h.published(), func(io.ReadWriter) error { return nil }) != nil {
+		return nil
+	}
+	found := h.spec.noneFound()
+	if c.current != nil {
+		found = fmt.Sprintf("container %s does not run", title(c.current))
+	}
+	return fmt.Errorf("%w: port %d answers, and %s%s", ErrPort, h.spec.HostPort, found, nameWhatRuns)
 }
 
 // autoRemoved reports whether the engine removes the container when it stops.
