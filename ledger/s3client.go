@@ -145,7 +145,7 @@ func (c *s3Client) sign(request *http.Request, at time.Time) error {
 	}
 	// Proxies rewrite these two, so they are not signed.
 	request.Header.Set("Accept-Encoding", "identity")
-	request.Header.Set("User-Agent", "growl-deploy")
+	request.Header.Set("User-Agent", "deploy")
 	return nil
 }
 

@@ -32,7 +32,7 @@ func newTarget(ctx context.Context, u *url.URL) (*target, error) {
 	if t.port == "" {
 		t.port = map[bool]string{false: "80", true: "443"}[t.secure]
 	}
-	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: growl-probe\r\nAccept: */*\r\n", u.RequestURI(), u.Host)
+	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: deploy-probe\r\nAccept: */*\r\n", u.RequestURI(), u.Host)
 	t.once, t.again = []byte(head+"Connection: close\r\n\r\n"), []byte(head+"\r\n")
 	if literal, err := netip.ParseAddr(t.host); err == nil {
 		t.addresses = []netip.Addr{literal}

@@ -42,7 +42,7 @@ func (h *Host) get(ctx context.Context, address, path string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	request.Header.Set("User-Agent", "growl-deploy")
+	request.Header.Set("User-Agent", "deploy")
 	request.Close = true
 	answers := make(chan answer, 2) // the exchange may begin again
 	err = h.conn.Exchange(ctx, address, func(service io.ReadWriter) error {
