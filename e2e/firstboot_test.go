@@ -63,8 +63,9 @@ func (h *host) container(t *testing.T) map[string]any {
 	c := found[0]
 	delete(c.Config, "Hostname")
 	labels, _ := c.Config["Labels"].(map[string]any)
-	delete(labels, docker.LabelRun)
-	delete(labels, docker.LabelPreviousRestart)
+	service := docker.Spec{LabelPrefix: "dev.growl"}
+	delete(labels, service.Label(docker.LabelRun))
+	delete(labels, service.Label(docker.LabelPreviousRestart))
 	return map[string]any{"Name": c.Name, "Image": c.Image, "Config": said(c.Config), "HostConfig": said(c.HostConfig), "Mounts": c.Mounts}
 }
 

@@ -31,7 +31,7 @@ func BenchmarkSampling(b *testing.B) {
 	})
 	require.NoError(b, err)
 	service, err := docker.Open(b.Context(), conn, docker.Options{Spec: docker.Spec{
-		Name: "growl-backend", HostPort: 8080, ContainerPort: 8080, VersionPath: "/version", CountField: "connections",
+		Name: "growl-backend", HostPort: 8080, ContainerPort: 8080, VersionPath: "/version", CountField: "connections", LabelPrefix: "dev.growl",
 	}})
 	require.NoError(b, err)
 	defer service.Close()

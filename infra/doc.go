@@ -1,5 +1,5 @@
 // Package infra speaks for an environment's infrastructure: what Terraform made
-// of it, whether that still holds, and how its instances come up.
+// of it, whether that still holds, and what its instances are known by.
 //
 //   - [Open] runs Terraform for one environment, with a data directory and a
 //     workspace of its own: [Environment.Plan], [Plan.Apply],
@@ -11,7 +11,6 @@
 //   - [Plan.Apply] refuses to take more than one instance of a target group at
 //     once; [Environment.OneByOne] replaces them in turn.
 //   - [SealEnv] and [CheckSeal] tie an env file to the seal in git.
-//   - [RenderFirstBoot] writes the script that starts the service on a new instance.
 //   - [OpenAuthority] is the SSH CA that new instances are known by.
 //
 // Attributes are named, values never printed: user data and env files are secret.

@@ -26,15 +26,3 @@ func ExampleGate() {
 		log.Fatal(err)
 	}
 }
-
-func ExampleRenderFirstBoot() {
-	script, err := infra.RenderFirstBoot(infra.FirstBoot{
-		Container: "growl-backend", ContainerPort: 8080,
-		Restart: "always", LogSize: "10m", LogFiles: 3, StopGraceSeconds: 30,
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("%.9s\n", script)
-	// Output: #!/bin/sh
-}

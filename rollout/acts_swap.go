@@ -91,7 +91,7 @@ func (p *passage) prove(ctx context.Context) (string, error) {
 // proven. Stop, start and proof share its time, and so do further tries: an
 // instance that cannot be reached just now may well be a moment later.
 func (p *passage) revert(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout+p.run.Policy.Prove)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ActTimeout+p.run.Policy.Prove)
 	defer cancel()
 	p.running = ""
 	for {

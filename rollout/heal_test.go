@@ -51,7 +51,7 @@ func TestHealAfterAKillAtEveryEntry(t *testing.T) {
 		"good release":      func(*world) {},
 		"fails to start":    func(w *world) { w.faults["start/i-2"] = fault{err: errFault, times: 1} },
 		"never healthy":     func(w *world) { w.machines["i-2"].healthOK = false },
-		"stops very slowly": func(w *world) { w.machines["i-1"].grace = actTimeout * 3 / 2 },
+		"stops very slowly": func(w *world) { w.machines["i-1"].grace = ActTimeout * 3 / 2 },
 	} {
 		t.Run(scenario, func(t *testing.T) {
 			for _, written := range []bool{false, true} {

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// actTimeout bounds every act that changes something. It is shorter than a
-// lease of 60 s, so that a run that lost its lease is not still acting when
-// the next one begins.
-const actTimeout = 55 * time.Second
+// ActTimeout bounds every act that changes something, such as one call of [Host.Stop].
+// It is shorter than a lease of 60 s, so that a run that lost its lease is not still
+// acting when the next one begins.
+const ActTimeout = 55 * time.Second
 
 // passage is one instance's way through a run. One goroutine walks it.
 type passage struct {
@@ -207,7 +207,7 @@ func (p *passage) entry(name StepName, mark Mark, cause error) Entry {
 // act runs a call that changes something: never cancelled half-way, because a
 // cancelled call may still be applied, after its opposite even.
 func act(ctx context.Context, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ActTimeout)
 	defer cancel()
 	return call(ctx)
 }

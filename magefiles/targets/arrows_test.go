@@ -35,6 +35,8 @@ var arrows = map[string]struct{ may, because string }{
 	"internal/tftest":   {"", "Terraform for tests"},
 	"e2e":               {"", "it holds no code but tests"},
 	"magefiles/targets": {"*", "the only wiring"},
+
+	"remote/docker/firstboot": {"remote/docker", "first boot makes the container of the spec"},
 }
 
 func TestImportArrows(t *testing.T) {

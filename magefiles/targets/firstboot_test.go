@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/stretchr/testify/assert"
@@ -28,7 +29,7 @@ func TestFirstBootAndARolloutMakeTheSameContainer(t *testing.T) {
 	require.NotEqual(t, first.ID, second.ID, "the rollout replaced nothing")
 
 	// What has to differ: who made it, what going back would restore, and its ID.
-	for _, label := range []string{docker.LabelRun, docker.LabelPreviousRestart} {
+	for _, label := range []string{m.spec.Label(docker.LabelRun), m.spec.Label(docker.LabelPreviousRestart)} {
 		assert.NotContains(t, first.Config.Labels, label)
 		assert.NotEmpty(t, second.Config.Labels[label], label)
 		delete(second.Config.Labels, label)
@@ -88,10 +89,10 @@ func (m *machine) assertIsTheService(c container.InspectResponse) {
 	assert.Equal(t, "/"+spec.Name, c.Name)
 	assert.Subset(t, c.Config.Env, []string{"CANARY=" + canary, "LOG_DIR=/tmp/deployment-test", "LISTEN_HOST=0.0.0.0"})
 	assert.Equal(t, "65534:65534", c.Config.User)
-	assert.Equal(t, spec.StopGraceSeconds, *c.Config.StopTimeout)
-	assert.Equal(t, "SIGUSR1", c.Config.Labels[docker.LabelDrain])
-	assert.Equal(t, "SIGUSR2", c.Config.Labels[docker.LabelUndrain])
-	assert.Equal(t, m.release.Digest(), c.Config.Labels[docker.LabelRelease])
+	assert.Equal(t, int(spec.StopGrace/time.Second), *c.Config.StopTimeout)
+	assert.Equal(t, "SIGUSR1", c.Config.Labels[spec.Label(docker.LabelDrain)])
+	assert.Equal(t, "SIGUSR2", c.Config.Labels[spec.Label(docker.LabelUndrain)])
+	assert.Equal(t, m.release.Digest(), c.Config.Labels[spec.Label(docker.LabelRelease)])
 	assert.Equal(t, container.RestartPolicyAlways, c.HostConfig.RestartPolicy.Name)
 	assert.Equal(t, container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "10m", "max-file": "3"}}, c.HostConfig.LogConfig)
 	require.Len(t, c.HostConfig.PortBindings, 1)

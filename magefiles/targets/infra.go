@@ -13,7 +13,7 @@ import (
 	"github.com/magefile/mage/mg"
 
 	"github.com/growl-dev/deploy/infra"
-	"github.com/growl-dev/deploy/remote/docker"
+	"github.com/growl-dev/deploy/remote/docker/firstboot"
 )
 
 // Infra is the infrastructure of an environment, by Terraform.
@@ -163,7 +163,7 @@ func (Infra) Output(ctx context.Context, environment string) (err error) {
 // Render writes the first-boot script anew from the container's spec that rollouts use.
 func (Infra) Render() (err error) {
 	defer cleanError(&err)
-	script, err := infra.RenderFirstBoot(firstBoot(service().WithDefaults()))
+	script, err := firstboot.Render(service())
 	if err != nil {
 		return err
 	}
@@ -173,21 +173,6 @@ func (Infra) Render() (err error) {
 	}
 	printf("written: %s\n", path)
 	return nil
-}
-
-// firstBoot is the part of the service's spec that first boot needs.
-func firstBoot(s docker.Spec) infra.FirstBoot {
-	boot := infra.FirstBoot{
-		Container: s.Name, ContainerPort: s.ContainerPort, Network: s.Network,
-		EnvFile: s.EnvFile, Env: s.Env, User: s.User, Restart: s.Restart,
-		LogSize: s.Log.MaxSize, LogFiles: s.Log.MaxFile,
-		StopSignal: s.StopSignal, StopGraceSeconds: s.StopGraceSeconds,
-		Labels: map[string]string{docker.LabelDrain: s.DrainSignal, docker.LabelUndrain: s.UndrainSignal},
-	}
-	for _, m := range s.Mounts {
-		boot.Mounts = append(boot.Mounts, infra.BindMount{Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly})
-	}
-	return boot
 }
 
 func environmentOf(name string) (*infra.Environment, error) {

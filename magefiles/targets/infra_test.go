@@ -8,11 +8,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/growl-dev/deploy/infra"
+	"github.com/growl-dev/deploy/remote/docker/firstboot"
 )
 
 func TestFirstBootScriptIsNotStale(t *testing.T) {
-	want, err := infra.RenderFirstBoot(firstBoot(service().WithDefaults()))
+	want, err := firstboot.Render(service())
 	require.NoError(t, err)
 	have, err := os.ReadFile(filepath.Join("..", "..", terraformDir, "first-boot.sh"))
 	require.NoError(t, err)

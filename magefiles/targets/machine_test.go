@@ -27,6 +27,7 @@ import (
 	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/internal/porttest"
 	"github.com/growl-dev/deploy/remote/docker"
+	"github.com/growl-dev/deploy/remote/docker/firstboot"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/growl-dev/deploy/sandbox"
 )
@@ -136,7 +137,7 @@ func (m *machine) boot() {
 	require.NoError(m.t, err)
 	script := strings.NewReplacer("/etc/growl-backend/env", m.spec.EnvFile, "growl-backend", m.spec.Name,
 		"source=/tmp/deployment-test", "source="+m.logs, "'/tmp/deployment-test", "'"+m.logs).Replace(string(checkedIn))
-	rendered, err := infra.RenderFirstBoot(firstBoot(m.spec.WithDefaults()))
+	rendered, err := firstboot.Render(m.spec)
 	require.NoError(m.t, err)
 	require.Equal(m.t, string(rendered), script, "this is not the script of the spec that rollouts use")
 

@@ -1,6 +1,10 @@
 package targets
 
-import "github.com/growl-dev/deploy/remote/docker"
+import (
+	"time"
+
+	"github.com/growl-dev/deploy/remote/docker"
+)
 
 // service is growl-backend's container: the one description of it.
 func service() docker.Spec {
@@ -16,11 +20,12 @@ func service() docker.Spec {
 		// container that names none, the drain's too, as an end to its restart policy.
 		StopSignal: "SIGTERM",
 		// The service finishes requests in flight for at most 30 s.
-		StopGraceSeconds: 30,
-		HealthPath:       "/healthz",
-		VersionPath:      "/version",
-		CountField:       "connections",
-		DrainSignal:      "SIGUSR1",
-		UndrainSignal:    "SIGUSR2",
+		StopGrace:     30 * time.Second,
+		HealthPath:    "/healthz",
+		VersionPath:   "/version",
+		CountField:    "connections",
+		LabelPrefix:   "dev.growl",
+		DrainSignal:   "SIGUSR1",
+		UndrainSignal: "SIGUSR2",
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/moby/moby/api/types/container"
@@ -25,8 +26,8 @@ func (h *Host) createNext(ctx context.Context, r rollout.Release, previousRestar
 	}
 	env := mergeEnv(file, h.spec.Env)
 	exposed, bound := h.spec.ports()
-	grace := h.spec.StopGraceSeconds
-	id, err := h.engine.create(ctx, client.ContainerCreateOptions{
+	grace := int(h.spec.StopGrace / time.Second)
+	id, err := h.engine.create(ctx, h.spec.Label(LabelRelease), client.ContainerCreateOptions{
 		Name: h.spec.next(),
 		Config: &container.Config{
 			Image:        r.Image,

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 )
@@ -58,12 +59,12 @@ func (s Spec) differences(found container.InspectResponse, variables []string) [
 	compare("port", publishedBy(host), publishedBy(s.host()))
 	compare("mounts", mountsOf(host), mountsOf(s.host()))
 	compare("log", logOf(host.LogConfig), logOf(s.Log.config()))
-	compare("stop grace", graceOf(config), s.grace().String())
+	compare("stop grace", graceOf(config), s.StopGrace.String())
 	for _, asked := range []struct{ what, has, wants string }{
 		{"user", config.User, s.User},
 		{"stop signal", config.StopSignal, s.StopSignal},
-		{"drain signal", config.Labels[LabelDrain], s.DrainSignal},
-		{"undrain signal", config.Labels[LabelUndrain], s.UndrainSignal},
+		{"drain signal", config.Labels[s.Label(LabelDrain)], s.DrainSignal},
+		{"undrain signal", config.Labels[s.Label(LabelUndrain)], s.UndrainSignal},
 	} {
 		if asked.wants != "" {
 			compare(asked.what, asked.has, asked.wants)
@@ -126,7 +127,7 @@ func graceOf(config *container.Config) string {
 	if config.StopTimeout == nil {
 		return "10s"
 	}
-	return Spec{StopGraceSeconds: *config.StopTimeout}.grace().String()
+	return (time.Duration(*config.StopTimeout) * time.Second).String()
 }
 
 func joined(texts []string) string {

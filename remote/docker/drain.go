@@ -11,10 +11,10 @@ import (
 
 // Drain sends the running container the signal its label names; without a label
 // nothing is sent.
-func (h *Host) Drain(ctx context.Context) error { return h.signal(ctx, LabelDrain) }
+func (h *Host) Drain(ctx context.Context) error { return h.signal(ctx, h.spec.Label(LabelDrain)) }
 
 // Undrain takes Drain back, in the same way.
-func (h *Host) Undrain(ctx context.Context) error { return h.signal(ctx, LabelUndrain) }
+func (h *Host) Undrain(ctx context.Context) error { return h.signal(ctx, h.spec.Label(LabelUndrain)) }
 
 // signal asks the engine without looking for a container that is known.
 func (h *Host) signal(ctx context.Context, label string) error {

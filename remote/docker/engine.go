@@ -125,14 +125,16 @@ func (e *engine) is(id string, wished func(container.InspectResponse) bool) func
 	}
 }
 
-func (e *engine) create(ctx context.Context, o client.ContainerCreateOptions) (id string, err error) {
+// create creates a container. releaseLabel is the name of the label by which a
+// container is recognized that was created although the answer was lost.
+func (e *engine) create(ctx context.Context, releaseLabel string, o client.ContainerCreateOptions) (id string, err error) {
 	err = act(ctx, callTimeout, func(ctx context.Context) error {
 		made, err := e.ContainerCreate(ctx, o)
 		id = made.ID
 		return err
 	}, e.is(o.Name, func(c container.InspectResponse) bool {
 		id = c.ID
-		return c.Config.Labels[LabelRelease] == o.Config.Labels[LabelRelease] && c.Config.Image == o.Config.Image
+		return c.Config.Labels[releaseLabel] == o.Config.Labels[releaseLabel] && c.Config.Image == o.Config.Image
 	}))
 	return id, err
 }

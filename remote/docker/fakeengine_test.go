@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/rollout"
@@ -75,7 +76,7 @@ func newFakeEngine(t *testing.T) *fakeEngine {
 	t.Helper()
 	f := &fakeEngine{
 		t: t, version: "1.41", lose: map[string]bool{}, refuse: map[string]int{}, cut: map[string]int{},
-		spec: docker.Spec{Name: "svc", HostPort: 8080, ContainerPort: 8080, VersionPath: "/version", StopGraceSeconds: 1},
+		spec: docker.Spec{Name: "svc", HostPort: 8080, ContainerPort: 8080, VersionPath: "/version", StopGrace: time.Second},
 		images: map[string]fakeImage{
 			fakeOld: {[]string{fakeOld}, "linux", "amd64", "old"},
 			fakeNew: {[]string{fakeNew}, "linux", "amd64", "new"},

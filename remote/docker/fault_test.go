@@ -77,7 +77,7 @@ func TestLostCalls(t *testing.T) {
 // is not.
 func TestLostSignals(t *testing.T) {
 	f := newFakeEngine(t)
-	f.containers[0].Labels = map[string]string{docker.LabelDrain: "SIGUSR1", docker.LabelUndrain: "SIGUSR2"}
+	f.containers[0].Labels = map[string]string{f.spec.Label(docker.LabelDrain): "SIGUSR1", f.spec.Label(docker.LabelUndrain): "SIGUSR2"}
 	h := f.host()
 	for range 2 { // the container is not known, then it is
 		f.set(func() { f.cut["kill"] = 1 })
@@ -112,7 +112,7 @@ func TestRefusedCalls(t *testing.T) {
 // A stale kept container that cannot be removed is not taken for the old one.
 func TestRefusedRemovalOfStale(t *testing.T) {
 	f := newFakeEngine(t)
-	f.containers[0].Labels = map[string]string{docker.LabelRelease: "sha256:x"}
+	f.containers[0].Labels = map[string]string{f.spec.Label(docker.LabelRelease): "sha256:x"}
 	f.containers = append(f.containers, &fakeContainer{ID: "stale", Name: "svc-previous", Image: fakeNew, State: "exited", Restart: "no"})
 	h := f.host()
 	f.refuse["remove"] = http.StatusInternalServerError
@@ -127,7 +127,7 @@ func TestUnprovenLeftover(t *testing.T) {
 	f := newFakeEngine(t)
 	f.containers[0].Name, f.containers[0].State, f.containers[0].Restart = "svc-previous", "exited", "no"
 	f.containers = append(f.containers, &fakeContainer{
-		ID: "bad", Name: "svc", Image: fakeNew, State: "exited", Restart: "always", Labels: map[string]string{docker.LabelRelease: "sha256:x"},
+		ID: "bad", Name: "svc", Image: fakeNew, State: "exited", Restart: "always", Labels: map[string]string{f.spec.Label(docker.LabelRelease): "sha256:x"},
 	})
 	h := f.host()
 	require.NoError(t, swap(t, h))

@@ -7,7 +7,7 @@ import (
 )
 
 // commit is the revision the image names in its environment; empty when it
-// names none. "unknown" is what growl-backend's Dockerfile writes without a
+// names none. "unknown" is what a Dockerfile writes that was built without the
 // build argument.
 func (i image) commit() string {
 	if i.Config == nil {

@@ -65,7 +65,7 @@ func (h *Host) leftovers(c crew) []string {
 	if c.current == nil {
 		return remarks
 	}
-	if _, ours := c.current.Labels[LabelRelease]; !ours {
+	if _, ours := c.current.Labels[h.spec.Label(LabelRelease)]; !ours {
 		remarks = append(remarks, fmt.Sprintf("container %s was not created by a rollout: it is adopted", title(c.current)))
 	}
 	if c.current.HostConfig.NetworkMode == hostNetwork && h.spec.CountField == "" {

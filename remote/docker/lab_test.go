@@ -74,7 +74,7 @@ func newLab(t *testing.T) *lab {
 			Name: "lab-" + suffix, HostPort: porttest.Free(t), ContainerPort: 8080,
 			VersionPath: "/version", CountField: "connections",
 			DrainSignal: "SIGUSR1", UndrainSignal: "SIGUSR2",
-			StopGraceSeconds: 10,
+			StopGrace: 10 * time.Second,
 		},
 	}
 	t.Cleanup(l.cleanup)

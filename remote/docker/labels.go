@@ -1,45 +1,64 @@
 package docker
 
-import "strings"
+import (
+	"cmp"
+	"maps"
+	"strings"
+)
+
+// Label is what a label of this package means. [Spec.Label] has the label's whole
+// name, which begins with the spec's LabelPrefix.
+type Label string
 
 // Labels on the containers this package creates. An image may carry the two
 // signals and the count itself: containers inherit an image's labels.
 const (
 	// LabelDrain and LabelUndrain name the signals that tell the service to send
 	// its clients away, and to take that back. Either may arrive twice.
-	LabelDrain   = "dev.growl.drain"
-	LabelUndrain = "dev.growl.undrain"
+	LabelDrain   Label = "drain"
+	LabelUndrain Label = "undrain"
 	// LabelConnections names the file, as the container sees it, in which the service
 	// keeps its count of connections: a decimal number, replaced in place. Where a
 	// mount puts it on the instance it is read there, and the service is not asked.
-	LabelConnections = "dev.growl.connections"
+	LabelConnections Label = "connections"
 	// LabelRelease is the digest the container was created from, "sha256:…".
-	LabelRelease = "dev.growl.release"
+	LabelRelease Label = "release"
 	// LabelRun names the run that created the container.
-	LabelRun = "dev.growl.run"
+	LabelRun Label = "run"
 	// LabelPreviousRestart is the restart policy of the container this one
 	// replaces: what going back restores.
-	LabelPreviousRestart = "dev.growl.previous-restart"
+	LabelPreviousRestart Label = "previous-restart"
 )
 
-// reserved is the prefix of labels that only this package writes.
-const reserved = "dev.growl."
+// Label is a label's whole name, such as "internal.deploy.drain".
+func (s Spec) Label(label Label) string { return s.reserved() + string(label) }
 
-// labels are those of a new container.
-func (s Spec) labels(release, run, previousRestart string) map[string]string {
-	labels := map[string]string{LabelRelease: release}
-	for name, value := range s.Labels {
-		labels[name] = value
-	}
-	for name, value := range map[string]string{
-		LabelDrain: s.DrainSignal, LabelUndrain: s.UndrainSignal,
-		LabelRun: run, LabelPreviousRestart: previousRestart,
-	} {
-		if value != "" {
-			labels[name] = value
-		}
-	}
+// reserved is how the names of labels begin that only this package writes.
+func (s Spec) reserved() string { return cmp.Or(s.LabelPrefix, DefaultLabelPrefix) + "." }
+
+// FixedLabels returns the labels of every container of the spec, whatever its release
+// and whoever creates it.
+func (s Spec) FixedLabels() map[string]string {
+	labels := map[string]string{}
+	maps.Copy(labels, s.Labels)
+	s.set(labels, map[Label]string{LabelDrain: s.DrainSignal, LabelUndrain: s.UndrainSignal})
 	return labels
 }
 
-func isReserved(label string) bool { return strings.HasPrefix(label, reserved) }
+// labels are those of a container that a rollout creates.
+func (s Spec) labels(release, run, previousRestart string) map[string]string {
+	labels := s.FixedLabels()
+	s.set(labels, map[Label]string{LabelRelease: release, LabelRun: run, LabelPreviousRestart: previousRestart})
+	return labels
+}
+
+// set adds those of ours that have a value: an empty one would hide an image's.
+func (s Spec) set(labels map[string]string, ours map[Label]string) {
+	for label, value := range ours {
+		if value != "" {
+			labels[s.Label(label)] = value
+		}
+	}
+}
+
+func (s Spec) isReserved(label string) bool { return strings.HasPrefix(label, s.reserved()) }

@@ -51,7 +51,7 @@ func (h *Host) toProve(ctx context.Context, r rollout.Release) (string, error) {
 		return "", err
 	}
 	found := crew.named(h.spec.Name)
-	if found == nil || found.Labels[LabelRelease] != r.Digest() {
+	if found == nil || found.Labels[h.spec.Label(LabelRelease)] != r.Digest() {
 		return "", fmt.Errorf("%w: %s is not this release", ErrNotRunning, h.spec.Name)
 	}
 	return found.ID, nil

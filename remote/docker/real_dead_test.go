@@ -15,7 +15,7 @@ import (
 func TestSlowStopAbandoned(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	l.spec.StopGraceSeconds = 30
+	l.spec.StopGrace = 30 * time.Second
 	one := l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "one", "MODE": "slow"})
 	two := l.push(time.Hour, map[string]string{"GIT_COMMIT": "two"})
 	l.deploy(one)
@@ -47,7 +47,7 @@ func TestSlowStopAbandoned(t *testing.T) {
 func TestDeadRuns(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	l.spec.StopGraceSeconds = 1
+	l.spec.StopGrace = time.Second
 	one := l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "one"})
 	two := l.push(time.Hour, map[string]string{"GIT_COMMIT": "two"})
 	l.deploy(one)

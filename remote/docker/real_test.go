@@ -59,9 +59,9 @@ func TestLifeOverSSH(t *testing.T) {
 	require.NoError(t, h.Settle(t.Context()))
 	found := l.serves(two)
 	require.Contains(t, found.Config.Env, "SECRET=hunter22")
-	require.Equal(t, two.Digest(), found.Config.Labels[docker.LabelRelease])
-	require.Equal(t, "SIGUSR1", found.Config.Labels[docker.LabelDrain])
-	require.Equal(t, "r1", found.Config.Labels[docker.LabelRun])
+	require.Equal(t, two.Digest(), found.Config.Labels[l.spec.Label(docker.LabelRelease)])
+	require.Equal(t, "SIGUSR1", found.Config.Labels[l.spec.Label(docker.LabelDrain)])
+	require.Equal(t, "r1", found.Config.Labels[l.spec.Label(docker.LabelRun)])
 	require.Equal(t, map[string]string{"max-size": "10m", "max-file": "3"}, found.HostConfig.LogConfig.Config)
 	require.Equal(t, "/data", found.Mounts[0].Destination)
 

@@ -49,7 +49,7 @@ func (h *Host) revert(ctx context.Context) error {
 // one beside it is of an earlier run: it is not of our making, or the new one
 // still has its own name, or our Stop did not come as far as the old one.
 func (h *Host) neverStopped(c crew) bool {
-	return c.current != nil && (c.current.Labels[LabelRelease] == "" || c.next != nil || (h.stopping && !h.renamed))
+	return c.current != nil && (c.current.Labels[h.spec.Label(LabelRelease)] == "" || c.next != nil || (h.stopping && !h.renamed))
 }
 
 // keepServing removes the new container and sees that the old one, which was
@@ -127,7 +127,7 @@ func (h *Host) stopNeverSent() bool { return h.stopping && h.renamed && !h.asked
 // engine says of it, it is about to end: started now, it would still. After its
 // grace it is killed.
 func (h *Host) awaitStopped(ctx context.Context, id string) error {
-	err := h.pollStopped(ctx, id, h.spec.grace()+killLag)
+	err := h.pollStopped(ctx, id, h.spec.StopGrace+killLag)
 	if !errors.Is(err, errStillRuns) {
 		return err
 	}
@@ -162,7 +162,7 @@ func (h *Host) restorePolicy(ctx context.Context, id string, fresh []*container.
 	wanted := ""
 	for _, f := range fresh {
 		if wanted == "" {
-			wanted = f.Labels[LabelPreviousRestart]
+			wanted = f.Labels[h.spec.Label(LabelPreviousRestart)]
 		}
 	}
 	old, err := h.engine.inspect(ctx, id)

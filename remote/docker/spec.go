@@ -3,6 +3,8 @@ package docker
 import (
 	"cmp"
 	"time"
+
+	"github.com/growl-dev/deploy/rollout"
 )
 
 // Defaults of a [Spec].
@@ -14,18 +16,27 @@ const (
 	DefaultMinFree    = 1 << 30
 	DefaultLogSize    = "10m"
 	DefaultLogFiles   = 3
+	// DefaultLabelPrefix is a neutral name by Docker's guideline, which wants the
+	// reverse DNS notation of a domain that the author owns: the top-level domain
+	// internal is reserved for private use, so that nobody else can own labels below it.
+	DefaultLabelPrefix = "internal.deploy"
 )
 
+// MaxStopGrace is the longest stop grace. One act of a rollout stops the container,
+// and takes [rollout.ActTimeout] at most; what is left of it creates the new container,
+// renames the old one, and waits for the engine to kill what did not stop in time.
+const MaxStopGrace = rollout.ActTimeout - 10*time.Second
+
 // Spec is what the service's container is: the one description that first boot
-// and every rollout share. Name, HostPort and ContainerPort have no default.
+// and every rollout share. Name and HostPort have no default.
 type Spec struct {
 	// Name is the container's name.
 	Name string `json:"name"`
 	// HostPort is the instance's TCP port, on all its addresses.
 	HostPort int `json:"host_port"`
 	// ContainerPort is the port the service listens on. With host networking it
-	// equals HostPort.
-	ContainerPort int `json:"container_port"`
+	// equals HostPort. Zero: HostPort.
+	ContainerPort int `json:"container_port,omitempty"`
 	// Network is the network mode or the network's name. Empty: the engine's
 	// default bridge. "host" shares the instance's.
 	Network string `json:"network,omitempty"`
@@ -47,9 +58,10 @@ type Spec struct {
 	Log Log `json:"log,omitzero"`
 	// StopSignal asks the service to stop. Empty: the image's, or SIGTERM.
 	StopSignal string `json:"stop_signal,omitempty"`
-	// StopGraceSeconds is how long a stopping service may take before it is
-	// killed. Zero: 30.
-	StopGraceSeconds int `json:"stop_grace_seconds,omitempty"`
+	// StopGrace is how long a stopping service may take before it is killed: whole
+	// seconds, because the engine takes no fractions, and [MaxStopGrace] at most.
+	// Zero: 30 s. JSON has it as text, such as "30s".
+	StopGrace time.Duration `json:"-"`
 	// HealthPath answers 200 to GET when the service is ready. Empty: /healthz.
 	HealthPath string `json:"health_path,omitempty"`
 	// VersionPath answers GET with a JSON object whose field "commit" names what
@@ -58,6 +70,11 @@ type Spec struct {
 	// CountField is the number in VersionPath's answer that counts connections
 	// which carried a request other than a health check. Empty: there is none.
 	CountField string `json:"count_field,omitempty"`
+	// LabelPrefix begins the names of the labels by which a rollout recognizes its
+	// containers: see [Label]. A service keeps its prefix, because a container with
+	// another one is taken for a container that no rollout created. Empty:
+	// [DefaultLabelPrefix].
+	LabelPrefix string `json:"label_prefix,omitempty"`
 	// DrainSignal and UndrainSignal are written into labels: see [LabelDrain].
 	// Empty: the image's labels count.
 	DrainSignal   string `json:"drain_signal,omitempty"`
@@ -90,9 +107,11 @@ type Log struct {
 
 // WithDefaults fills in what zero values stand for.
 func (s Spec) WithDefaults() Spec {
+	s.ContainerPort = cmp.Or(s.ContainerPort, s.HostPort)
 	s.HealthPath = cmp.Or(s.HealthPath, DefaultHealthPath)
 	s.Restart = cmp.Or(s.Restart, DefaultRestart)
-	s.StopGraceSeconds = cmp.Or(s.StopGraceSeconds, int(DefaultStopGrace/time.Second))
+	s.StopGrace = cmp.Or(s.StopGrace, DefaultStopGrace)
+	s.LabelPrefix = cmp.Or(s.LabelPrefix, DefaultLabelPrefix)
 	s.Keep = cmp.Or(s.Keep, DefaultKeep)
 	s.MinFreeBytes = cmp.Or(s.MinFreeBytes, DefaultMinFree)
 	s.Log.MaxSize = cmp.Or(s.Log.MaxSize, DefaultLogSize)
@@ -103,8 +122,6 @@ func (s Spec) WithDefaults() Spec {
 // The names that mark where a swap stands.
 func (s Spec) next() string     { return s.Name + "-next" }
 func (s Spec) previous() string { return s.Name + "-previous" }
-
-func (s Spec) grace() time.Duration { return time.Duration(s.StopGraceSeconds) * time.Second }
 
 func (s Spec) hostNetworked() bool { return s.Network == hostNetwork }
 

@@ -93,8 +93,8 @@ func (h *Host) restartOf(old container.InspectResponse, next *container.Summary)
 	if old.Name != "/"+h.spec.previous() || !old.HostConfig.RestartPolicy.IsNone() {
 		return formatRestart(old.HostConfig.RestartPolicy)
 	}
-	if next != nil && next.Labels[LabelPreviousRestart] != "" {
-		return next.Labels[LabelPreviousRestart]
+	if next != nil && next.Labels[h.spec.Label(LabelPreviousRestart)] != "" {
+		return next.Labels[h.spec.Label(LabelPreviousRestart)]
 	}
 	return h.spec.Restart
 }
@@ -118,7 +118,7 @@ func (h *Host) retire(ctx context.Context, old container.InspectResponse) error 
 	if stopped(old) {
 		return nil
 	}
-	if err := h.engine.stop(ctx, old.ID, h.spec.grace()); err != nil {
+	if err := h.engine.stop(ctx, old.ID, h.spec.StopGrace); err != nil {
 		return fmt.Errorf("stop container %s: %w", h.spec.previous(), err)
 	}
 	return nil
@@ -160,10 +160,10 @@ func (h *Host) toStart(ctx context.Context, r rollout.Release) (*container.Summa
 		return nil, err
 	}
 	next := crew.next
-	if next == nil && crew.current != nil && crew.current.Labels[LabelRelease] == r.Digest() {
+	if next == nil && crew.current != nil && crew.current.Labels[h.spec.Label(LabelRelease)] == r.Digest() {
 		next = crew.current // started before, and the answer was lost
 	}
-	if next == nil || next.Labels[LabelRelease] != r.Digest() {
+	if next == nil || next.Labels[h.spec.Label(LabelRelease)] != r.Digest() {
 		return nil, fmt.Errorf("there is no container %s of this release: stop creates it", h.spec.next())
 	}
 	return next, nil

@@ -142,7 +142,7 @@ func (s *serving) learn(found container.InspectResponse, spec Spec) {
 	s.host = found.HostConfig.NetworkMode == hostNetwork
 	s.autoRemove = found.HostConfig.AutoRemove
 	if found.Config != nil {
-		s.countFile = onInstance(found.Mounts, found.Config.Labels[LabelConnections])
+		s.countFile = onInstance(found.Mounts, found.Config.Labels[spec.Label(LabelConnections)])
 	}
 	if found.NetworkSettings != nil {
 		s.endpoints = found.NetworkSettings.Networks

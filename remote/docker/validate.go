@@ -9,14 +9,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/growl-dev/deploy/rollout"
 	"github.com/moby/moby/api/types/container"
 )
 
-// The engine's own rules: a name, a signal, a size of a log file.
+// The engine's own rules: a name, a signal, the prefix of labels and what Docker
+// reserves of them, a size of a log file.
 var (
 	validName   = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 	validSignal = regexp.MustCompile(`^SIG[A-Z0-9]+([+-][0-9]+)?$`)
+	validPrefix = regexp.MustCompile(`^[a-z][a-z0-9]*([.-][a-z0-9]+)*$`)
+	takenPrefix = regexp.MustCompile(`^(com\.docker|io\.docker|org\.dockerproject)(\.|$)`)
 	validSize   = regexp.MustCompile(`^[1-9][0-9]*[kmg]?$`)
 )
 
@@ -33,7 +38,7 @@ func (s Spec) Validate() error {
 	f.add(err != nil, "%v", err)
 	f.add(!validSize.MatchString(s.Log.MaxSize), "log.max_size %q: want a size such as 10m", s.Log.MaxSize)
 	f.add(s.Log.MaxFile < 1, "log.max_file %d must be at least 1", s.Log.MaxFile)
-	f.add(s.StopGraceSeconds < 1, "stop_grace_seconds %d must be positive", s.StopGraceSeconds)
+	s.checkGrace(f)
 	f.add(s.Keep < 1, "keep %d must be at least 1", s.Keep)
 	f.add(s.MinFreeBytes < 1, "min_free_bytes %d must be positive", s.MinFreeBytes)
 	s.checkPaths(f)
@@ -41,6 +46,11 @@ func (s Spec) Validate() error {
 	s.checkMounts(f)
 	s.checkNames(f)
 	return errors.Join(f.list...)
+}
+
+func (s Spec) checkGrace(f *faults) {
+	f.add(s.StopGrace < time.Second || s.StopGrace%time.Second != 0, "stop_grace %s: want whole seconds, 1s or more: the engine takes no fractions", s.StopGrace)
+	f.add(s.StopGrace > MaxStopGrace, "stop_grace %s is longer than %s: stopping is part of an act of a rollout, which takes %s at most", s.StopGrace, MaxStopGrace, rollout.ActTimeout)
 }
 
 func (s Spec) checkPaths(f *faults) {
@@ -74,8 +84,10 @@ func (s Spec) checkNames(f *faults) {
 	}
 	for _, label := range slices.Sorted(maps.Keys(s.Labels)) {
 		f.add(label == "", "a label has no name")
-		f.add(isReserved(label), "label %q: %s… is written by the deployer alone", label, reserved)
+		f.add(s.isReserved(label), "label %q: %s… is written by the deployer alone", label, s.reserved())
 	}
+	f.add(!validPrefix.MatchString(s.LabelPrefix), "label_prefix %q: want the reverse DNS notation of a domain you own, such as com.example.shop: lower-case letters and digits with single dots or hyphens between them", s.LabelPrefix)
+	f.add(takenPrefix.MatchString(s.LabelPrefix), "label_prefix %q: Docker keeps this namespace to itself: want the reverse DNS notation of a domain you own", s.LabelPrefix)
 }
 
 // faults gathers what is wrong.

@@ -1,4 +1,6 @@
-package infra
+// Package firstboot renders the script that starts the service on a new instance, from the
+// container spec that rollouts use: so both make the same container.
+package firstboot
 
 import (
 	"bytes"
@@ -10,95 +12,64 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+	"time"
+
+	"github.com/growl-dev/deploy/remote/docker"
 )
 
-// FirstBoot is the part of a container's spec that its first start needs. The
-// caller fills it from the spec that rollouts use, defaults filled in, so that
-// both make the same container. It holds no secrets: those are in EnvFile.
-type FirstBoot struct {
-	// Container is the container's name.
-	Container string
-	// ContainerPort is the service's TCP port in the container. The script publishes it on the instance's port that it
-	// is given as an argument; with host networking it publishes nothing.
-	ContainerPort int
-	// Network is the network mode; empty: the engine's default.
-	Network string
-	// Mounts are bind mounts, whose sources must exist.
-	Mounts []BindMount
-	// EnvFile is a file on the instance in the form of docker run --env-file;
-	// empty: none.
-	EnvFile string
-	// Env is set besides the file's variables, and wins over them.
-	Env map[string]string
-	// User is whom the service runs as; empty: the image's.
-	User string
-	// Restart is the restart policy, as docker run takes it.
-	Restart string
-	// LogSize and LogFiles bound the json-file log driver.
-	LogSize  string
-	LogFiles int
-	// StopSignal asks the service to stop; empty: the image's.
-	StopSignal string
-	// StopGraceSeconds is how long stopping may take before the service is killed.
-	StopGraceSeconds int
-	// Labels are set besides the release's.
-	Labels map[string]string
-}
+//go:embed script.sh.tmpl
+var text string
 
-// BindMount mounts a path of the instance into the container.
-type BindMount struct {
-	Source, Target string
-	ReadOnly       bool
-}
+var script = template.Must(template.New("first-boot").Funcs(template.FuncMap{
+	"quote": quote,
+	"flags": flags,
+	"releaseLabel": func(s docker.Spec) string {
+		return s.Label(docker.LabelRelease)
+	},
+}).Parse(text))
 
-//go:embed firstboot.sh.tmpl
-var firstBootText string
-
-var firstBoot = template.Must(template.New("first-boot").
-	Funcs(template.FuncMap{"quote": quote, "flags": FirstBoot.flags}).Parse(firstBootText))
-
-// RenderFirstBoot writes the script that cloud-init runs on a new instance: POSIX
-// sh, which takes the environment, the repository, the registry's region and the
-// instance's port as arguments. It pulls deployed-ENVIRONMENT, or latest where there is none, by its
-// digest, and starts the container. A fault of the spec is an error.
-func RenderFirstBoot(spec FirstBoot) ([]byte, error) {
-	if err := spec.validate(); err != nil {
-		return nil, fmt.Errorf("render the first boot of %q: %w", spec.Container, err)
+// Render writes the script that cloud-init runs on a new instance: POSIX sh, which
+// takes the environment, the ECR repository, the registry's region and the instance's
+// port as arguments, and needs Docker and the AWS CLI. It pulls deployed-ENVIRONMENT, or
+// latest if there is none, by its digest, and starts the container. It holds no secrets,
+// because the spec holds none: they are in the env file. A fault of the spec, or a text
+// in it that docker run cannot be given, is an error.
+func Render(spec docker.Spec) ([]byte, error) {
+	spec = spec.WithDefaults()
+	if err := errors.Join(spec.Validate(), printable(spec)); err != nil {
+		return nil, fmt.Errorf("render the first boot of %q: %s", spec.Name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	var script bytes.Buffer
-	if err := firstBoot.Execute(&script, spec); err != nil {
-		return nil, fmt.Errorf("render the first boot of %q: %w", spec.Container, err)
+	var out bytes.Buffer
+	if err := script.Execute(&out, spec); err != nil {
+		return nil, fmt.Errorf("render the first boot of %q: %w", spec.Name, err)
 	}
-	return script.Bytes(), nil
+	return out.Bytes(), nil
 }
 
-func (f FirstBoot) validate() error {
+// printable reports what can be in a spec and not in the script.
+func printable(s docker.Spec) error {
 	var faults []error
-	fault := func(is bool, format string, args ...any) {
-		if is {
-			faults = append(faults, fmt.Errorf(format, args...))
+	for _, m := range s.Mounts {
+		// docker run reads --mount as comma-separated values.
+		if strings.ContainsAny(m.Source+m.Target, `,"`) {
+			faults = append(faults, fmt.Errorf("mount %q: a comma or a quote cannot be given to docker run", m.Source))
 		}
 	}
-	fault(f.Container == "", "the container has no name")
-	fault(f.ContainerPort < 1 || f.ContainerPort > 65535, "container port %d: a port is between 1 and 65535", f.ContainerPort)
-	fault(f.Restart == "" || f.LogSize == "" || f.LogFiles < 1 || f.StopGraceSeconds < 1, "restart policy, log bounds and stop grace are needed: fill in the spec's defaults")
-	for _, m := range f.Mounts {
-		// docker run reads --mount as comma-separated values.
-		fault(strings.ContainsAny(m.Source+m.Target, `,"`), "mount %q: a comma or a quote cannot be given to docker run", m.Source)
-	}
-	for _, word := range f.words() {
-		fault(strings.ContainsAny(word, "\n\r\x00"), "%q holds a line break or NUL", word)
+	for _, word := range words(s) {
+		if strings.ContainsAny(word, "\n\r\x00") {
+			faults = append(faults, fmt.Errorf("%q holds a line break or NUL", word))
+		}
 	}
 	return errors.Join(faults...)
 }
 
-// words are all strings that end up in the script.
-func (f FirstBoot) words() []string {
-	words := []string{f.Container, f.Network, f.EnvFile, f.User, f.Restart, f.LogSize, f.StopSignal}
-	for _, m := range f.Mounts {
+// words are the texts of the spec that end up in the script and may hold anything.
+func words(s docker.Spec) []string {
+	words := []string{s.Network, s.EnvFile, s.User}
+	for _, m := range s.Mounts {
 		words = append(words, m.Source, m.Target)
 	}
-	for _, set := range []map[string]string{f.Env, f.Labels} {
+	for _, set := range []map[string]string{s.Env, s.Labels} {
 		for key, value := range set {
 			words = append(words, key, value)
 		}
@@ -107,39 +78,40 @@ func (f FirstBoot) words() []string {
 }
 
 // flags are those of docker run that describe the container, quoted for the shell.
-func (f FirstBoot) flags() []string {
+func flags(s docker.Spec) []string {
 	var flags []string
 	flag := func(name, value string) {
 		if value != "" {
 			flags = append(flags, "--"+name+" "+quote(value))
 		}
 	}
-	flag("restart", f.Restart)
+	flag("restart", s.Restart)
 	flag("log-driver", "json-file")
-	flag("log-opt", "max-size="+f.LogSize)
-	flag("log-opt", "max-file="+strconv.Itoa(f.LogFiles))
-	flag("stop-timeout", strconv.Itoa(f.StopGraceSeconds))
-	flag("stop-signal", f.StopSignal)
-	flag("network", f.Network)
-	if f.Network != "host" {
-		flags = append(flags, fmt.Sprintf(`--publish "$port:%d"`, f.ContainerPort))
+	flag("log-opt", "max-size="+s.Log.MaxSize)
+	flag("log-opt", "max-file="+strconv.Itoa(s.Log.MaxFile))
+	flag("stop-timeout", strconv.Itoa(int(s.StopGrace/time.Second)))
+	flag("stop-signal", s.StopSignal)
+	flag("network", s.Network)
+	if s.Network != "host" {
+		flags = append(flags, fmt.Sprintf(`--publish "$port:%d"`, s.ContainerPort))
 	}
-	for _, m := range f.Mounts {
-		flag("mount", m.String())
+	for _, m := range s.Mounts {
+		flag("mount", mountFlag(m))
 	}
-	flag("env-file", f.EnvFile)
-	for _, key := range slices.Sorted(maps.Keys(f.Env)) {
-		flag("env", key+"="+f.Env[key])
+	flag("env-file", s.EnvFile)
+	for _, key := range slices.Sorted(maps.Keys(s.Env)) {
+		flag("env", key+"="+s.Env[key])
 	}
-	flag("user", f.User)
-	for _, key := range slices.Sorted(maps.Keys(f.Labels)) {
-		flag("label", key+"="+f.Labels[key])
+	flag("user", s.User)
+	labels := s.FixedLabels()
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		flag("label", key+"="+labels[key])
 	}
 	return flags
 }
 
-// String is the mount as docker run --mount takes it.
-func (m BindMount) String() string {
+// mountFlag is a mount as docker run --mount takes it.
+func mountFlag(m docker.Mount) string {
 	text := "type=bind,source=" + m.Source + ",target=" + m.Target
 	if m.ReadOnly {
 		text += ",readonly"

@@ -1,4 +1,4 @@
-package infra_test
+package firstboot_test
 
 import (
 	"flag"
@@ -7,163 +7,95 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/growl-dev/deploy/infra"
+	"github.com/growl-dev/deploy/remote/docker"
+	"github.com/growl-dev/deploy/remote/docker/firstboot"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
 
-// plain is the spec of growl-backend, with the defaults of a rollout.
-func plain() infra.FirstBoot {
-	return infra.FirstBoot{
-		Container: "growl-backend", ContainerPort: 8080,
-		Mounts:  []infra.BindMount{{Source: "/tmp/deployment-test", Target: "/tmp/deployment-test"}},
-		EnvFile: "/etc/growl-backend/env",
-		Restart: "always", LogSize: "10m", LogFiles: 3, StopGraceSeconds: 30,
+// plain is the spec of growl-backend.
+func plain() docker.Spec {
+	return docker.Spec{
+		Name: "growl-backend", HostPort: 8080,
+		Mounts:      []docker.Mount{{Source: "/tmp/deployment-test", Target: "/tmp/deployment-test"}},
+		EnvFile:     "/etc/growl-backend/env",
+		LabelPrefix: "dev.growl",
 	}
 }
+
+// least is a service that declares nothing that has a default.
+func least() docker.Spec { return docker.Spec{Name: "orders-api", HostPort: 9000} }
 
 // awkward uses every field, with text that a shell would trip over.
-func awkward() infra.FirstBoot {
-	return infra.FirstBoot{
-		Container: "odd", ContainerPort: 80, Network: "host", User: "65534:65534",
-		Mounts:     []infra.BindMount{{Source: "/srv/it's $HOME", Target: "/data", ReadOnly: true}},
+func awkward() docker.Spec {
+	return docker.Spec{
+		Name: "odd", HostPort: 80, Network: "host", User: "65534:65534",
+		Mounts:     []docker.Mount{{Source: "/srv/it's $HOME", Target: "/data", ReadOnly: true}},
 		Env:        map[string]string{"B": "$(touch pwned)", "A": `two "words"`},
 		Labels:     map[string]string{"dev.example/team": "`us`"},
-		StopSignal: "SIGQUIT", Restart: "on-failure:3", LogSize: "1g", LogFiles: 1, StopGraceSeconds: 5,
+		StopSignal: "SIGQUIT", Restart: "on-failure:3", Log: docker.Log{MaxSize: "1g", MaxFile: 1}, StopGrace: 5 * time.Second,
+		DrainSignal: "SIGUSR1", UndrainSignal: "SIGUSR2",
 	}
 }
 
-func render(t *testing.T, spec infra.FirstBoot) []byte {
+func render(t *testing.T, spec docker.Spec) []byte {
 	t.Helper()
-	script, err := infra.RenderFirstBoot(spec)
+	script, err := firstboot.Render(spec)
 	require.NoError(t, err)
 	return script
 }
 
-func TestRenderFirstBoot(t *testing.T) {
-	for name, spec := range map[string]infra.FirstBoot{"plain": plain(), "awkward": awkward()} {
+func TestRender(t *testing.T) {
+	for name, spec := range map[string]docker.Spec{"plain": plain(), "least": least(), "awkward": awkward()} {
 		t.Run(name, func(t *testing.T) {
-			golden := filepath.Join("testdata", "first-boot-"+name+".sh")
+			golden := filepath.Join("testdata", name+".sh")
 			script := render(t, spec)
 			if *update {
 				require.NoError(t, os.WriteFile(golden, script, 0o644))
 			}
 			want, err := os.ReadFile(golden)
 			require.NoError(t, err)
-			assert.Equal(t, string(want), string(script), "go test ./infra -run RenderFirstBoot -update writes it anew")
+			assert.Equal(t, string(want), string(script), "go test ./remote/docker/firstboot -run Render -update writes it anew")
+			for _, shell := range []string{"sh", "bash", "dash"} {
+				if _, err := exec.LookPath(shell); err != nil {
+					continue
+				}
+				out, err := exec.Command(shell, "-n", golden).CombinedOutput()
+				assert.NoError(t, err, "%s: %s", shell, out)
+			}
 		})
 	}
 }
 
-func TestScriptsAreShell(t *testing.T) {
-	for _, script := range []string{"testdata/first-boot-plain.sh", "testdata/first-boot-awkward.sh", "../growl-backend/terraform/host-key.sh", "../growl-backend/terraform/env-file.sh", "../growl-backend/terraform/first-boot.sh"} {
-		out, err := exec.Command("sh", "-n", script).CombinedOutput()
-		assert.NoError(t, err, "%s: %s", script, out)
-	}
+func TestAnotherServiceFindsNothingOfGrowl(t *testing.T) {
+	assert.NotContains(t, string(render(t, least())), "growl")
 }
 
-func TestRenderFirstBootRefuses(t *testing.T) {
+func TestRenderRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
-		spoil func(*infra.FirstBoot)
+		spoil func(*docker.Spec)
 		says  string
 	}{
-		"no name":     {func(f *infra.FirstBoot) { f.Container = "" }, "no name"},
-		"no port":     {func(f *infra.FirstBoot) { f.ContainerPort = 0 }, "between 1 and 65535"},
-		"no defaults": {func(f *infra.FirstBoot) { f.Restart = "" }, "defaults"},
-		"comma":       {func(f *infra.FirstBoot) { f.Mounts[0].Source = "/a,readonly" }, "comma"},
-		"line break":  {func(f *infra.FirstBoot) { f.Env = map[string]string{"A": "b\nc"} }, "line break"},
+		"no name":    {func(s *docker.Spec) { s.Name = "" }, `render the first boot of "": name ""`},
+		"no port":    {func(s *docker.Spec) { s.HostPort = 0 }, "between 1 and 65535"},
+		"comma":      {func(s *docker.Spec) { s.Mounts[0].Source = "/a,readonly" }, "comma"},
+		"line break": {func(s *docker.Spec) { s.Env = map[string]string{"A": "b\nc"} }, "line break"},
+		"prefix":     {func(s *docker.Spec) { s.LabelPrefix = `"; reboot; "` }, "label_prefix"},
+		"two faults": {func(s *docker.Spec) { s.Network, s.User = "a\nb", "c\nd" }, "NUL; "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := plain()
 			c.spoil(&spec)
-			_, err := infra.RenderFirstBoot(spec)
+			_, err := firstboot.Render(spec)
 			require.ErrorContains(t, err, c.says)
+			assert.NotContains(t, err.Error(), "\n")
 		})
 	}
-}
-
-// instance is a machine for the scripts to run on: docker, aws and the rest are
-// shell functions of state in a folder.
-type instance struct {
-	t    *testing.T
-	dir  string
-	spec infra.FirstBoot
-}
-
-const programs = `#!/bin/sh
-state=$STATE
-echo "$(basename "$0") $*" >>"$state/calls"
-fails() { # NAME: fails as often as the file says
-  n=$(cat "$state/fail-$1" 2>/dev/null || echo 0)
-  [ "$n" -gt 0 ] || return 1
-  echo $((n - 1)) >"$state/fail-$1"
-}
-case "$(basename "$0") $1 $2" in
-"sleep "*) [ ! -e "$state/impatient" ] ;;
-"docker version "*) fails engine && exit 1; exit 0 ;;
-"docker container inspect") [ -e "$state/container-$3" ] ;;
-"docker start "*) [ -e "$state/container-$2" ] ;;
-"docker rm --force") rm -f "$state/container-$3" ;;
-"docker login "*) [ "$(cat)" = s3cret ] || exit 1; : >"$DOCKER_CONFIG/config.json" ;;
-"docker pull "*) [ -e "$DOCKER_CONFIG/config.json" ] || exit 1; fails pull && exit 1; echo "$3" ;;
-"docker run "*)
-  for word; do printf '%s\n' "$word"; done >"$state/run"
-  : >"$state/container-growl-backend"
-  fails run && exit 125
-  echo 0123456789ab ;;
-"aws ecr get-login-password") fails token && exit 255; printf s3cret ;;
-"aws ecr batch-get-image")
-  fails find && exit 255
-  case "$*" in
-  *"imageTag=deployed-dev "*) cat "$state/deployed-dev" 2>/dev/null || echo None ;;
-  *"imageTag=latest "*) cat "$state/latest" 2>/dev/null || echo None ;;
-  esac ;;
-"aws ssm get-parameter")
-  fails parameter && exit 255
-  fails stale && exec cat "$state/stale"
-  cat "$state/parameter" ;;
-esac
-`
-
-func newInstance(t *testing.T) *instance {
-	i := &instance{t: t, dir: t.TempDir(), spec: plain()}
-	for _, name := range []string{"docker", "aws", "sleep", "systemctl"} {
-		i.write(filepath.Join("bin", name), programs, 0o755)
-	}
-	i.spec.Mounts[0].Source = i.dir
-	i.spec.EnvFile = i.write("env", "A=1\n", 0o600)
-	i.write("first-boot", string(render(t, i.spec)), 0o755)
-	return i
-}
-
-func (i *instance) write(name, text string, mode os.FileMode) string {
-	i.t.Helper()
-	path := filepath.Join(i.dir, name)
-	require.NoError(i.t, os.MkdirAll(filepath.Dir(path), 0o755))
-	require.NoError(i.t, os.WriteFile(path, []byte(text), mode))
-	return path
-}
-
-func (i *instance) read(name string) string {
-	i.t.Helper()
-	text, err := os.ReadFile(filepath.Join(i.dir, name))
-	require.NoError(i.t, err)
-	return string(text)
-}
-
-func (i *instance) exec(script string, args ...string) (string, error) {
-	cmd := exec.Command("sh", append([]string{script}, args...)...)
-	cmd.Env = []string{"STATE=" + i.dir, "SSH_DIR=" + i.dir, "ENV_FILE=" + filepath.Join(i.dir, "etc", "env"), "TMPDIR=" + i.dir, "PATH=" + filepath.Join(i.dir, "bin") + ":" + os.Getenv("PATH")}
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
-func (i *instance) boot() (string, error) {
-	return i.exec(filepath.Join(i.dir, "first-boot"), "dev", "1.dkr.ecr.us-west-1.amazonaws.com/growl-backend", "us-west-1", "9090")
 }
 
 const (
@@ -264,4 +196,22 @@ func TestFirstBootWantsWhatItMounts(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, out, "env is missing")
 	assert.NoFileExists(t, filepath.Join(i.dir, "run"))
+}
+
+func TestFirstBootOfTheLeastService(t *testing.T) {
+	i := newInstance(t)
+	i.boots(least())
+	i.write("latest", latest+"\n", 0o600)
+	out, err := i.boot()
+	require.NoError(t, err, out)
+	assert.Equal(t, []string{
+		"run", "--detach", "--name", "orders-api",
+		"--restart", "always", "--log-driver", "json-file", "--log-opt", "max-size=10m", "--log-opt", "max-file=3",
+		"--stop-timeout", "30", "--publish", "9090:9000", "--label", "internal.deploy.release=" + latest,
+		"1.dkr.ecr.us-west-1.amazonaws.com/orders-api@" + latest,
+	}, strings.Split(strings.TrimSpace(i.read("run")), "\n"))
+	require.NoError(t, os.Remove(filepath.Join(i.dir, "run")))
+	out, err = i.boot()
+	require.NoError(t, err, out)
+	assert.Contains(t, i.read("calls"), "docker start orders-api")
 }

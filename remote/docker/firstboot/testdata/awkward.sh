@@ -94,6 +94,8 @@ docker run --detach \
   --env 'B=$(touch pwned)' \
   --user '65534:65534' \
   --label 'dev.example/team=`us`' \
-  --label "dev.growl.release=$digest" \
+  --label 'internal.deploy.drain=SIGUSR1' \
+  --label 'internal.deploy.undrain=SIGUSR2' \
+  --label "internal.deploy.release=$digest" \
   "$image" >/dev/null || { docker rm --force "$container" >/dev/null 2>&1; exit 1; }
 say "$container runs $image"
