@@ -19,7 +19,7 @@ func written(t *testing.T) string {
 	store := &ledgertest.Memory{}
 	lease := acquire(t, store, "run-1")
 	require.NoError(t, lease.Record(t.Context(), entry("i-1", rollout.StepStop, rollout.Begun)))
-	data := store.Read("dev/current")
+	data := store.Read("app/dev/current")
 	require.NoError(t, lease.Release(t.Context()))
 	return string(data)
 }
@@ -33,10 +33,13 @@ func TestAnObjectThatIsNotUnderstoodIsLeftAlone(t *testing.T) {
 		"an array":          {"[]", "cut off or not JSON"},
 		"null":              {"null", "it names no version"},
 		"no version":        {"{}", "it names no version"},
-		"later version":     {`{"version":2,"locks":[]}`, "it is of version 2, this program knows version 1"},
+		"later version":     {`{"version":3,"locks":[]}`, "it is of version 3, this program knows version 2"},
+		"earlier version":   {strings.Replace(good, `"version":2`, `"version":1`, 1), "it is of version 1, this program knows version 2"},
 		"unknown field":     {strings.Replace(good, `"lease"`, `"laese"`, 1), `unknown field "laese"`},
 		"two documents":     {good + good, "cut off or not JSON"},
 		"other environment": {strings.Replace(good, `"environment":"dev"`, `"environment":"prod"`, 1), `it is of environment "prod", not "dev"`},
+		"other service":     {strings.Replace(good, `"service":"app"`, `"service":"orders"`, 1), `it is of service "orders", not "app"`},
+		"a marker":          {`{"version":2,"write":"a","service":"app","environment":"dev","moved":"orders/dev"}`, `it is of version 2 and was moved to "orders/dev"`},
 		"no write":          {strings.Replace(good, `"write":"`, `"write":"","x":"`, 1), "unknown field"},
 		"endless lease":     {strings.Replace(good, `"seconds":60`, `"seconds":999999999`, 1), "want an ID and 1 to 3600 seconds"},
 		"no lease time":     {strings.Replace(good, `"seconds":60`, `"seconds":-1`, 1), "want an ID and 1 to 3600 seconds"},
@@ -52,34 +55,34 @@ func TestAnObjectThatIsNotUnderstoodIsLeftAlone(t *testing.T) {
 			require.NotEqual(t, good, row.data, "the row changes nothing")
 			synctest.Test(t, func(t *testing.T) {
 				store := &ledgertest.Memory{}
-				store.Overwrite("dev/current", []byte(row.data))
+				store.Overwrite("app/dev/current", []byte(row.data))
 				book := open(t, store)
 				_, acquired := book.Acquire(t.Context(), holder("run-2"))
 				_, read := book.Current(t.Context())
 				_, listed := book.History(t.Context(), 1)
 				for _, err := range []error{acquired, read, listed, book.Unlock(t.Context(), "run-1")} {
 					require.ErrorAs(t, err, new(*ledger.FormatError))
-					require.ErrorContains(t, err, "read memory://dev/current: ")
+					require.ErrorContains(t, err, "read memory://app/dev/current: ")
 					require.ErrorContains(t, err, row.want)
 					require.ErrorContains(t, err, "it was left as it is")
 					assert.NotContains(t, err.Error(), "\n")
 				}
 				assert.Zero(t, store.Puts())
-				assert.Equal(t, row.data, string(store.Read("dev/current")))
+				assert.Equal(t, row.data, string(store.Read("app/dev/current")))
 			})
 		})
 	}
 }
 
 func TestAnObjectBrokenUnderARunStopsIt(t *testing.T) {
-	for name, data := range map[string]string{"broken": "{", "emptied": `{"version":1,"write":"by hand","environment":"dev"}`} {
+	for name, data := range map[string]string{"broken": "{", "emptied": `{"version":2,"write":"by hand","service":"app","environment":"dev"}`} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &ledgertest.Memory{}
 				lease := acquire(t, store, "run-1")
-				store.Overwrite("dev/current", []byte(data))
+				store.Overwrite("app/dev/current", []byte(data))
 				require.ErrorIs(t, lease.Record(t.Context(), entry("i-1", rollout.StepStop, rollout.Begun)), ledger.ErrLost)
-				assert.Equal(t, data, string(store.Read("dev/current")))
+				assert.Equal(t, data, string(store.Read("app/dev/current")))
 			})
 		})
 	}
@@ -89,7 +92,8 @@ func TestWhatIsWrittenIsPlain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var document map[string]any
 		require.NoError(t, json.Unmarshal([]byte(written(t)), &document))
-		assert.EqualValues(t, 1, document["version"])
+		assert.EqualValues(t, 2, document["version"])
+		assert.Equal(t, "app", document["service"])
 		lease := document["lease"].(map[string]any)
 		for _, key := range []string{"id", "seconds", "run", "owner", "host", "process", "release", "began", "journal"} {
 			assert.Contains(t, lease, key)

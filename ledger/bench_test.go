@@ -19,7 +19,7 @@ func BenchmarkRecord(b *testing.B) {
 	for _, instances := range []int{1, 10, 50} {
 		b.Run(fmt.Sprintf("instances=%d", instances), func(b *testing.B) {
 			store := &ledgertest.Memory{Fault: always(ledgertest.Fault{Slow: 5 * time.Millisecond})}
-			book, err := ledger.Open(store, "dev", ledger.Options{})
+			book, err := ledger.Open(store, "app/dev", ledger.Options{})
 			require.NoError(b, err)
 			lease, err := book.Acquire(b.Context(), holder("run-1"))
 			require.NoError(b, err)

@@ -19,11 +19,11 @@ const maxText = 500
 // maxLease bounds a lease found in a store, in seconds.
 const maxLease = 3600
 
-// decodeDocument reads ENVIRONMENT/current. It is strict: a field that is not
+// decodeDocument reads the document of a key. It is strict: a field that is not
 // known is a lease or an intent that would be overlooked.
-func decodeDocument(data []byte, environment string) (document, error) {
+func decodeDocument(data []byte, k key) (document, error) {
 	var d document
-	if err := checkVersion(data); err != nil {
+	if err := checkVersion(data, k.versions()...); err != nil {
 		return d, err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -34,12 +34,12 @@ func decodeDocument(data []byte, environment string) (document, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return d, errors.New("not what this program writes: more follows after its end")
 	}
-	return d, d.check(environment)
+	return d, d.check(k)
 }
 
 // checkVersion looks at the version before anything else: what else a later
 // version holds is not known.
-func checkVersion(data []byte) error {
+func checkVersion(data []byte, known ...int) error {
 	var head struct {
 		Version *int `json:"version"`
 	}
@@ -49,18 +49,24 @@ func checkVersion(data []byte) error {
 		return fmt.Errorf("cut off or not JSON: %w", err)
 	case head.Version == nil:
 		return errors.New("it names no version")
-	case *head.Version != formatVersion:
-		return fmt.Errorf("it is of version %d, this program knows version %d: use the program that wrote it", *head.Version, formatVersion)
+	case !slices.Contains(known, *head.Version):
+		return fmt.Errorf("it is of version %d, this program knows version %d: use the program that wrote it", *head.Version, slices.Max(known))
 	}
 	return nil
 }
 
-func (d document) check(environment string) error {
-	if d.Environment != environment {
-		return fmt.Errorf("it is of environment %q, not %q", d.Environment, environment)
-	}
-	if d.Write == "" {
+func (d document) check(k key) error {
+	switch {
+	case d.Environment != k.environment:
+		return fmt.Errorf("it is of environment %q, not %q", d.Environment, k.environment)
+	case d.Service != k.service:
+		return fmt.Errorf("it is of service %q, not %q", d.Service, k.service)
+	case d.Write == "":
 		return errors.New("it names no write")
+	case (d.Moved != "") != (k.service == "" && d.Format == documentVersion):
+		return fmt.Errorf("it is of version %d and was moved to %q: only version %d at a key of before names another key", d.Format, d.Moved, documentVersion)
+	case d.Moved != "" && (d.Lease != nil || d.Unfinished != nil || d.Finished != nil):
+		return fmt.Errorf("it was moved to %s and holds runs", d.Moved)
 	}
 	if d.Lease != nil {
 		if err := d.Lease.check(); err != nil {
@@ -122,7 +128,7 @@ func checkEntry(e rollout.Entry) error {
 // alone: nothing is done by them.
 func decodeRecord(data []byte) (Record, error) {
 	var r record
-	if err := checkVersion(data); err != nil {
+	if err := checkVersion(data, recordVersion); err != nil {
 		return r.Record, err
 	}
 	if err := json.Unmarshal(data, &r); err != nil {
@@ -136,7 +142,7 @@ func encodeRecord(r Record) ([]byte, error) {
 	if err := checkName("run", r.Result.Run); err != nil {
 		return nil, err
 	}
-	return json.Marshal(record{Format: formatVersion, Record: r})
+	return json.Marshal(record{Format: recordVersion, Record: r})
 }
 
 // cleanResult leaves out what containers printed, which may hold what nobody is to keep,

@@ -10,17 +10,27 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// formatVersion is the form of the objects below. A program that reads another
-// one refuses it: half-understood state must not be acted upon.
-const formatVersion = 1
+// The form of each object. A program that reads another one refuses it: half-understood state must not be acted upon.
+const (
+	// documentVersion 2 names the service. At a key of before it names the key that the ledger was moved to, and programs
+	// that know version 1 alone refuse it.
+	documentVersion = 2
+	// versionOfBefore is what programs wrote whose key was the environment alone.
+	versionOfBefore = 1
+	recordVersion   = 1
+)
 
-// document is ENVIRONMENT/current: lease and journal in one object.
+// document is SERVICE/ENV/current: lease and journal in one object. At a key of before it is what was there, of
+// version 1, or the marker that it was moved.
 type document struct {
 	Format int `json:"version"`
 	// Write is this write's own ID: it tells whose a refused write was, and
 	// keeps two writes of equal content from having equal ETags.
 	Write       string `json:"write"`
+	Service     string `json:"service,omitempty"`
 	Environment string `json:"environment"`
+	// Moved is the key that the ledger was moved to; only a marker has one, and it has nothing else.
+	Moved string `json:"moved,omitempty"`
 	// Lease is nil when nobody holds it.
 	Lease *lease `json:"lease,omitempty"`
 	// Unfinished are runs that ended without a word, oldest first.
@@ -55,7 +65,7 @@ func (l *lease) ends(modified time.Time) time.Time {
 	return modified.Add(time.Duration(l.Seconds) * time.Second)
 }
 
-// record is ENVIRONMENT/history/RUN.
+// record is SERVICE/ENV/history/RUN.
 type record struct {
 	Format int `json:"version"`
 	Record

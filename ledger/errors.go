@@ -28,6 +28,29 @@ func (e *HeldError) Error() string {
 		e.Environment, e.Lease.Holder, e.Lease.Ends.UTC().Format(time.RFC3339), e.Lease.Ends.Sub(e.Now).Round(time.Second))
 }
 
+// MoveError refuses to move a ledger from its key of before ([Options.Before]), because a program that knows no other
+// key holds its lease or left a run unfinished there. It is a *[HeldError] if it holds the lease.
+type MoveError struct {
+	// Status is what is there. Status.Before names the object.
+	Status Status
+}
+
+func (e *MoveError) Error() string {
+	if held := e.Status.held(); held != nil {
+		return fmt.Sprintf("%v: its program knows only the key of before, and the lease is in %s", held, e.Status.Before)
+	}
+	run := e.Status.left()[0]
+	return fmt.Sprintf("%s did not finish, and its journal is in %s, which only a program that knows no other key can heal: heal %s with the program that began that run, and then try again",
+		run.Holder, e.Status.Before, e.Status.Environment)
+}
+
+func (e *MoveError) Unwrap() error {
+	if held := e.Status.held(); held != nil {
+		return held
+	}
+	return nil
+}
+
 // LostError says how a lease was lost. It is ErrLost.
 type LostError struct {
 	Environment string

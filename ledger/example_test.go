@@ -23,7 +23,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	book, err := ledger.Open(store, "dev", ledger.Options{})
+	book, err := ledger.Open(store, "app/dev", ledger.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func ExampleNewS3FromConfig() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	book, err := ledger.Open(store, "dev", ledger.Options{})
+	book, err := ledger.Open(store, "app/dev", ledger.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func TestRecordLeavesTimeToAct(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			store := &ledgertest.Memory{}
 			lease := acquire(t, store, "run-1")
-			store.Fault = puts("dev/current", func(n int) ledgertest.Fault {
+			store.Fault = puts("app/dev/current", func(n int) ledgertest.Fault {
 				if n == 1 {
 					return ledgertest.Fault{Slow: slow} // applied at once
 				}
@@ -60,7 +60,7 @@ func TestRecordLeavesTimeToAct(t *testing.T) {
 func TestLateWritesChangeNothing(t *testing.T) {
 	for _, late := range []time.Duration{50 * time.Millisecond, 3 * time.Second, 30 * time.Second, 2 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
-			store := &ledgertest.Memory{Fault: puts("dev/current", func(n int) ledgertest.Fault {
+			store := &ledgertest.Memory{Fault: puts("app/dev/current", func(n int) ledgertest.Fault {
 				if n%2 == 1 {
 					return ledgertest.Late(late)
 				}
@@ -135,7 +135,7 @@ func TestAStoreThatRefusesIsSaidInOneLineAndAtOnce(t *testing.T) {
 			_, err := open(t, store).Acquire(t.Context(), holder("run-1"))
 			require.ErrorIs(t, err, want)
 			assert.NotContains(t, err.Error(), "\n")
-			assert.Contains(t, err.Error(), "memory://dev/current")
+			assert.Contains(t, err.Error(), "memory://app/dev/current")
 			assert.Zero(t, time.Since(began))
 		})
 	}

@@ -97,7 +97,7 @@ func (l *Lease) resultOf(run Run, results []rollout.Result) rollout.Result {
 		}
 	}
 	return rollout.Result{
-		Run: run.RunID, Environment: l.ledger.environment, Outcome: rollout.Interrupted,
+		Run: run.RunID, Environment: l.ledger.key.environment, Outcome: rollout.Interrupted,
 		Release: run.Release, Started: run.Began, Finished: l.own.Began,
 		Error: "ended without a word, healed by run " + l.own.RunID,
 	}
@@ -128,9 +128,9 @@ func (l *Ledger) file(ctx context.Context, records []json.RawMessage) error {
 	for _, raw := range records {
 		r, err := decodeRecord(raw)
 		if err != nil {
-			return &FormatError{Object: l.name(l.current()), Reason: err}
+			return &FormatError{Object: l.name(l.key.current()), Reason: err}
 		}
-		key := l.history() + r.Result.Run
+		key := l.key.history() + r.Result.Run
 		err = l.patiently(ctx, func(ctx context.Context) error { return l.create(ctx, key, raw) })
 		if err != nil && !errors.Is(err, ErrConflict) {
 			return fmt.Errorf("write %s: %w", l.name(key), err)
@@ -154,6 +154,6 @@ func (l *Ledger) create(ctx context.Context, key string, data []byte) error {
 
 // has reports whether a run is in the history.
 func (l *Ledger) has(ctx context.Context, run string) bool {
-	_, err := l.get(ctx, l.history()+run)
+	_, err := l.get(ctx, l.key.history()+run)
 	return err == nil
 }

@@ -111,7 +111,7 @@ func TestFinishThatTheNextRunFiled(t *testing.T) {
 		store := &ledgertest.Memory{}
 		slow := &process{Store: store}
 		lease := acquire(t, slow, "run-1")
-		store.Fault = puts("dev/current", func(n int) ledgertest.Fault {
+		store.Fault = puts("app/dev/current", func(n int) ledgertest.Fault {
 			if n == 1 {
 				return ledgertest.Lost()
 			}
@@ -145,7 +145,7 @@ func TestFinishIsFenced(t *testing.T) {
 // it can be again, nothing is missing.
 func TestHistoryThatCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &ledgertest.Memory{Fault: puts("dev/history/run-1", func(n int) ledgertest.Fault {
+		store := &ledgertest.Memory{Fault: puts("app/dev/history/run-1", func(n int) ledgertest.Fault {
 			if n <= 2 {
 				return ledgertest.Denied()
 			}
@@ -153,7 +153,7 @@ func TestHistoryThatCannotBeWritten(t *testing.T) {
 		})}
 		lease := acquire(t, store, "run-1")
 		require.ErrorContains(t, lease.Finish(t.Context(), result("run-1", rollout.Deployed, 1)),
-			"finish run run-1: write memory://dev/history/run-1: the store denies access")
+			"finish run run-1: write memory://app/dev/history/run-1: the store denies access")
 		_, err := open(t, store).Acquire(t.Context(), holder("run-2"))
 		require.ErrorIs(t, err, ledger.ErrDenied)
 		require.NoError(t, lease.Finish(t.Context(), result("run-1", rollout.Deployed, 1)))
@@ -233,7 +233,7 @@ func TestKilledRecoveriesDoNotPileUp(t *testing.T) {
 		assert.Len(t, lease.Inherited(), 16)
 		assert.Equal(t, "run-00", lease.Inherited()[0].RunID, "who knows what was there before")
 		assert.Len(t, lease.Inherited()[1].Entries, 6, "merged: the first, and the latest of each step")
-		assert.Less(t, len(store.Read("dev/current")), 64<<10)
+		assert.Less(t, len(store.Read("app/dev/current")), 64<<10)
 		require.NoError(t, lease.Release(t.Context()))
 	})
 }
@@ -294,9 +294,9 @@ func TestLastGood(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, want, record.Result.Run, "except %s", except)
 		}
-		store.Overwrite("dev/history/run-2", []byte(`{"version":1,"result":{"run":"run-1"}}`))
+		store.Overwrite("app/dev/history/run-2", []byte(`{"version":1,"result":{"run":"run-1"}}`))
 		_, err = book.LastGood(t.Context(), "")
-		require.ErrorContains(t, err, `read memory://dev/history/run-2: it is of run "run-1"`)
+		require.ErrorContains(t, err, `read memory://app/dev/history/run-2: it is of run "run-1"`)
 	})
 }
 

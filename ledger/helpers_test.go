@@ -17,7 +17,7 @@ import (
 
 func open(t *testing.T, store ledger.Store) *ledger.Ledger {
 	t.Helper()
-	book, err := ledger.Open(store, "dev", ledger.Options{})
+	book, err := ledger.Open(store, "app/dev", ledger.Options{})
 	require.NoError(t, err)
 	return book
 }

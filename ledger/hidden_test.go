@@ -33,7 +33,7 @@ func TestAHiddenObjectIsAbsentOnceItWasCreated(t *testing.T) {
 		store := unlisted{&ledgertest.Memory{}, true}
 		lease, err := open(t, store).Acquire(t.Context(), holder("run-1"))
 		require.NoError(t, err)
-		assert.Contains(t, string(store.Read("dev/current")), "run-1")
+		assert.Contains(t, string(store.Read("app/dev/current")), "run-1")
 		require.NoError(t, lease.Release(t.Context()))
 	})
 }
@@ -41,11 +41,11 @@ func TestAHiddenObjectIsAbsentOnceItWasCreated(t *testing.T) {
 func TestAHiddenObjectThatExistsIsLeftAsItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := &ledgertest.Memory{}
-		memory.Overwrite("dev/current", []byte("somebody's"))
+		memory.Overwrite("app/dev/current", []byte("somebody's"))
 		_, err := open(t, unlisted{memory, false}).Acquire(t.Context(), holder("run-1"))
 		require.ErrorIs(t, err, ledger.ErrDenied)
 		require.ErrorContains(t, err, "it exists, because it could not be created: allow s3:GetObject on it")
-		assert.Equal(t, "somebody's", string(memory.Read("dev/current")))
+		assert.Equal(t, "somebody's", string(memory.Read("app/dev/current")))
 	})
 }
 
@@ -67,7 +67,7 @@ func TestOnlyACreateProvesThatAHiddenObjectIsAbsent(t *testing.T) {
 func TestACreateThatIsRefusedButAppliedIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := &ledgertest.Memory{}
-		memory.Fault = puts("dev/current", func(n int) ledgertest.Fault {
+		memory.Fault = puts("app/dev/current", func(n int) ledgertest.Fault {
 			if n == 1 {
 				return ledgertest.Fault{Err: ledger.ErrConflict, Applied: true}
 			}

@@ -15,7 +15,7 @@ import (
 var ErrNoGoodRun = errors.New("no run in the history deployed another release on the whole fleet")
 
 // History returns the last n finished runs, the latest first by the store's
-// clock. One that is not yet filed is among them.
+// clock. One that is not yet filed is among them, and so are those of before ([Options.Before]), as the oldest.
 func (l *Ledger) History(ctx context.Context, n int) ([]Record, error) {
 	var records []Record
 	for r, err := range l.Runs(ctx) {
@@ -35,15 +35,15 @@ func (l *Ledger) Find(ctx context.Context, run string) (Record, error) {
 	if err := checkName("run", run); err != nil {
 		return Record{}, err
 	}
-	r, err := l.record(ctx, run)
-	if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrHidden) {
+	r, err := l.filed(ctx, run)
+	if !absent(err) {
 		return r, err
 	}
-	found, unread := l.read(ctx)
+	found, before, unread := l.look(ctx)
 	if unread != nil {
 		return Record{}, unread
 	}
-	for _, r := range found.unfiled() {
+	for _, r := range append(found.unfiled(), before.unfiled()...) {
 		if r.Result.Run == run {
 			return r, nil
 		}
@@ -51,8 +51,23 @@ func (l *Ledger) Find(ctx context.Context, run string) (Record, error) {
 	if errors.Is(err, ErrHidden) {
 		return Record{}, err
 	}
-	return Record{}, fmt.Errorf("find run %s in the history of %s: %w", run, l.environment, ErrNotFound)
+	return Record{}, fmt.Errorf("find run %s in the history of %s: %w", run, l.key.environment, ErrNotFound)
 }
+
+// filed reads a run from the history, or else from that of before.
+func (l *Ledger) filed(ctx context.Context, run string) (Record, error) {
+	r, err := l.record(ctx, run)
+	if l.before == nil || !absent(err) {
+		return r, err
+	}
+	if r, old := l.before.record(ctx, run); !absent(old) {
+		return r, old
+	}
+	return r, err
+}
+
+// absent reports whether an object does not exist, as far as the caller may know.
+func absent(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrHidden) }
 
 // LastGood returns the last run that deployed a release, other than the one with
 // the given digest ("sha256:…"; empty: whichever), on every instance of the
@@ -66,7 +81,7 @@ func (l *Ledger) LastGood(ctx context.Context, except string) (Record, error) {
 			return r, nil
 		}
 	}
-	return Record{}, fmt.Errorf("find the last good run of %s: %w", l.environment, ErrNoGoodRun)
+	return Record{}, fmt.Errorf("find the last good run of %s: %w", l.key.environment, ErrNoGoodRun)
 }
 
 // Good reports whether the run left its release, healthy, on the whole fleet.
@@ -78,26 +93,45 @@ func (r Record) Good() bool {
 		})
 }
 
-// Runs goes through the finished runs, the latest first by the store's clock, and reads each one when it is its turn. It
-// ends at the first error.
+// Runs goes through the finished runs, the latest first by the store's clock and those of before last, and reads each one
+// when it is its turn. It ends at the first error.
 func (l *Ledger) Runs(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		unfiled, runs, err := l.finished(ctx)
+		found, before, err := l.look(ctx)
 		if err != nil {
 			yield(Record{}, err)
 			return
 		}
-		for _, r := range unfiled {
-			if !yield(r, nil) {
-				return
-			}
-		}
-		for _, run := range runs {
-			if r, err := l.record(ctx, run); !yield(r, err) || err != nil {
-				return
-			}
+		seen := map[string]bool{}
+		if l.runs(ctx, found, seen, yield) && l.before != nil {
+			l.before.runs(ctx, before, seen, yield)
 		}
 	}
+}
+
+// runs goes through the runs of one key, without those that were seen, and reports whether to go on.
+func (l *Ledger) runs(ctx context.Context, found saved, seen map[string]bool, yield func(Record, error) bool) bool {
+	for _, r := range found.unfiled() {
+		seen[r.Result.Run] = true
+		if !yield(r, nil) {
+			return false
+		}
+	}
+	names, err := l.names(ctx)
+	if err != nil {
+		yield(Record{}, err)
+		return false
+	}
+	for _, run := range names {
+		if seen[run] {
+			continue
+		}
+		seen[run] = true
+		if r, err := l.record(ctx, run); !yield(r, err) || err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // unfiled are the finished runs that are on their way into the history, the latest first.
@@ -110,16 +144,11 @@ func (s saved) unfiled() []Record {
 	return records
 }
 
-// finished lists the runs that are not filed yet, and the names of those that are.
-func (l *Ledger) finished(ctx context.Context) (unfiled []Record, runs []string, err error) {
-	found, err := l.read(ctx)
+// names lists the runs that are filed, the latest first.
+func (l *Ledger) names(ctx context.Context) ([]string, error) {
+	infos, err := l.list(ctx, l.key.history())
 	if err != nil {
-		return nil, nil, err
-	}
-	unfiled = found.unfiled()
-	infos, err := l.list(ctx, l.history())
-	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	slices.SortFunc(infos, func(a, b Info) int {
 		if later := b.Modified.Compare(a.Modified); later != 0 {
@@ -127,13 +156,11 @@ func (l *Ledger) finished(ctx context.Context) (unfiled []Record, runs []string,
 		}
 		return strings.Compare(b.Key, a.Key) // run IDs begin with their time
 	})
-	for _, info := range infos {
-		run := strings.TrimPrefix(info.Key, l.history())
-		if !slices.ContainsFunc(unfiled, func(r Record) bool { return r.Result.Run == run }) {
-			runs = append(runs, run)
-		}
+	runs := make([]string, len(infos))
+	for i, info := range infos {
+		runs[i] = strings.TrimPrefix(info.Key, l.key.history())
 	}
-	return unfiled, runs, nil
+	return runs, nil
 }
 
 func (l *Ledger) list(ctx context.Context, prefix string) (infos []Info, err error) {
@@ -149,7 +176,7 @@ func (l *Ledger) list(ctx context.Context, prefix string) (infos []Info, err err
 
 // record reads a finished run.
 func (l *Ledger) record(ctx context.Context, run string) (Record, error) {
-	key := l.history() + run
+	key := l.key.history() + run
 	object, err := l.get(ctx, key)
 	if err != nil {
 		return Record{}, err

@@ -71,7 +71,7 @@ func TestCompactOneByOneIsCompactAtOnce(t *testing.T) {
 func TestALivingRunIsWrittenAsItIsRead(t *testing.T) {
 	j := newJournal()
 	held := lease{ID: "b", Seconds: 60, Run: Run{Holder: Holder{RunID: "run-1", Owner: `a "quoted" <name>`}, Began: time.Unix(0, 0).UTC()}}
-	d := document{Format: formatVersion, Write: "w", Environment: "dev", Lease: &held, Finished: []json.RawMessage{json.RawMessage(`{"version":1,"result":{"run":"run-0"}}`)}}
+	d := document{Format: documentVersion, Write: "w", Service: "app", Environment: "dev", Lease: &held, Finished: []json.RawMessage{json.RawMessage(`{"version":1,"result":{"run":"run-0"}}`)}}
 	for _, e := range slices.Concat(through("i-1", 9), through("i-2", 4), through("i-3", 9)) {
 		e.Error = `a "quoted" <text>`
 		require.NoError(t, j.add(e))
@@ -101,7 +101,7 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 	held := lease{ID: "b", Seconds: 60, Run: Run{Holder: Holder{RunID: "run-1"}}, lines: j.lines()}
-	d := document{Format: formatVersion, Write: "w", Environment: "dev", Lease: &held}
+	d := document{Format: documentVersion, Write: "w", Service: "app", Environment: "dev", Lease: &held}
 	b.Run("lines", func(b *testing.B) {
 		for b.Loop() {
 			held.lines = j.lines()
@@ -131,21 +131,28 @@ func TestShortenIsOneShortLine(t *testing.T) {
 // Whatever is accepted is written back as the same, and may be retired and
 // compacted; whatever is not is refused without a panic.
 func FuzzDecodeDocument(f *testing.F) {
-	f.Add([]byte(`{"version":1,"write":"a","environment":"dev"}`))
-	f.Add([]byte(`{"version":1,"write":"a","environment":"dev","lease":{"id":"b","seconds":60,"run":"run-1","release":{"image":""},"began":"2026-01-02T03:04:05Z",` +
+	f.Add([]byte(`{"version":2,"write":"a","service":"app","environment":"dev"}`))
+	f.Add([]byte(`{"version":2,"write":"a","service":"app","environment":"dev","lease":{"id":"b","seconds":60,"run":"run-1","release":{"image":""},"began":"2026-01-02T03:04:05Z",` +
 		`"journal":[{"time":"2026-01-02T03:04:05Z","instance":"i-1","step":"stop","mark":"begun","targets":[{"group":"g","instance":"i-1","port":80}],"new":"sha256:x"}]},` +
 		`"unfinished":[{"run":"run-0","release":{"image":"x"},"began":"2026-01-02T03:04:05Z"}],"finished":[{"version":1,"result":{"run":"run-2"}}]}`))
-	f.Add([]byte(`{"version":2}`))
+	f.Add([]byte(`{"version":1,"write":"a","environment":"dev","unfinished":[{"run":"run-0","release":{"image":"x"},"began":"2026-01-02T03:04:05Z"}]}`))
+	f.Add([]byte(`{"version":2,"write":"a","environment":"dev","moved":"app/dev"}`))
+	f.Add([]byte(`{"version":3}`))
 	f.Add([]byte(`{"version":1,"lease":{}}`))
 	f.Add([]byte(`[{"version":1}]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d, err := decodeDocument(data, "dev")
+		k := key{"app", "dev"}
+		d, err := decodeDocument(data, k)
+		if err != nil {
+			k = key{environment: "dev"}
+			d, err = decodeDocument(data, k)
+		}
 		if err != nil {
 			return
 		}
 		written, err := json.Marshal(d)
 		require.NoError(t, err)
-		again, err := decodeDocument(written, "dev")
+		again, err := decodeDocument(written, k)
 		require.NoError(t, err)
 		rewritten, err := json.Marshal(again)
 		require.NoError(t, err)
@@ -155,7 +162,7 @@ func FuzzDecodeDocument(f *testing.F) {
 		}
 		d.retire()
 		require.Nil(t, d.Lease)
-		require.NoError(t, d.check("dev"))
+		require.NoError(t, d.check(k))
 	})
 }
 

@@ -91,7 +91,7 @@ func (k *keeper) verdict(d document, err error) error {
 }
 
 func (k *keeper) lose(reason string, err error) *LostError {
-	return &LostError{Environment: k.ledger.environment, Reason: reason, Err: err}
+	return &LostError{Environment: k.ledger.key.environment, Reason: reason, Err: err}
 }
 
 // save writes d, again and again while the store is not available, but neither

@@ -78,7 +78,7 @@ func (l *Lease) Err() error {
 // is in the journal.
 func (l *Lease) Record(ctx context.Context, e rollout.Entry) error {
 	if err := checkEntry(e); err != nil {
-		return fmt.Errorf("record in the journal of %s: %w", l.ledger.environment, err)
+		return fmt.Errorf("record in the journal of %s: %w", l.ledger.key.environment, err)
 	}
 	e.Error = shorten(e.Error)
 	e.Targets = slices.Clone(e.Targets)
@@ -110,7 +110,7 @@ func (l *Lease) commit(ctx context.Context, change func(*document) error) error 
 	case <-c.done:
 		return c.err
 	case <-ctx.Done():
-		return fmt.Errorf("write %s: %w", l.ledger.name(l.ledger.current()), context.Cause(ctx))
+		return fmt.Errorf("write %s: %w", l.ledger.name(l.ledger.key.current()), context.Cause(ctx))
 	}
 }
 

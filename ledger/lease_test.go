@@ -23,14 +23,14 @@ func TestASecondRunIsRefusedWithTheNameOfTheFirst(t *testing.T) {
 		store := &ledgertest.Memory{}
 		first := acquire(t, store, "run-1")
 		time.Sleep(5 * time.Second)
-		before := store.Read("dev/current")
+		before := store.Read("app/dev/current")
 		_, err := open(t, store).Acquire(t.Context(), holder("run-2"))
 		var held *ledger.HeldError
 		require.ErrorAs(t, err, &held)
 		assert.Equal(t, holder("run-1"), held.Lease.Holder)
 		assert.Equal(t, 55*time.Second, held.Lease.Ends.Sub(held.Now))
 		require.ErrorContains(t, err, "held by run run-1 of ann on host-of-run-1, process 41: wait for that run to end (its lease ends ")
-		assert.Equal(t, before, store.Read("dev/current"), "nothing touched")
+		assert.Equal(t, before, store.Read("app/dev/current"), "nothing touched")
 		require.NoError(t, first.Release(t.Context()))
 	})
 }
@@ -287,9 +287,9 @@ func TestSecretsStayOut(t *testing.T) {
 		r.Error, r.Instances[0].Error, r.Remarks = e.Error, e.Error, []string{e.Error}
 		r.Instances[0].Log = []string{"log of hunter2"}
 		r.Instances[0].Steps = []rollout.StepResult{{Name: rollout.StepProve, Error: e.Error, Detail: e.Error}}
-		current := string(store.Read("dev/current"))
+		current := string(store.Read("app/dev/current"))
 		require.NoError(t, lease.Finish(t.Context(), r))
-		for _, text := range []string{current, string(store.Read("dev/history/run-1"))} {
+		for _, text := range []string{current, string(store.Read("app/dev/history/run-1"))} {
 			assert.NotContains(t, text, "hunter2")
 			assert.Less(t, len(text), 5000)
 		}
@@ -303,13 +303,14 @@ func TestOpenRefusesNonsense(t *testing.T) {
 		"must be whole seconds":            {Lease: 1500 * time.Millisecond},
 		"renew 1m0s must be above 0 and":   {Renew: time.Minute},
 		"patience -1s must be above 0 and": {Patience: -time.Second},
+		`key of before "app/dev"`:          {Before: "app/dev"},
 	} {
-		_, err := ledger.Open(&ledgertest.Memory{}, "dev", o)
+		_, err := ledger.Open(&ledgertest.Memory{}, "app/dev", o)
 		require.ErrorContains(t, err, want)
 	}
-	for _, environment := range []string{"", "../prod", "dev/x", "a b"} {
-		_, err := ledger.Open(&ledgertest.Memory{}, environment, ledger.Options{})
-		require.Error(t, err, environment)
+	for _, name := range []string{"", "dev", "/dev", "app/", "../prod", "app/dev/x", "app/a b", "app/../dev", "claims/dev", "app/current", "app/history"} {
+		_, err := ledger.Open(&ledgertest.Memory{}, name, ledger.Options{})
+		require.Error(t, err, name)
 	}
 	_, err := open(t, &ledgertest.Memory{}).Acquire(t.Context(), ledger.Holder{RunID: "../x"})
 	require.ErrorContains(t, err, `run "../x"`)

@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// Options changes the ledger's timing. The zero value is the product's.
+// Options changes a ledger's timing, and names what it takes over. The zero value is the product's.
 type Options struct {
+	// Before is the key that programs used for the ledger of this service and environment before keys were SERVICE/ENV,
+	// such as "dev". The first Acquire moves what is there, and the history there is read as well. Empty: there was none.
+	// Only the service that it was used for may name it, because after the move no other program can use it.
+	Before string
 	// Lease is how long a lease lasts after it was last written, in whole
 	// seconds of the store's clock; 0 means 60 s. It must be longer than any act
 	// of a run, so that the last one is over when the next run begins.
@@ -43,6 +47,11 @@ func (o Options) withDefaults() Options {
 
 func (o Options) validate() error {
 	var faults []error
+	if o.Before != "" {
+		if err := checkName("key of before", o.Before); err != nil {
+			faults = append(faults, err)
+		}
+	}
 	if o.Lease < time.Second || o.Lease > maxLease*time.Second || o.Lease%time.Second != 0 {
 		faults = append(faults, fmt.Errorf("lease %s must be whole seconds, 1s to %s", o.Lease, maxLease*time.Second))
 	}
@@ -57,31 +66,38 @@ func (o Options) validate() error {
 	return errors.Join(faults...)
 }
 
-// Ledger is the ledger of one environment. Its methods may be called concurrently.
+// Ledger is the ledger of one service in one environment. Its methods may be called concurrently.
 type Ledger struct {
-	store       Store
-	environment string
-	options     Options
+	store   Store
+	key     key
+	options Options
+	// before is the ledger at Options.Before, nil if there is none. Nothing is written to it but the marker that it was moved.
+	before *Ledger
 }
 
-// Open returns the ledger of an environment. It asks the store nothing yet.
-func Open(store Store, environment string, o Options) (*Ledger, error) {
-	if err := checkName("environment", environment); err != nil {
+// Open returns the ledger with the name SERVICE/ENV, its key. Each part is 1 to 128 letters, digits, dots, dashes and
+// underscores. It makes no call to the store.
+func Open(store Store, name string, o Options) (*Ledger, error) {
+	k, err := parseKey(name)
+	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
 	o = o.withDefaults()
 	if err := o.validate(); err != nil {
-		return nil, fmt.Errorf("open ledger of %s: %w", environment, err)
+		return nil, fmt.Errorf("open ledger of %s: %w", k, err)
 	}
-	return &Ledger{store: store, environment: environment, options: o}, nil
+	l := &Ledger{store: store, key: k, options: o}
+	if o.Before != "" {
+		l.before = &Ledger{store: store, key: key{environment: o.Before}, options: o}
+	}
+	return l, nil
 }
 
+// Service is the service's name.
+func (l *Ledger) Service() string { return l.key.service }
+
 // Environment is the environment's name.
-func (l *Ledger) Environment() string { return l.environment }
-
-func (l *Ledger) current() string { return l.environment + "/current" }
-
-func (l *Ledger) history() string { return l.environment + "/history/" }
+func (l *Ledger) Environment() string { return l.key.environment }
 
 // name is an object's full name, for people.
 func (l *Ledger) name(key string) string {

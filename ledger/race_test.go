@@ -177,7 +177,7 @@ func TestRunsRaceOnAFolder(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {
-			book, err := ledger.Open(openFolder(t, path), "dev", ledger.Options{})
+			book, err := ledger.Open(openFolder(t, path), "app/dev", ledger.Options{})
 			if !assert.NoError(t, err) {
 				return
 			}

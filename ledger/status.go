@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -25,29 +26,66 @@ type Status struct {
 	Lease *Held
 	// Unfinished are runs that died before, oldest first.
 	Unfinished []Run
+	// Before names the object that Lease and Unfinished are in, if the ledger was not moved from its key of before yet
+	// ([Options.Before]) and they keep it there.
+	Before string
 }
 
 // Running reports whether a run holds the environment.
 func (s Status) Running() bool { return s.Lease != nil && s.Now.Before(s.Lease.Ends) }
+
+// Refusal is the error that Acquire would return to another run; nil if it would not refuse it.
+func (s Status) Refusal() error {
+	switch held := s.held(); {
+	case s.Before != "":
+		return &MoveError{Status: s}
+	case held != nil:
+		return held
+	}
+	return nil
+}
+
+// held is the refusal by a lease that lasts, nil if there is none.
+func (s Status) held() *HeldError {
+	if !s.Running() {
+		return nil
+	}
+	return &HeldError{Environment: s.Environment, Lease: *s.Lease, Now: s.Now}
+}
+
+// left are the runs that ended without a word, oldest first.
+func (s Status) left() []Run {
+	if s.Lease == nil || s.Running() {
+		return s.Unfinished
+	}
+	return append(slices.Clip(s.Unfinished), s.Lease.Run)
+}
 
 // lease must be called on one that has a lease.
 func (s saved) lease() Held {
 	return Held{Run: s.Lease.run(), Ends: s.Lease.ends(s.modified)}
 }
 
-// Current reads who holds the environment and what runs left unfinished. It
-// changes nothing.
+// Current reads who holds the environment and what runs left unfinished, at the key of before too as long as the ledger
+// was not moved from there. It changes nothing.
 func (l *Ledger) Current(ctx context.Context) (Status, error) {
-	found, err := l.read(ctx)
+	found, before, err := l.look(ctx)
 	if err != nil {
 		return Status{}, err
 	}
-	status := Status{Environment: l.environment, Now: found.now, Unfinished: found.Unfinished}
+	if before.occupied() {
+		return l.statusBefore(before), nil
+	}
+	return l.status(found), nil
+}
+
+func (l *Ledger) status(found saved) Status {
+	status := Status{Environment: l.key.environment, Now: found.now, Unfinished: found.Unfinished}
 	if found.Lease != nil {
 		held := found.lease()
 		status.Lease = &held
 	}
-	return status, nil
+	return status
 }
 
 // Unlock takes the lease from its holder: one that has ended, or, whether it has
@@ -55,21 +93,28 @@ func (l *Ledger) Current(ctx context.Context) (Status, error) {
 // heal, and a holder that still lives cannot act any more. Without a lease there
 // is nothing to do. A *[HeldError] refuses it.
 func (l *Ledger) Unlock(ctx context.Context, run string) error {
-	_, err := l.update(ctx, func(found saved) (document, error) {
+	_, before, err := l.look(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("unlock %s: %w", l.key.environment, err)
+	case before.occupied():
+		return fmt.Errorf("unlock %s: %w", l.key.environment, l.statusBefore(before).Refusal())
+	}
+	_, err = l.update(ctx, func(found saved) (document, error) {
 		switch {
 		case found.Lease == nil:
 			return document{}, errUnchanged
 		case run != "" && run != found.Lease.RunID:
 			return document{}, fmt.Errorf("the lease is not run %q's but %s's", run, found.Lease.Holder)
 		case run == "" && found.held():
-			return document{}, &HeldError{Environment: l.environment, Lease: found.lease(), Now: found.now}
+			return document{}, &HeldError{Environment: l.key.environment, Lease: found.lease(), Now: found.now}
 		}
 		next := found.document
 		next.retire()
 		return next, nil
 	})
 	if err != nil && !errors.Is(err, errUnchanged) {
-		return fmt.Errorf("unlock %s: %w", l.environment, err)
+		return fmt.Errorf("unlock %s: %w", l.key.environment, err)
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// saved is ENVIRONMENT/current as it was read or written.
+// saved is a document as it was read or written.
 type saved struct {
 	document
 	version Version
@@ -26,8 +26,8 @@ func (s saved) held() bool {
 // read returns current; one that does not exist is held by nobody. With ErrHidden it returns the same, which holds only
 // if a conditional create then succeeds.
 func (l *Ledger) read(ctx context.Context) (saved, error) {
-	object, err := l.get(ctx, l.current())
-	nobody := saved{document: document{Environment: l.environment}, version: Absent, now: object.Now}
+	object, err := l.get(ctx, l.key.current())
+	nobody := saved{version: Absent, now: object.Now}
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nobody, nil
@@ -36,9 +36,9 @@ func (l *Ledger) read(ctx context.Context) (saved, error) {
 	case err != nil:
 		return saved{}, err
 	}
-	found, err := decodeDocument(object.Data, l.environment)
+	found, err := decodeDocument(object.Data, l.key)
 	if err != nil {
-		return saved{}, &FormatError{Object: l.name(l.current()), Reason: err}
+		return saved{}, &FormatError{Object: l.name(l.key.current()), Reason: err}
 	}
 	return saved{document: found, version: object.Version, modified: object.Modified, now: object.Now}, nil
 }
@@ -77,19 +77,19 @@ func (l *Ledger) update(ctx context.Context, change func(saved) (document, error
 // write makes one attempt to replace a version of current. The ID it writes
 // under is added to sent, applied or not.
 func (l *Ledger) write(ctx context.Context, d document, replaces Version, sent map[string]bool) (saved, error) {
-	d.Format, d.Write, d.Environment = formatVersion, newID(), l.environment
+	d.Format, d.Write, d.Service, d.Environment = documentVersion, newID(), l.key.service, l.key.environment
 	data, err := d.encode()
 	if err != nil {
-		return saved{}, fmt.Errorf("write %s: %w", l.name(l.current()), err)
+		return saved{}, fmt.Errorf("write %s: %w", l.name(l.key.current()), err)
 	}
 	sent[d.Write] = true
 	var stamp Stamp
 	err = l.once(ctx, func(ctx context.Context) error {
-		stamp, err = l.store.Put(ctx, l.current(), data, replaces)
+		stamp, err = l.store.Put(ctx, l.key.current(), data, replaces)
 		return err
 	})
 	if err != nil {
-		return saved{}, fmt.Errorf("write %s: %w", l.name(l.current()), err)
+		return saved{}, fmt.Errorf("write %s: %w", l.name(l.key.current()), err)
 	}
 	return saved{document: d, version: stamp.Version, modified: stamp.Now, now: stamp.Now, size: len(data)}, nil
 }

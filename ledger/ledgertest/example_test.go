@@ -17,7 +17,7 @@ func ExampleMemory() {
 		}
 		return ledgertest.Fault{}
 	}}
-	book, err := ledger.Open(store, "dev", ledger.Options{})
+	book, err := ledger.Open(store, "app/dev", ledger.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -26,6 +26,6 @@ func ExampleMemory() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, ledger.ErrDenied))
 	// Output:
-	// take the lease of dev: write memory://dev/current: the store denies access: read-only
+	// take the lease of dev: write memory://app/dev/current: the store denies access: read-only
 	// true
 }

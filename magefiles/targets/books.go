@@ -34,7 +34,8 @@ func (w *world) books(environment, location string) (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ledger.Open(store, environment, ledger.Options{})
+	// Before keys were SERVICE/ENV, the environment was the key of the only service there was.
+	return ledger.Open(store, service().Name+"/"+environment, ledger.Options{Before: environment})
 }
 
 // holder says who takes the lease, for those who are refused by it.

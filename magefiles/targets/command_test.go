@@ -79,14 +79,14 @@ func TestABadJournalIsLeftAlone(t *testing.T) {
 	p := keepSandbox(t, "-instances=2")
 	before, store, version := p.look(t), p.store(t), ledger.Absent
 	for _, test := range []struct{ name, object, says string }{
-		{"another version's", `{"version":2,"write":"a","environment":"dev"}`, "it is of version 2, this program knows version 1: use the program that wrote it"},
-		{"cut off", `{"version":1,"write":"a","envir`, "cut off or not JSON"},
+		{"another version's", `{"version":3,"write":"a","environment":"dev"}`, "it is of version 3, this program knows version 2: use the program that wrote it"},
+		{"cut off", `{"version":2,"write":"a","envir`, "cut off or not JSON"},
 		{"empty", ``, "cut off or not JSON"},
-		{"another environment's", `{"version":1,"write":"a","environment":"prod"}`, `it is of environment "prod", not "dev"`},
-		{"of a step by hand", `{"version":1,"write":"a","environment":"dev","unfinished":[{"run":"r","journal":[{"instance":"i-1","step":"reboot","mark":"begun"}]}]}`, `step "reboot" is not known`},
+		{"another environment's", `{"version":2,"write":"a","service":"growl-backend","environment":"prod"}`, `it is of environment "prod", not "dev"`},
+		{"of a step by hand", `{"version":2,"write":"a","service":"growl-backend","environment":"dev","unfinished":[{"run":"r","journal":[{"instance":"i-1","step":"reboot","mark":"begun"}]}]}`, `step "reboot" is not known`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			stamp, err := store.Put(t.Context(), "dev/current", []byte(test.object), version)
+			stamp, err := store.Put(t.Context(), "growl-backend/dev/current", []byte(test.object), version)
 			require.NoError(t, err)
 			version = stamp.Version
 			for _, args := range [][]string{
@@ -97,7 +97,7 @@ func TestABadJournalIsLeftAlone(t *testing.T) {
 				assert.Equal(t, 1, code, "%s", said)
 				assertOneLine(t, said, test.says)
 			}
-			left, err := store.Get(t.Context(), "dev/current")
+			left, err := store.Get(t.Context(), "growl-backend/dev/current")
 			require.NoError(t, err)
 			assert.Equal(t, test.object, string(left.Data))
 		})

@@ -48,11 +48,12 @@ func (w *world) free(ctx context.Context, s settings) ([]ledger.Run, error) {
 		return nil, err
 	}
 	status, err := books.Current(ctx)
+	if err == nil {
+		err = status.Refusal()
+	}
 	switch {
 	case err != nil:
 		return nil, err
-	case status.Running():
-		return nil, &ledger.HeldError{Environment: s.Environment, Lease: *status.Lease, Now: status.Now}
 	case status.Lease != nil:
 		return append(status.Unfinished, status.Lease.Run), nil
 	}

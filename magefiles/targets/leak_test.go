@@ -50,7 +50,7 @@ func TestALeakyReleaseLeaksNothing(t *testing.T) {
 	assert.Contains(t, said, "growl-backend: fatal: it prints what it should not")
 
 	records := ""
-	objects, err := s.store(t).List(t.Context(), "dev/")
+	objects, err := s.store(t).List(t.Context(), "growl-backend/dev/")
 	require.NoError(t, err)
 	for _, o := range objects {
 		records += s.object(ledgerPrefix + "/" + o.Key)
@@ -114,7 +114,7 @@ func TestTextFromElsewhereIsHarmless(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, "-instances=1")
 	release := rollout.Release{Image: "r/growl@sha256:" + strings.Repeat("a", 64), Tag: "v1" + hostile}
-	books, err := ledger.Open(s.store(t), "dev", ledger.Options{})
+	books, err := ledger.Open(s.store(t), "growl-backend/dev", ledger.Options{})
 	require.NoError(t, err)
 	lease, err := books.Acquire(t.Context(), ledger.Holder{RunID: "run-1", Owner: "ann" + hostile, Host: hostile, Release: release})
 	require.NoError(t, err)

@@ -96,7 +96,7 @@ func (p place) store(t *testing.T) *ledger.S3 {
 // ledger is the place's ledger, read with no target of ours in between.
 func (p place) ledger(t *testing.T) *ledger.Ledger {
 	t.Helper()
-	books, err := ledger.Open(p.store(t), "dev", ledger.Options{})
+	books, err := ledger.Open(p.store(t), "growl-backend/dev", ledger.Options{})
 	require.NoError(t, err)
 	return books
 }

@@ -256,7 +256,7 @@ func (c *ci) heal() {
 	run := c.startIn(c.root, nil, c.roll(c.vars["V1"])...)
 	run.await(t, `drain +begun`)
 	run.kill()
-	books, err := ledger.Open(c.store(t), c.environment, ledger.Options{})
+	books, err := ledger.Open(c.store(t), "growl-backend/"+c.environment, ledger.Options{})
 	require.NoError(t, err)
 	status, err := books.Current(t.Context())
 	require.NoError(t, err)

@@ -65,7 +65,7 @@ func TestComparePromoted(t *testing.T) {
 // historyOf makes dev's ledger with these runs.
 func historyOf(t *testing.T, runs []ranOn) *ledger.Ledger {
 	t.Helper()
-	books, err := ledger.Open(&ledgertest.Memory{}, "dev", ledger.Options{})
+	books, err := ledger.Open(&ledgertest.Memory{}, "growl-backend/dev", ledger.Options{})
 	require.NoError(t, err)
 	for n, ran := range runs {
 		id := fmt.Sprintf("run-%d", n)
@@ -122,9 +122,9 @@ func TestProdGetsWhatDevRan(t *testing.T) {
 
 	assert.Contains(t, s.refuses(nil, prod(s.vars["V1"], "-digest="+moved)...), "is the image of commit "+sha+", not of "+s.vars["V1"])
 
-	stamp, err := s.store(t).Get(t.Context(), "dev/current")
+	stamp, err := s.store(t).Get(t.Context(), "growl-backend/dev/current")
 	require.NoError(t, err)
-	_, err = s.store(t).Put(t.Context(), "dev/current", []byte("cut off"), stamp.Version)
+	_, err = s.store(t).Put(t.Context(), "growl-backend/dev/current", []byte("cut off"), stamp.Version)
 	require.NoError(t, err)
 	last = s.refuses(nil, prod(sha)...)
 	assert.Contains(t, last, "compare the image of "+sha+" with what dev ran")

@@ -45,6 +45,10 @@ func (Deploy) Status(ctx context.Context,
 }
 
 func printLease(s ledger.Status) {
+	if s.Before != "" {
+		printf("%s: %s\n", s.Environment, report.Clean(s.Refusal().Error()))
+		return
+	}
 	switch {
 	case s.Lease == nil:
 		printf("%s: nobody deploys\n", s.Environment)

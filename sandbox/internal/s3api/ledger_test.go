@@ -27,7 +27,7 @@ func (c *cloud) store(t *testing.T, o ledger.S3Options) *ledger.S3 {
 
 func (c *cloud) ledger(t *testing.T, o ledger.S3Options) *ledger.Ledger {
 	t.Helper()
-	book, err := ledger.Open(c.store(t, o), "dev", ledger.Options{})
+	book, err := ledger.Open(c.store(t, o), "app/dev", ledger.Options{})
 	require.NoError(t, err)
 	return book
 }
@@ -73,7 +73,7 @@ func TestALedgerOnS3(t *testing.T) {
 	records, err := book.History(t.Context(), 5)
 	require.NoError(t, err)
 	require.Len(t, records, 1)
-	assert.Contains(t, c.get(t, "deploy/dev/history/run-1"), `"outcome":"deployed"`)
+	assert.Contains(t, c.get(t, "deploy/app/dev/history/run-1"), `"outcome":"deployed"`)
 }
 
 // A third of the calls are throttled, answered with a conflict, or done with the
@@ -88,7 +88,7 @@ func TestALedgerOnFaultyS3(t *testing.T) {
 			c := newCloud(t)
 			c.SetFaults(faults)
 			// Half of the product's times: the pauses between attempts too.
-			book, err := ledger.Open(c.store(t, ledger.S3Options{}), "dev", ledger.Options{Lease: 30 * time.Second, Patience: 25 * time.Second, Attempt: 5 * time.Second})
+			book, err := ledger.Open(c.store(t, ledger.S3Options{}), "app/dev", ledger.Options{Lease: 30 * time.Second, Patience: 25 * time.Second, Attempt: 5 * time.Second})
 			require.NoError(t, err)
 			lease := acquire(t, book, "run-1")
 			for _, step := range rollout.Steps()[:4] {
@@ -126,7 +126,7 @@ func TestS3ThatRefusesIsSaidInOneLine(t *testing.T) {
 		is      error
 		want    string
 	}{
-		"read-only":      {s3api.Faults{ReadOnly: true}, ledger.S3Options{Prefix: "deploy"}, key, ledger.ErrDenied, "write s3://growl-states/deploy/dev/current: the store denies access: allow s3:GetObject and s3:PutObject on s3://growl-states/deploy/* and s3:ListBucket on the bucket"},
+		"read-only":      {s3api.Faults{ReadOnly: true}, ledger.S3Options{Prefix: "deploy"}, key, ledger.ErrDenied, "write s3://growl-states/deploy/app/dev/current: the store denies access: allow s3:GetObject and s3:PutObject on s3://growl-states/deploy/* and s3:ListBucket on the bucket"},
 		"no bucket":      {s3api.Faults{}, ledger.S3Options{Bucket: "nowhere"}, key, ledger.ErrNoStore, "there is no bucket nowhere: check its name and the account"},
 		"other region":   {s3api.Faults{}, ledger.S3Options{Region: "eu-west-1"}, key, ledger.ErrNoStore, "bucket growl-states is not in eu-west-1: name its region"},
 		"no such key ID": {s3api.Faults{}, ledger.S3Options{}, "AKIASTRANGER00000000", ledger.ErrDenied, "the AWS credentials are expired or not valid"},
@@ -152,7 +152,7 @@ func TestS3ThatRefusesIsSaidInOneLine(t *testing.T) {
 func TestS3ThatIsNotThere(t *testing.T) {
 	c := newCloud(t)
 	c.config = loadConfig(t, "http://127.0.0.1:1", key)
-	book, err := ledger.Open(c.store(t, ledger.S3Options{}), "dev", ledger.Options{Patience: 300 * time.Millisecond})
+	book, err := ledger.Open(c.store(t, ledger.S3Options{}), "app/dev", ledger.Options{Patience: 300 * time.Millisecond})
 	require.NoError(t, err)
 	_, err = book.Current(t.Context())
 	require.ErrorIs(t, err, ledger.ErrUnavailable)

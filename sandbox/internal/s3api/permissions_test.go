@@ -30,12 +30,12 @@ func heldTo(t *testing.T, statements ...string) (role *iam.Role, as, admin *s3.C
 	return role, s3.NewFromConfig(loadConfig(t, site.URL, roleKey)), s3.NewFromConfig(loadConfig(t, site.URL, key))
 }
 
-const readAndWrite = `{"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "arn:aws:s3:::growl-states/ledger/dev/*"}`
+const readAndWrite = `{"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "arn:aws:s3:::growl-states/ledger/app/dev/*"}`
 
 func TestARoleMayDoWhatItsPolicyAllows(t *testing.T) {
 	role, as, admin := heldTo(t, readAndWrite,
-		`{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::growl-states", "Condition": {"StringLike": {"s3:prefix": "ledger/dev/*"}}}`)
-	bucket, own, others := states, "ledger/dev/current", "ledger/prod/current"
+		`{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::growl-states", "Condition": {"StringLike": {"s3:prefix": "ledger/app/dev/*"}}}`)
+	bucket, own, others := states, "ledger/app/dev/current", "ledger/prod/current"
 	put := func(client *s3.Client, key string) error {
 		_, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("x")})
 		return err
@@ -52,7 +52,7 @@ func TestARoleMayDoWhatItsPolicyAllows(t *testing.T) {
 		_, err := as.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: prefix})
 		return err
 	}
-	within, outside := "ledger/dev/history/", "ledger/"
+	within, outside := "ledger/app/dev/history/", "ledger/"
 	require.NoError(t, list(&within))
 	assert.Equal(t, "AccessDenied", code(t, list(&outside)))
 	assert.Equal(t, "AccessDenied", code(t, list(nil)), "a list of everything has no prefix")
@@ -79,11 +79,11 @@ func TestOnlyWhoMayListLearnsThatNothingIsThere(t *testing.T) {
 	}{
 		"may not list":        {[]string{readAndWrite}, "AccessDenied"},
 		"may list the bucket": {[]string{readAndWrite, list + `}`}, "NoSuchKey"},
-		"may list a prefix":   {[]string{readAndWrite, list + `, "Condition": {"StringLike": {"s3:prefix": "ledger/dev/*"}}}`}, "AccessDenied"},
+		"may list a prefix":   {[]string{readAndWrite, list + `, "Condition": {"StringLike": {"s3:prefix": "ledger/app/dev/*"}}}`}, "AccessDenied"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, as, _ := heldTo(t, test.statements...)
-			bucket, key := states, "ledger/dev/current"
+			bucket, key := states, "ledger/app/dev/current"
 			_, err := as.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 			assert.Equal(t, test.want, code(t, err))
 		})
@@ -92,11 +92,11 @@ func TestOnlyWhoMayListLearnsThatNothingIsThere(t *testing.T) {
 
 // TestALedgerUnderAPolicy reads and makes the ledger's first object as a role that may list a prefix alone.
 func TestALedgerUnderAPolicy(t *testing.T) {
-	const list = `{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::growl-states", "Condition": {"StringLike": {"s3:prefix": "ledger/dev/*"}}}`
+	const list = `{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::growl-states", "Condition": {"StringLike": {"s3:prefix": "ledger/app/dev/*"}}}`
 	open := func(t *testing.T, as *s3.Client) *ledger.Ledger {
 		store, err := ledger.NewS3FromConfig(loadConfig(t, *as.Options().BaseEndpoint, roleKey), ledger.S3Options{Bucket: states, Prefix: "ledger"})
 		require.NoError(t, err)
-		book, err := ledger.Open(store, "dev", ledger.Options{})
+		book, err := ledger.Open(store, "app/dev", ledger.Options{})
 		require.NoError(t, err)
 		return book
 	}
@@ -114,18 +114,18 @@ func TestALedgerUnderAPolicy(t *testing.T) {
 		_, as, _ := heldTo(t, readAndWrite, list)
 		_, err := open(t, as).Current(t.Context())
 		require.ErrorIs(t, err, ledger.ErrHidden)
-		require.ErrorContains(t, err, "if s3://growl-states/ledger/dev/current exists, allow s3:GetObject on it; if it does not, s3:ListBucket on the bucket decides")
+		require.ErrorContains(t, err, "if s3://growl-states/ledger/app/dev/current exists, allow s3:GetObject on it; if it does not, s3:ListBucket on the bucket decides")
 	})
 	t.Run("no permission to read", func(t *testing.T) {
-		_, as, admin := heldTo(t, `{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::growl-states/ledger/dev/*"}`, list)
-		bucket, key := states, "ledger/dev/current"
+		_, as, admin := heldTo(t, `{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::growl-states/ledger/app/dev/*"}`, list)
+		bucket, key := states, "ledger/app/dev/current"
 		_, err := admin.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("somebody's")})
 		require.NoError(t, err)
 		_, err = open(t, as).Acquire(t.Context(), ledger.Holder{RunID: "run-1", Owner: "ann"})
 		require.ErrorContains(t, err, "it exists, because it could not be created: allow s3:GetObject on it")
 	})
 	t.Run("no permission to write", func(t *testing.T) {
-		_, as, _ := heldTo(t, `{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::growl-states/ledger/dev/*"}`, list)
+		_, as, _ := heldTo(t, `{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::growl-states/ledger/app/dev/*"}`, list)
 		_, err := open(t, as).Acquire(t.Context(), ledger.Holder{RunID: "run-1", Owner: "ann"})
 		require.ErrorIs(t, err, ledger.ErrDenied)
 		require.ErrorContains(t, err, "s3:PutObject")

@@ -1,0 +1,53 @@
+package ledger
+
+import (
+	"fmt"
+	"strings"
+)
+
+// claimsFolder holds the claims of all services, see [Ledger.Claim].
+const claimsFolder = "claims"
+
+// key is what a ledger's objects are named by: SERVICE/ENV, or ENV alone in a ledger of before. See [Options.Before].
+type key struct {
+	service, environment string
+}
+
+// parseKey refuses parts that lead anywhere else, and those whose objects would lie among objects of another kind.
+func parseKey(text string) (key, error) {
+	service, environment, two := strings.Cut(text, "/")
+	if !two {
+		return key{}, fmt.Errorf("key %q: want SERVICE/ENV", text)
+	}
+	if err := checkName("service", service); err != nil {
+		return key{}, err
+	}
+	if err := checkName("environment", environment); err != nil {
+		return key{}, err
+	}
+	if service == claimsFolder || environment == "current" || environment == "history" {
+		return key{}, fmt.Errorf("key %q: a service cannot be named %s, and an environment neither current nor history", text, claimsFolder)
+	}
+	return key{service, environment}, nil
+}
+
+func (k key) String() string {
+	if k.service == "" {
+		return k.environment
+	}
+	return k.service + "/" + k.environment
+}
+
+// versions are those of the documents that may be there.
+func (k key) versions() []int {
+	if k.service == "" {
+		return []int{versionOfBefore, documentVersion}
+	}
+	return []int{documentVersion}
+}
+
+// current is the object of lease and journal.
+func (k key) current() string { return k.String() + "/current" }
+
+// history is what the objects of finished runs begin with.
+func (k key) history() string { return k.String() + "/history/" }
