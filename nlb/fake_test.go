@@ -38,6 +38,7 @@ type fake struct {
 	swallow  int    // how many calls to leave alone, for ever
 	refuse   string // the error code of every answer
 	targets  string // what the groups' targets are; empty: instances
+	protocol string // of the groups; empty: TCP
 	gone     string // an instance that was terminated
 }
 
@@ -117,7 +118,7 @@ func (f *fake) answer(action, group, lb string, targets []rollout.Target) string
 	case "DescribeTargetHealth":
 		return f.healthXML(group, targets)
 	case "DescribeTargetGroups":
-		return `<TargetGroups><member><TargetGroupArn>` + group + `</TargetGroupArn><TargetType>` + cmp.Or(f.targets, "instance") + `</TargetType><Port>8080</Port><HealthCheckIntervalSeconds>10</HealthCheckIntervalSeconds>
+		return `<TargetGroups><member><TargetGroupArn>` + group + `</TargetGroupArn><TargetType>` + cmp.Or(f.targets, "instance") + `</TargetType><Protocol>` + cmp.Or(f.protocol, "TCP") + `</Protocol><Port>8080</Port><HealthCheckIntervalSeconds>10</HealthCheckIntervalSeconds>
 			<HealthCheckTimeoutSeconds>6</HealthCheckTimeoutSeconds><HealthyThresholdCount>3</HealthyThresholdCount><UnhealthyThresholdCount>2</UnhealthyThresholdCount>
 			<LoadBalancerArns><member>` + balA + `</member></LoadBalancerArns></member></TargetGroups>`
 	case "DescribeTargetGroupAttributes":

@@ -301,6 +301,29 @@ func TestTimingRefusesAGroupOfAddresses(t *testing.T) {
 	require.EqualError(t, err, "read timing of target group growl-a: its targets are of type ip: a rollout registers instances, so it needs a group of type instance")
 }
 
+// The engine drains connections of a Network Load Balancer to TCP ports. Another kind of load balancer drains
+// requests, and an UDP flow has no end to wait for.
+func TestTimingRefusesAnotherLoadBalancersGroup(t *testing.T) {
+	for protocol, kind := range map[string]string{
+		"HTTP": "an Application Load Balancer's", "HTTPS": "an Application Load Balancer's",
+		"GENEVE": "a Gateway Load Balancer's", "UDP": "not TCP alone", "TCP_UDP": "not TCP alone", "QUIC": "not TCP alone",
+	} {
+		f, cfg := newFake(t)
+		f.protocol = protocol
+		_, err := open(t, cfg, groupA).Timing(t.Context())
+		require.EqualError(t, err, "read timing of target group growl-a: its protocol is "+protocol+", which is "+kind+
+			": a rollout drains connections of a Network Load Balancer, so it needs a group of protocol TCP or TLS")
+	}
+	f, cfg := newFake(t)
+	f.protocol = "TLS"
+	_, err := open(t, cfg, groupA).Timing(t.Context())
+	require.NoError(t, err)
+
+	f.targets = "lambda"
+	_, err = open(t, cfg, groupA).Timing(t.Context())
+	require.ErrorContains(t, err, "its targets are of type lambda")
+}
+
 func TestNewRefusesBadGroups(t *testing.T) {
 	tests := map[string][]string{
 		"none named": nil,

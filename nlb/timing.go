@@ -30,7 +30,8 @@ const (
 const defaultDelay = 300 * time.Second
 
 // Timing reads how each live group checks, drains and routes, in the order the
-// groups were named.
+// groups were named. A group that is not of protocol TCP or TLS, or whose targets are
+// not instances, is an error: a run and its plan call this before anything is touched.
 func (g *Groups) Timing(ctx context.Context) ([]rollout.Timing, error) {
 	timings := make([]rollout.Timing, len(g.groups))
 	calls, ctx := errgroup.WithContext(ctx)
@@ -60,8 +61,8 @@ func (g *Groups) timing(ctx context.Context, in group) (rollout.Timing, error) {
 		return rollout.Timing{}, fmt.Errorf("DescribeTargetGroups answered %d groups for one ARN", len(described.TargetGroups))
 	}
 	live := described.TargetGroups[0]
-	if live.TargetType != types.TargetTypeEnumInstance {
-		return rollout.Timing{}, fmt.Errorf("its targets are of type %s: a rollout registers instances, so it needs a group of type instance", live.TargetType)
+	if err := supported(live); err != nil {
+		return rollout.Timing{}, err
 	}
 	attributes, err := g.attributes(ctx, in)
 	if err != nil {
@@ -73,6 +74,29 @@ func (g *Groups) timing(ctx context.Context, in group) (rollout.Timing, error) {
 	}
 	timing.CrossZone, err = g.crossZone(ctx, attributes[attributeCrossZone], live.LoadBalancerArns)
 	return timing, err
+}
+
+// supported refuses a group that a rollout cannot move instances in: one of another kind of load balancer, which routes
+// requests and drains them in its own way, one with UDP, whose flows have no end that could be waited for, and one of
+// other targets than instances. A group of Lambda functions has no protocol.
+func supported(live types.TargetGroup) error {
+	kind := ""
+	switch live.Protocol {
+	case types.ProtocolEnumTcp, types.ProtocolEnumTls, "":
+	case types.ProtocolEnumHttp, types.ProtocolEnumHttps:
+		kind = "an Application Load Balancer's"
+	case types.ProtocolEnumGeneve:
+		kind = "a Gateway Load Balancer's"
+	default:
+		kind = "not TCP alone"
+	}
+	switch {
+	case kind != "":
+		return fmt.Errorf("its protocol is %s, which is %s: a rollout drains connections of a Network Load Balancer, so it needs a group of protocol TCP or TLS", live.Protocol, kind)
+	case live.TargetType != types.TargetTypeEnumInstance:
+		return fmt.Errorf("its targets are of type %s: a rollout registers instances, so it needs a group of type instance", live.TargetType)
+	}
+	return nil
 }
 
 // checks reads how a group checks its targets.
