@@ -24,7 +24,10 @@ func ExampleRepository_Resolve() {
 	image, err := repository.Resolve(ctx, "4f2a9c1e8b7d6a5f4e3d2c1b0a9f8e7d6c5b4a39")
 	if errors.Is(err, ecr.ErrNotFound) {
 		recent, _ := repository.Recent(ctx, 5)
-		log.Fatalf("%v: the last pushed are %v", err, recent)
+		for _, image := range recent {
+			fmt.Println(image.Names(), "pushed", image.PushedAt)
+		}
+		log.Fatal(err)
 	}
 	if err != nil {
 		log.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,6 +26,15 @@ type Image struct {
 	// Commit is the one tag that is a full commit SHA (40 hex digits); empty
 	// where none is, or several are: the image itself knows then.
 	Commit string
+}
+
+// Names returns what people call the image: its commit's tag if it has one, else all
+// of its tags, separated by commas.
+func (i Image) Names() string {
+	if i.Commit != "" {
+		return i.Commit
+	}
+	return strings.Join(slices.Sorted(slices.Values(i.Tags)), ", ")
 }
 
 var commit = regexp.MustCompile(`^[0-9a-f]{40}$`)
@@ -64,7 +74,7 @@ func (r *Repository) Exists(ctx context.Context, tag string) (bool, error) {
 	return err == nil, err
 }
 
-// Recent returns the n images with a commit's tag that were pushed last,
+// Recent returns the n images with a tag, whatever its form, that were pushed last,
 // newest first. ECR answers in no order, so all pages are read.
 func (r *Repository) Recent(ctx context.Context, n int) ([]Image, error) {
 	pages := ecr.NewDescribeImagesPaginator(r.api, &ecr.DescribeImagesInput{
@@ -80,7 +90,7 @@ func (r *Repository) Recent(ctx context.Context, n int) ([]Image, error) {
 			return nil, fmt.Errorf("list images of %s: %w", *r.name(), r.explain(err))
 		}
 		for _, detail := range page.ImageDetails {
-			if image := imageOf(detail); image.Commit != "" {
+			if image := imageOf(detail); len(image.Tags) > 0 {
 				images = append(images, image)
 			}
 		}

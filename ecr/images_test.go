@@ -92,28 +92,43 @@ func TestExists(t *testing.T) {
 }
 
 func TestRecentReadsAllPagesNewestFirst(t *testing.T) {
+	const sha3 = "3333333333333333333333333333333333333333"
 	f, r := newFake(t)
 	f.page = 2
 	f.push("untagged", monday.Add(9*time.Hour))
-	f.push("cache", monday.Add(8*time.Hour), "buildcache")
-	for i, tag := range []string{sha1, "3333333333333333333333333333333333333333", sha2} {
-		f.push(tag, monday.Add(time.Duration((i*2)%3)*time.Hour), tag)
+	for i, tags := range [][]string{{sha1}, {"v1.2", "deployed-dev"}, {sha3, "deployed-dev"}, {sha2}} {
+		f.push(tags[0], monday.Add(time.Duration((i*3)%4)*time.Hour), tags...)
 	}
-	images, err := r.Recent(t.Context(), 2)
+	images, err := r.Recent(t.Context(), 3)
 	require.NoError(t, err)
-	var commits []string
-	for _, image := range images {
-		commits = append(commits, image.Commit)
-	}
-	assert.Equal(t, []string{"3333333333333333333333333333333333333333", sha2}, commits)
+	assert.Equal(t, []string{"deployed-dev, v1.2", sha3, sha2}, names(images))
 	assert.Len(t, f.called("DescribeImages"), 2)
 
 	all, err := r.Recent(t.Context(), 100)
 	require.NoError(t, err)
-	assert.Len(t, all, 3)
+	assert.Equal(t, []string{"deployed-dev, v1.2", sha3, sha2, sha1}, names(all))
 	none, err := r.Recent(t.Context(), -1)
 	require.NoError(t, err)
 	assert.Empty(t, none)
+}
+
+func names(images []Image) (all []string) {
+	for _, image := range images {
+		all = append(all, image.Names())
+	}
+	return all
+}
+
+func TestNamesOfAnImage(t *testing.T) {
+	for want, image := range map[string]Image{
+		"v1.2":             {Tags: []string{"v1.2"}},
+		"latest, v1.2":     {Tags: []string{"v1.2", "latest"}},
+		sha1:               {Tags: []string{"latest", sha1}, Commit: sha1},
+		sha1 + ", " + sha2: {Tags: []string{sha2, sha1}},
+		"":                 {Digest: unknown},
+	} {
+		assert.Equal(t, want, image.Names())
+	}
 }
 
 func TestThrottledCallsAreTriedTenTimes(t *testing.T) {

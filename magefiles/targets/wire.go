@@ -118,7 +118,7 @@ func (w *world) withRecent(ctx context.Context, err error) error {
 	}
 	text := ""
 	for _, image := range recent {
-		text += fmt.Sprintf("; %s pushed %s", image.Commit, image.PushedAt.UTC().Format("2006-01-02 15:04 UTC"))
+		text += fmt.Sprintf("; %s pushed %s", image.Names(), image.PushedAt.UTC().Format("2006-01-02 15:04 UTC"))
 	}
 	return fmt.Errorf("%w%s", err, text)
 }
