@@ -73,7 +73,7 @@ func remedy(d Document) string {
 	case rollout.Refused:
 		return "mend that and run the same command again"
 	case rollout.RolledBack:
-		return "mend the release and deploy it again, under a tag of its own"
+		return "mend what failed: a release gets a tag of its own; if a setting of its container was wrong, deploy the same tag again"
 	case rollout.Mixed:
 		return "deploy this release again to finish, or the one before to go back; instances that run it already are left alone"
 	case rollout.Orphaned:

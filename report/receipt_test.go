@@ -47,7 +47,7 @@ func TestReceipt(t *testing.T) {
 			ended("i-0a", rollout.Restored, "prove: exited with 2: \x1b[31mpanic"), ended("i-0b", rollout.Pending, "")), traffic,
 			"rolled back: v2 (abababababab) failed on i-0a (prove: exited with 2: panic); every instance runs what it ran before\n" +
 				"traffic: 9120 requests · 0 failed · longest gap 11ms\n" +
-				"next: mend the release and deploy it again, under a tag of its own"},
+				"next: mend what failed: a release gets a tag of its own; if a setting of its container was wrong, deploy the same tag again"},
 		{"mixed", document(rollout.Mixed, updated("i-0a"), ended("i-0b", rollout.Restored, "join: not healthy after 5m0s")), nil,
 			"mixed: 1/2 run v2 (abababababab) (i-0a), the others what they ran before; it failed on i-0b (join: not healthy after 5m0s)\n" +
 				"next: deploy this release again to finish, or the one before to go back; instances that run it already are left alone"},
@@ -63,7 +63,7 @@ func TestReceipt(t *testing.T) {
 		{"nothing", Document{}, nil, `ended as "": no reason given`},
 		{"rolled back without a reason", document(rollout.RolledBack), nil,
 			"rolled back: v2 (abababababab) failed: no reason given; every instance runs what it ran before\n" +
-				"next: mend the release and deploy it again, under a tag of its own"},
+				"next: mend what failed: a release gets a tag of its own; if a setting of its container was wrong, deploy the same tag again"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

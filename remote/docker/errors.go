@@ -1,8 +1,11 @@
 package docker
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 )
 
 // What can go wrong, for errors.Is.
@@ -77,11 +80,31 @@ type struckError struct {
 func (e *struckError) Error() string { return e.secrets.Strike(e.error.Error()) }
 func (e *struckError) Unwrap() error { return e.error }
 
-// unprovenError is a container that runs and was not proven, with its last lines.
+// unprovenError is a container that was not proven in its time, with its last lines.
 type unprovenError struct {
-	error
-	logs []string
+	container string
+	limit     time.Duration // zero: there was none
+	ended     error         // why the wait ended: context.Canceled or context.DeadlineExceeded
+	missing   error         // what the last look found wanting; may be nil
+	logs      []string
 }
 
-func (e *unprovenError) Unwrap() error      { return e.error }
+// Error names what was missing, and the setting if the service's declaration may be wrong.
+func (e *unprovenError) Error() string {
+	text := fmt.Sprintf("%v: container %s did not answer as it should", ErrNotProven, e.container)
+	if errors.Is(e.ended, context.DeadlineExceeded) && e.limit > 0 {
+		text += " in " + e.limit.Round(10*time.Millisecond).String()
+	} else {
+		text += " until the wait was broken off"
+	}
+	if e.missing != nil {
+		text += ": " + e.missing.Error()
+	}
+	return text
+}
+
+func (e *unprovenError) Unwrap() []error {
+	return slices.DeleteFunc([]error{ErrNotProven, e.ended, e.missing}, func(err error) bool { return err == nil })
+}
+
 func (e *unprovenError) LogLines() []string { return e.logs }

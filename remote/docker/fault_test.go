@@ -303,6 +303,74 @@ func TestProofThatRunsOutSaysWhatWasMissing(t *testing.T) {
 	require.NotContains(t, err.Error(), "inspect")
 }
 
+// A proof that ran out names what failed and, if the service's declaration may be why, the setting: a service of another
+// kind than ours may have another health path, another port, or no version path.
+func TestProofThatRunsOutNamesTheSetting(t *testing.T) {
+	const within = "not ready: container svc did not answer as it should in 50ms: "
+	for name, test := range map[string]struct {
+		answers string // the status line and what follows, for any path; empty: the connection ends
+		spec    func(*docker.Spec)
+		says    string
+	}{
+		"no such health path": {"404 Not Found", nil, "GET /healthz answers 404: set HealthPath of the service's container to a path that answers 200"},
+		"it redirects":        {"302 Found", nil, "GET /healthz answers 302: set HealthPath"},
+		"it is not well":      {"500 Internal Server Error", nil, "GET /healthz answers 500"},
+		"nothing listens":     {"", nil, "EOF: does the service listen on port 9000 (ContainerPort) inside the container?"},
+		"no version path": {"200 OK", func(s *docker.Spec) { s.VersionPath = "/version" },
+			"GET /version does not answer 200 with a JSON object: set VersionPath of the service's container to a path that does, or leave it empty"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFakeEngine(t)
+			f.spec.VersionPath, f.spec.ContainerPort = "", 9000
+			if test.spec != nil {
+				test.spec(&f.spec)
+			}
+			h, err := docker.Open(t.Context(), &sayingConn{f, test.answers}, docker.Options{Spec: f.spec})
+			require.NoError(t, err)
+			require.NoError(t, h.Stop(t.Context(), release(fakeNew)))
+			require.NoError(t, h.Start(t.Context(), release(fakeNew)))
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			_, err = h.Prove(ctx, release(fakeNew))
+			require.ErrorIs(t, err, docker.ErrNotProven)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorContains(t, err, within+"GET ")
+			require.ErrorContains(t, err, test.says)
+			require.NotContains(t, err.Error(), "context deadline exceeded")
+		})
+	}
+}
+
+// A service whose version path names no commit is told which field that is.
+func TestProofNamesTheFieldThatIsMissing(t *testing.T) {
+	f := newFakeEngine(t)
+	h, err := docker.Open(t.Context(), &sayingConn{f, "200 OK\r\nContent-Length: 16\r\n\r\n{\"version\":\"v1\"}"}, docker.Options{Spec: f.spec})
+	require.NoError(t, err)
+	require.NoError(t, h.Stop(t.Context(), release(fakeNew)))
+	require.NoError(t, h.Start(t.Context(), release(fakeNew)))
+	_, err = h.Prove(t.Context(), release(fakeNew))
+	require.ErrorIs(t, err, docker.ErrWrongCommit)
+	require.ErrorContains(t, err, `/version has no field "commit", so nothing tells that new runs: add it, or leave VersionPath of the service's container empty`)
+}
+
+// sayingConn is a connection to an instance whose service gives one answer.
+type sayingConn struct {
+	docker.Conn
+	answer string
+}
+
+func (c *sayingConn) Exchange(_ context.Context, _ string, talk func(io.ReadWriter) error) error {
+	near, far := net.Pipe()
+	defer near.Close()
+	go func() {
+		defer far.Close()
+		if _, err := far.Read(make([]byte, 4096)); err == nil && c.answer != "" {
+			_, _ = io.WriteString(far, "HTTP/1.1 "+c.answer+"\r\nConnection: close\r\n\r\n")
+		}
+	}()
+	return talk(near)
+}
+
 // sickConn is a connection to an instance whose service answers 503 once.
 type sickConn struct {
 	docker.Conn

@@ -87,13 +87,19 @@ func ask(service io.ReadWriter, request *http.Request) (a answer, rest io.Reader
 	return a, reader, err
 }
 
-// healthy is nil when the health path answers 200.
+// healthy is nil when the health path answers 200. Its error names the setting if a
+// wrong one may be the reason: a service that answers with a 5xx has the path.
 func (h *Host) healthy(ctx context.Context) error {
 	said, err := h.get(ctx, h.published(), h.spec.HealthPath)
-	if err == nil && said.status != http.StatusOK {
-		err = fmt.Errorf("GET %s answers %d", h.spec.HealthPath, said.status)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: does the service listen on port %d (ContainerPort) inside the container?", err, h.spec.ContainerPort)
+	case said.status == http.StatusOK:
+		return nil
+	case said.status < http.StatusInternalServerError:
+		return fmt.Errorf("GET %s answers %d: set HealthPath of the service's container to a path that answers %d", h.spec.HealthPath, said.status, http.StatusOK)
 	}
-	return err
+	return fmt.Errorf("GET %s answers %d", h.spec.HealthPath, said.status)
 }
 
 // version is what the version path answers.

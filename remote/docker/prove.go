@@ -27,11 +27,11 @@ const (
 // window is from the call that stopped the old container to the first good
 // answer; zero when another process made that call.
 func (h *Host) Prove(ctx context.Context, r rollout.Release) (time.Duration, error) {
-	id, err := h.toProve(ctx, r)
-	if err != nil {
+	p := &proof{host: h, name: h.spec.Name, strict: true, commit: r.Commit, began: time.Now()}
+	var err error
+	if p.id, err = h.toProve(ctx, r); err != nil {
 		return 0, err
 	}
-	p := &proof{host: h, id: id, name: h.spec.Name, strict: true, commit: r.Commit}
 	if err := p.wait(ctx); err != nil {
 		return 0, err
 	}
@@ -65,8 +65,8 @@ type proof struct {
 	commit string
 	// strict wants the version path to answer; an old container may have none.
 	strict bool
-	// answered is when the health path first answered.
-	answered time.Time
+	// began is when the wait began, answered when the health path first answered.
+	began, answered time.Time
 	// restarts is how often the engine had restarted the container before; an old
 	// one may have a past.
 	restarts, looks int
@@ -115,7 +115,7 @@ func (p *proof) look(ctx context.Context) (missing, err error) {
 		return missing, nil
 	}
 	if health := found.State.Health; health != nil && health.Status != container.Healthy && health.Status != container.NoHealthcheck && health.Status != "" {
-		return fmt.Errorf("its health check says %s", health.Status), nil
+		return fmt.Errorf("the health check of its image reports %s", health.Status), nil
 	}
 	return p.checkCommit(ctx, found)
 }
@@ -139,24 +139,25 @@ func (p *proof) checkCommit(ctx context.Context, found container.InspectResponse
 	case err != nil:
 		return err, nil
 	case !ok && p.strict:
-		return fmt.Errorf("GET %s does not answer %d with a JSON object", p.host.spec.VersionPath, http.StatusOK), nil
-	case differ(answer.commit, p.commit) || (p.strict && answer.commit == ""):
+		return fmt.Errorf("GET %s does not answer %d with a JSON object: set VersionPath of the service's container to a path that does, or leave it empty", p.host.spec.VersionPath, http.StatusOK), nil
+	case p.strict && answer.commit == "":
+		return nil, fmt.Errorf("%w: %s has no field \"commit\", so nothing tells that %s runs: add it, or leave VersionPath of the service's container empty", ErrWrongCommit, p.host.spec.VersionPath, p.commit)
+	case differ(answer.commit, p.commit):
 		return nil, fmt.Errorf("%w: %s answers %.40q, not %s", ErrWrongCommit, p.host.spec.VersionPath, answer.commit, p.commit)
 	}
 	return nil, nil
 }
 
+// timedOut is the error of a proof whose time is over, or that was broken off. It has the container's last lines.
 func (p *proof) timedOut(ctx context.Context, missing error) error {
+	err := &unprovenError{container: p.name, ended: ctx.Err(), missing: missing}
+	if deadline, ok := ctx.Deadline(); ok {
+		err.limit = deadline.Sub(p.began)
+	}
 	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 	defer cancel()
-	err := fmt.Errorf("%w: container %s: %w", ErrNotProven, p.name, ctx.Err())
-	if missing != nil {
-		err = fmt.Errorf("%w: %w", err, missing)
-	}
 	if found, inspected := p.host.engine.inspect(looking, p.id); inspected == nil {
-		if lines := p.host.lastLines(looking, found); len(lines) > 0 {
-			err = &unprovenError{err, lines}
-		}
+		err.logs = p.host.lastLines(looking, found)
 	}
 	return err
 }

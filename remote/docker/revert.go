@@ -187,5 +187,5 @@ func (h *Host) restorePolicy(ctx context.Context, id string, fresh []*container.
 func (h *Host) proveOld(ctx context.Context, id, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, revertProof)
 	defer cancel()
-	return (&proof{host: h, id: id, name: name}).wait(ctx)
+	return (&proof{host: h, id: id, name: name, began: time.Now()}).wait(ctx)
 }
