@@ -22,7 +22,7 @@ var host = regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\
 
 // parseURI reads HOST/REPOSITORY, without tag or digest.
 func parseURI(text string) (uri, error) {
-	const want = "want HOST/REPOSITORY such as 123456789012.dkr.ecr.us-west-1.amazonaws.com/growl-backend"
+	const want = "want HOST/REPOSITORY such as 123456789012.dkr.ecr.us-west-1.amazonaws.com/orders-api"
 	parsed, err := reference.Parse(text)
 	if err != nil {
 		return uri{}, fmt.Errorf("parse repository %q: %w: %s", text, err, want)

@@ -155,10 +155,11 @@ func (a *Authority) certify(public ed25519.PublicKey, name, address string, vali
 
 // WriteParameter writes the input of `aws ssm put-parameter --cli-input-json` to
 // a new file, 0600: the key goes to where the instance's first boot fetches it
-// without being an argument of anything.
-func (k HostKey) WriteParameter(path, environment string) error {
+// without being an argument of anything. prefix begins the names of the environment's
+// parameters, such as /orders-api/live: the key is PREFIX/ssh-host/INSTANCE.
+func (k HostKey) WriteParameter(path, prefix string) error {
 	input := map[string]any{
-		"Name": "/growl-backend/" + environment + "/ssh-host/" + k.Name, "Type": "SecureString", "Overwrite": true,
+		"Name": strings.TrimSuffix(prefix, "/") + "/ssh-host/" + k.Name, "Type": "SecureString", "Overwrite": true,
 		"Value": string(k.Private) + string(k.Certificate),
 	}
 	content, err := json.Marshal(input)

@@ -137,8 +137,8 @@ func TestAnInstanceShowsItsCertificate(t *testing.T) {
 	key, err := ca.SignHost("one", "10.20.0.11", 0)
 	require.NoError(t, err)
 	file := filepath.Join(i.dir, "input.json")
-	require.NoError(t, key.WriteParameter(file, "dev"))
-	require.Error(t, key.WriteParameter(file, "dev"), "it overwrote a file")
+	require.NoError(t, key.WriteParameter(file, "/growl-backend/dev"))
+	require.Error(t, key.WriteParameter(file, "/growl-backend/dev"), "it overwrote a file")
 
 	var input struct{ Name, Value string }
 	require.NoError(t, json.Unmarshal([]byte(i.read("input.json")), &input))

@@ -10,13 +10,13 @@
 //     that was written by hand, which the plan itself leaves as it is.
 //   - [Plan.Apply] refuses to take more than one instance of a target group at
 //     once; [Environment.OneByOne] replaces them in turn.
-//   - [SealEnv] and [CheckSeal] tie an env file to the seal in git.
+//   - [EnvFile] ties an env file to the seal in git.
 //   - [OpenAuthority] is the SSH CA that new instances are known by.
 //
 // Attributes are named, values never printed: user data and env files are secret.
 //
-// The tests read plans of growl-backend/terraform in testdata/plans. After a change
-// of that configuration a test fails until go generate ./infra has made them anew.
+// The tests read plans of this repository's own configuration in testdata/plans. After a
+// change of that configuration a test fails until go generate ./infra has made them anew.
 // It needs terraform, the AWS provider in a filesystem mirror, and moto_server, an
 // emulator of AWS.
 package infra

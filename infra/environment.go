@@ -19,7 +19,7 @@ import (
 // Options say which environment, and where its configuration is. Dir and
 // Environment have no default.
 type Options struct {
-	// Environment is its name: dev, prod.
+	// Environment is its name, such as dev: lower-case letters, digits and hyphens.
 	Environment string
 	// Workspace is the Terraform workspace that holds its state. Empty: the environment's name.
 	Workspace string
@@ -33,11 +33,8 @@ type Options struct {
 	// in Dir.
 	VarFile string
 	// EnvFile is a file that the configuration reads and without which planning is
-	// pointless. Empty: there is none.
-	EnvFile string
-	// SealFile is the committed seal of the env file. Empty: CheckEnvFile compares
-	// nothing.
-	SealFile string
+	// pointless, and its seal; both may be relative to Dir. The zero value: there is none.
+	EnvFile EnvFile
 	// DataDir is Terraform's data directory, of this environment alone: plugins,
 	// which workspace, plan files. Empty: .terraform/ENVIRONMENT in Dir.
 	DataDir string
@@ -56,8 +53,7 @@ type Environment struct {
 	bucket    string
 	dir       string
 	varFile   string
-	envFile   string
-	sealFile  string
+	envFile   EnvFile
 	dataDir   string
 	program   string
 	// quiet prints nothing: some commands answer with secrets. loud is for plans
@@ -86,7 +82,7 @@ func Open(o Options) (*Environment, error) {
 
 func open(o Options) (*Environment, error) {
 	if !environmentName.MatchString(o.Environment) {
-		return nil, fmt.Errorf("%q is no name of an environment: want dev or prod", o.Environment)
+		return nil, fmt.Errorf("%q is no name of an environment: want lower-case letters, digits and hyphens, such as dev", o.Environment)
 	}
 	if o.Bucket != "" && !bucketName.MatchString(o.Bucket) {
 		return nil, fmt.Errorf("%q is no name of an S3 bucket", o.Bucket)
@@ -102,14 +98,9 @@ func open(o Options) (*Environment, error) {
 	e := &Environment{
 		name: o.Environment, workspace: cmp.Or(o.Workspace, o.Environment), bucket: o.Bucket,
 		dir: dir, program: program,
-		varFile: absolute(dir, cmp.Or(o.VarFile, "terraform-"+o.Environment+".tfvars")),
+		varFile: absolute(dir, cmp.Or(o.VarFile, ConventionalVarFile("", o.Environment))),
 		dataDir: absolute(dir, cmp.Or(o.DataDir, filepath.Join(".terraform", o.Environment))),
-	}
-	if o.EnvFile != "" {
-		e.envFile = absolute(dir, o.EnvFile)
-	}
-	if o.SealFile != "" {
-		e.sealFile = absolute(dir, o.SealFile)
+		envFile: o.EnvFile.in(dir),
 	}
 	if err := e.readable(); err != nil {
 		return nil, err
@@ -134,8 +125,8 @@ func absolute(dir, path string) string {
 // readable reports every file that is missing at once.
 func (e *Environment) readable() error {
 	faults := []error{readable(e.varFile, "it is committed: is this the right folder?")}
-	if e.envFile != "" {
-		faults = append(faults, readable(e.envFile, "it is never committed: get it from whoever runs "+e.name+", and see with go tool mage env:check that it is the sealed one"))
+	if e.envFile.Path != "" {
+		faults = append(faults, readable(e.envFile.Path, "it is never committed: get it from whoever runs "+e.name+", and see with go tool mage env:check that it is the sealed one"))
 	}
 	return oneLine(errors.Join(faults...))
 }

@@ -177,7 +177,7 @@ func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	program := filepath.Join(dir, "terraform")
 	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\necho '{\"terraform_version\":\"1.5.7\"}'\n"), 0o755))
-	whole := infra.Options{Environment: "dev", Dir: dir, Program: program, VarFile: "vars", EnvFile: "env"}
+	whole := infra.Options{Environment: "dev", Dir: dir, Program: program, VarFile: "vars", EnvFile: infra.EnvFile{Path: "env"}}
 	writeFile(t, filepath.Join(dir, "vars"), "")
 	writeFile(t, filepath.Join(dir, "env"), "")
 	_, err := infra.Open(whole)
@@ -191,8 +191,8 @@ func TestOpenRefuses(t *testing.T) {
 		"odd bucket":     {func(o *infra.Options) { o.Bucket = "Mine/state" }, `"Mine/state" is no name of an S3 bucket`},
 		"no program":     {func(o *infra.Options) { o.Program = filepath.Join(dir, "none") }, "terraform is needed, 1.11.0 or newer"},
 		"no variables":   {func(o *infra.Options) { o.VarFile = "" }, "terraform-dev.tfvars"},
-		"no env file":    {func(o *infra.Options) { o.EnvFile = ".env.dev" }, ".env.dev"},
-		"both missing":   {func(o *infra.Options) { o.VarFile, o.EnvFile = "a", "b" }, "/a does not exist: it is committed: is this the right folder?; "},
+		"no env file":    {func(o *infra.Options) { o.EnvFile.Path = ".env.dev" }, ".env.dev"},
+		"both missing":   {func(o *infra.Options) { o.VarFile, o.EnvFile.Path = "a", "b" }, "/a does not exist: it is committed: is this the right folder?; "},
 		"no folder":      {func(o *infra.Options) { o.Dir = filepath.Join(dir, "none") }, "none"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 func ExampleGate() {
 	env, err := infra.Open(infra.Options{
-		Environment: "dev", Dir: "growl-backend/terraform", EnvFile: ".env.dev",
+		Environment: "dev", Dir: "growl-backend/terraform", EnvFile: infra.ConventionalEnvFile("", "dev"),
 	})
 	if err != nil {
 		log.Fatal(err)

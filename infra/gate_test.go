@@ -46,7 +46,7 @@ func newFleet(t *testing.T) *fleet {
 
 func (f *fleet) open() *infra.Environment {
 	f.t.Helper()
-	env, err := infra.Open(infra.Options{Environment: "dev", Dir: f.dir, EnvFile: "env", Show: &f.shown})
+	env, err := infra.Open(infra.Options{Environment: "dev", Dir: f.dir, EnvFile: infra.EnvFile{Path: "env"}, Show: &f.shown})
 	require.NoError(f.t, err)
 	return env
 }

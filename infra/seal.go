@@ -16,14 +16,35 @@ import (
 // it, since the file itself is never committed.
 type Seal string
 
-var sealText = regexp.MustCompile(`^([0-9a-f]{64})  \S+\n?$`)
+var sealText = regexp.MustCompile(`^([0-9a-f]{64})  .+\n?$`)
 
-// EnvFile is where an environment's env file is.
-func EnvFile(dir, environment string) string { return filepath.Join(dir, ".env."+environment) }
+// EnvFile is an environment's env file, and where its seal is. The zero value is none.
+type EnvFile struct {
+	// Path is the env file, which is never committed.
+	Path string
+	// Seal is the file that holds its seal, which is committed, in the form that
+	// sha256sum -c reads in that file's folder. Empty: the env file has no seal.
+	Seal string
+}
 
-// SealFile is where its seal is, in the form that sha256sum -c reads.
-func SealFile(dir, environment string) string {
-	return filepath.Join(dir, "env-"+environment+".sha256")
+// ConventionalEnvFile names the files as most projects do: .env.ENVIRONMENT and
+// env-ENVIRONMENT.sha256 in dir.
+func ConventionalEnvFile(dir, environment string) EnvFile {
+	return EnvFile{
+		Path: filepath.Join(dir, ".env."+environment),
+		Seal: filepath.Join(dir, "env-"+environment+".sha256"),
+	}
+}
+
+// in returns the files with dir before paths that are relative.
+func (f EnvFile) in(dir string) EnvFile {
+	if f.Path != "" {
+		f.Path = absolute(dir, f.Path)
+	}
+	if f.Seal != "" {
+		f.Seal = absolute(dir, f.Seal)
+	}
+	return f
 }
 
 // SealEnv seals an env file's bytes, exactly as they are, because Terraform's tag of
@@ -52,25 +73,28 @@ func sealOf(content []byte) Seal {
 	return Seal(hex.EncodeToString(sum[:]))
 }
 
-// WriteSeal seals the environment's env file and writes the seal. It reports
+// WriteSeal seals the env file and writes the seal. It reports
 // whether that changed anything. A file that does not end with exactly one newline
 // is refused: a secret of CI may lose or gain newlines at its end, so that the
 // workflow writes the file with exactly one.
-func WriteSeal(dir, environment string, check func([]byte) error) (bool, error) {
-	content, seal, err := sealed(EnvFile(dir, environment), check)
+func (f EnvFile) WriteSeal(check func([]byte) error) (bool, error) {
+	content, seal, err := sealed(f.Path, check)
 	if err != nil {
 		return false, err
 	}
 	if !bytes.Equal(content, oneNewline(content)) {
-		return false, fmt.Errorf("seal the env file %s: it does not end with exactly one newline, as CI writes it: add it, or remove the empty lines at its end", EnvFile(dir, environment))
+		return false, fmt.Errorf("seal the env file %s: it does not end with exactly one newline, as CI writes it: add it, or remove the empty lines at its end", f.Path)
 	}
-	path := SealFile(dir, environment)
-	text := []byte(string(seal) + "  .env." + environment + "\n")
-	old, err := os.ReadFile(path)
+	name, err := filepath.Rel(filepath.Dir(f.Seal), f.Path)
+	if err != nil {
+		return false, fmt.Errorf("write the seal: %w", err)
+	}
+	text := []byte(string(seal) + "  " + name + "\n")
+	old, err := os.ReadFile(f.Seal)
 	if err == nil && string(old) == string(text) {
 		return false, nil
 	}
-	if err := os.WriteFile(path, text, 0o644); err != nil {
+	if err := os.WriteFile(f.Seal, text, 0o644); err != nil {
 		return false, fmt.Errorf("write the seal: %w", err)
 	}
 	return true, nil
@@ -84,54 +108,45 @@ func oneNewline(content []byte) []byte {
 // ErrUnsealed: the env file is not the one that was sealed.
 var ErrUnsealed = errors.New("the env file is not the one that was sealed")
 
-// ReadSeal reads the environment's seal.
-func ReadSeal(dir, environment string) (Seal, error) {
-	return readSeal(SealFile(dir, environment))
-}
-
-func readSeal(path string) (Seal, error) {
-	text, err := os.ReadFile(path)
+// ReadSeal reads the seal.
+func (f EnvFile) ReadSeal() (Seal, error) {
+	text, err := os.ReadFile(f.Seal)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("read the seal %s: there is none: go tool mage env:seal writes it", path)
+		return "", fmt.Errorf("read the seal %s: there is none: go tool mage env:seal writes it", f.Seal)
 	}
 	if err != nil {
 		return "", fmt.Errorf("read the seal: %w", err)
 	}
 	match := sealText.FindSubmatch(text)
 	if match == nil {
-		return "", fmt.Errorf("read the seal %s: want 64 hex digits, two spaces and a file name: go tool mage env:seal writes it anew", path)
+		return "", fmt.Errorf("read the seal %s: want 64 hex digits, two spaces and a file name: go tool mage env:seal writes it anew", f.Seal)
 	}
 	return Seal(match[1]), nil
 }
 
-// CheckSeal compares the environment's env file with its seal. A difference is
-// ErrUnsealed.
-func CheckSeal(dir, environment string, check func([]byte) error) error {
-	return compareSeal(EnvFile(dir, environment), SealFile(dir, environment), check)
-}
-
-// CheckEnvFile compares the env file that a plan reads with its seal, as CheckSeal
-// does, if the options name a seal.
-func (e *Environment) CheckEnvFile(check func([]byte) error) error {
-	if e.envFile == "" || e.sealFile == "" {
-		return nil
-	}
-	return compareSeal(e.envFile, e.sealFile, check)
-}
-
-func compareSeal(file, sealFile string, check func([]byte) error) error {
-	want, err := readSeal(sealFile)
+// CheckSeal compares the env file with its seal. A difference is ErrUnsealed.
+func (f EnvFile) CheckSeal(check func([]byte) error) error {
+	want, err := f.ReadSeal()
 	if err != nil {
 		return err
 	}
-	content, seal, err := sealed(file, check)
+	content, seal, err := sealed(f.Path, check)
 	if err != nil {
 		return err
 	}
 	if seal == want {
 		return nil
 	}
-	return fmt.Errorf("check %s against %s: %w: %s", file, sealFile, ErrUnsealed, sealRemedy(content, want))
+	return fmt.Errorf("check %s against %s: %w: %s", f.Path, f.Seal, ErrUnsealed, sealRemedy(content, want))
+}
+
+// CheckEnvFile compares the env file that a plan reads with its seal, as
+// [EnvFile.CheckSeal] does, if the options name both.
+func (e *Environment) CheckEnvFile(check func([]byte) error) error {
+	if e.envFile.Path == "" || e.envFile.Seal == "" {
+		return nil
+	}
+	return e.envFile.CheckSeal(check)
 }
 
 // sealRemedy explains the difference if it is one of line ends.

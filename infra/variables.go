@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
@@ -14,7 +15,7 @@ import (
 // Variables are what an environment's tfvars say of its instances. They are known
 // before there is an instance, as outputs are not.
 type Variables struct {
-	// Environment is dev or prod.
+	// Environment is the environment's name.
 	Environment string
 	// Region is where the instances are.
 	Region string
@@ -22,6 +23,12 @@ type Variables struct {
 	CIDR netip.Prefix
 	// Instances are the private addresses by the instances' names.
 	Instances map[string]netip.Addr
+}
+
+// ConventionalVarFile is where an environment's variables are unless [Options] name
+// another file: terraform-ENVIRONMENT.tfvars in dir.
+func ConventionalVarFile(dir, environment string) string {
+	return filepath.Join(dir, "terraform-"+environment+".tfvars")
 }
 
 // ReadVariables reads a tfvars file. Other variables than those of [Variables]

@@ -11,7 +11,6 @@ import (
 
 	"github.com/magefile/mage/mg"
 
-	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/report"
 )
@@ -26,11 +25,11 @@ func (Env) Seal(
 ) (err error) {
 	defer cleanError(&err)
 	for _, name := range environments() {
-		if _, err := os.Stat(infra.EnvFile(terraformDir, name)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(envFileOf(name).Path); errors.Is(err, fs.ErrNotExist) {
 			printf("%s: no env file here, its seal stays\n", name)
 			continue
 		}
-		changed, err := infra.WriteSeal(terraformDir, name, envFileCheck(allowEmptyEnv))
+		changed, err := envFileOf(name).WriteSeal(envFileCheck(allowEmptyEnv))
 		if err != nil {
 			return err
 		}
@@ -44,11 +43,11 @@ func (Env) Check() (err error) {
 	defer cleanError(&err)
 	var faults []error
 	for _, name := range environments() {
-		if _, err := os.Stat(infra.EnvFile(terraformDir, name)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(envFileOf(name).Path); errors.Is(err, fs.ErrNotExist) {
 			printf("%s: no env file here\n", name)
 			continue
 		}
-		faults = append(faults, infra.CheckSeal(terraformDir, name, checkEnvFile))
+		faults = append(faults, envFileOf(name).CheckSeal(checkEnvFile))
 	}
 	return errors.Join(faults...)
 }
@@ -62,7 +61,7 @@ func (Env) Mask(environment string) (err error) {
 	if os.Getenv("GITHUB_ACTIONS") != "true" {
 		return usage("env:mask prints what is secret, which only GitHub's runner takes without showing it: run it in GitHub Actions")
 	}
-	file := infra.EnvFile(terraformDir, environment)
+	file := envFileOf(environment).Path
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return unreadable("env file", file, err)

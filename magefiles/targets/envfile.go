@@ -4,8 +4,14 @@ import (
 	"bytes"
 	"errors"
 
+	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/remote/docker"
 )
+
+// envFileOf is the env file of an environment, and its seal.
+func envFileOf(environment string) infra.EnvFile {
+	return infra.ConventionalEnvFile(terraformDir, environment)
+}
 
 // checkEnvFile reports whether bytes are an env file; its error holds no value.
 func checkEnvFile(content []byte) error {

@@ -30,7 +30,7 @@ func (s settings) fleet(ctx context.Context) (fleet.Fleet, *infra.Environment, e
 func openInfra(name string) (*infra.Environment, error) {
 	return infra.Open(infra.Options{
 		Environment: name, Dir: terraformDir, Bucket: stateBucket(),
-		EnvFile: infra.EnvFile("", name), SealFile: infra.SealFile("", name), Show: stdout(),
+		EnvFile: infra.ConventionalEnvFile("", name), Show: stdout(),
 	})
 }
 

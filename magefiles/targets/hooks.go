@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/magefile/mage/mg"
-
-	"github.com/growl-dev/deploy/infra"
 )
 
 // Hooks keep out of commits what must not be in them.
@@ -70,25 +68,25 @@ func refuseEnvFiles(names []string) error {
 // newer than its seal. One that is older is not sealed, whatever is in it: the seal
 // came with somebody else's commit, and the file is what has to follow.
 func sealChanged(ctx context.Context, environment string) error {
-	file, seal := infra.EnvFile(terraformDir, environment), infra.SealFile(terraformDir, environment)
-	changed, err := newer(file, seal)
+	file := envFileOf(environment)
+	changed, err := newer(file.Path, file.Seal)
 	if err != nil || !changed {
 		return err
 	}
 	if ofPaths() {
-		return fmt.Errorf("%s was changed, and a commit of paths leaves its seal out: run go tool mage env:seal, git add %s, and commit without paths", file, seal)
+		return fmt.Errorf("%s was changed, and a commit of paths leaves its seal out: run go tool mage env:seal, git add %s, and commit without paths", file.Path, file.Seal)
 	}
-	changed, err = infra.WriteSeal(terraformDir, environment, envFileCheck(nil))
+	changed, err = file.WriteSeal(envFileCheck(nil))
 	if err != nil {
 		return err
 	}
 	if !changed {
 		// Not to be looked at again.
 		now := time.Now()
-		return os.Chtimes(seal, now, now)
+		return os.Chtimes(file.Seal, now, now)
 	}
-	if _, err := gitOutput(ctx, "add", "--", seal); err != nil {
-		return fmt.Errorf("stage the seal %s: %w", seal, err)
+	if _, err := gitOutput(ctx, "add", "--", file.Seal); err != nil {
+		return fmt.Errorf("stage the seal %s: %w", file.Seal, err)
 	}
 	printf("%s: sealed anew, and the seal staged\n", environment)
 	return nil

@@ -25,7 +25,7 @@ func (Infra) HostKeys(ctx context.Context, environment string,
 	if !slices.Contains(environments(), environment) {
 		return usage("unknown environment %q: want one of %s", environment, strings.Join(environments(), ", "))
 	}
-	variables, err := infra.ReadVariables(filepath.Join(terraformDir, "terraform-"+environment+".tfvars"))
+	variables, err := infra.ReadVariables(infra.ConventionalVarFile(terraformDir, environment))
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func putHostKey(ctx context.Context, authority *infra.Authority, variables infra
 	}
 	defer os.RemoveAll(folder)
 	file := filepath.Join(folder, "parameter.json")
-	if err := key.WriteParameter(file, variables.Environment); err != nil {
+	if err := key.WriteParameter(file, "/growl-backend/"+variables.Environment); err != nil {
 		return err
 	}
 	put := exec.CommandContext(ctx, "aws", "ssm", "put-parameter", "--region", variables.Region, "--cli-input-json", "file://"+file)

@@ -114,7 +114,7 @@ func (w *world) guard(s settings, made *infra.Environment) error {
 	}
 	gate := &infra.Gate{Environment: made, Skip: s.SkipDrift}
 	w.gates = []rollout.Gate{gate}
-	seal, err := infra.ReadSeal(terraformDir, s.Environment)
+	seal, err := envFileOf(s.Environment).ReadSeal()
 	if err != nil {
 		return err
 	}

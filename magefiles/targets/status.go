@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/growl-dev/deploy/infra"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
@@ -34,7 +33,7 @@ func (Deploy) Status(ctx context.Context,
 		return err
 	}
 	printLease(status)
-	seal, sealing := infra.ReadSeal(terraformDir, environment)
+	seal, sealing := envFileOf(environment).ReadSeal()
 	health, err := world.groups.Health(ctx)
 	o := world.overview(ctx, health, seal)
 	o.remarks = append(o.remarks, world.unknown(health)...)

@@ -95,11 +95,11 @@ func TestSecretsAreWrittenAsTheyWereSealed(t *testing.T) {
 				folder, temp := t.TempDir(), t.TempDir()
 				require.NoError(t, os.Symlink(compileTargets(t), filepath.Join(folder, "deploy-targets")))
 				require.NoError(t, os.MkdirAll(filepath.Join(folder, terraformDir), 0o755))
-				env := infra.EnvFile(filepath.Join(folder, terraformDir), w.environment)
-				require.NoError(t, os.WriteFile(env, []byte(content), 0o600))
-				_, err := infra.WriteSeal(filepath.Join(folder, terraformDir), w.environment, nil)
+				env := infra.ConventionalEnvFile(filepath.Join(folder, terraformDir), w.environment)
+				require.NoError(t, os.WriteFile(env.Path, []byte(content), 0o600))
+				_, err := env.WriteSeal(nil)
 				require.NoError(t, err)
-				require.NoError(t, os.Remove(env))
+				require.NoError(t, os.Remove(env.Path))
 
 				code, said := runStep(t, folder, script, "KEY=the key", "KNOWN_HOSTS=", "ENV_FILE="+test.secret,
 					"RUNNER_TEMP="+temp, "GITHUB_ENV="+filepath.Join(temp, "env"), "GITHUB_ACTIONS=true")
@@ -109,10 +109,10 @@ func TestSecretsAreWrittenAsTheyWereSealed(t *testing.T) {
 					return
 				}
 				require.Zero(t, code, "%s", said)
-				written, err := os.ReadFile(env)
+				written, err := os.ReadFile(env.Path)
 				require.NoError(t, err)
 				assert.Equal(t, content, string(written))
-				for _, file := range []string{env, filepath.Join(temp, "ssh", "key"), filepath.Join(temp, "ssh", "known_hosts")} {
+				for _, file := range []string{env.Path, filepath.Join(temp, "ssh", "key"), filepath.Join(temp, "ssh", "known_hosts")} {
 					info, err := os.Stat(file)
 					require.NoError(t, err)
 					assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), file)
