@@ -26,15 +26,23 @@ func decodeDocument(data []byte, k key) (document, error) {
 	if err := checkVersion(data, k.versions()...); err != nil {
 		return d, err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&d); err != nil {
-		return d, fmt.Errorf("not what this program writes: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return d, errors.New("not what this program writes: more follows after its end")
+	if err := decodeStrictly(data, &d); err != nil {
+		return d, err
 	}
 	return d, d.check(k)
+}
+
+// decodeStrictly refuses fields that are not known, and what follows the end.
+func decodeStrictly(data []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("not what this program writes: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("not what this program writes: more follows after its end")
+	}
+	return nil
 }
 
 // checkVersion looks at the version before anything else: what else a later

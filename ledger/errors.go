@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -49,6 +50,38 @@ func (e *MoveError) Unwrap() error {
 		return held
 	}
 	return nil
+}
+
+// ErrClaimed refuses target groups that belong to another service or environment; see [ClaimError].
+var ErrClaimed = errors.New("the target group belongs to another service or environment")
+
+// ClaimError names the claims that refuse a run. It is ErrClaimed.
+type ClaimError struct {
+	// Service and Environment are those of the run.
+	Service, Environment string
+	// Claims are what stands in the way, at least one.
+	Claims []Claim
+}
+
+func (e *ClaimError) Error() string {
+	var owned, removals []string
+	for _, c := range e.Claims {
+		owned = append(owned, fmt.Sprintf("target group %s belongs to %s/%s, claimed on %s by %s",
+			c.TargetGroup, c.Service, c.Environment, c.At.UTC().Format(time.DateOnly), c.Holder))
+		removals = append(removals, removalOf(c.Object))
+	}
+	return fmt.Sprintf("%s: to hand over to %s/%s, first stop using the target group there, and then delete its claim: %s",
+		strings.Join(owned, ", "), e.Service, e.Environment, strings.Join(removals, " and "))
+}
+
+func (e *ClaimError) Unwrap() error { return ErrClaimed }
+
+// removalOf is the command that deletes an object in S3, and the name of any other.
+func removalOf(object string) string {
+	if strings.HasPrefix(object, "s3://") {
+		return "`aws s3 rm " + object + "`"
+	}
+	return object
 }
 
 // LostError says how a lease was lost. It is ErrLost.

@@ -38,6 +38,18 @@ func (w *world) books(environment, location string) (*ledger.Ledger, error) {
 	return ledger.Open(store, service().Name+"/"+environment, ledger.Options{Before: environment})
 }
 
+// acquire takes the lease for a run, and the fleet's target groups for this service and environment.
+func (w *world) acquire(ctx context.Context, books *ledger.Ledger, by ledger.Holder) (*ledger.Lease, error) {
+	lease, err := books.Acquire(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	if err := books.Claim(ctx, w.fleet.TargetGroups, by); err != nil {
+		return nil, letGo(ctx, lease, err)
+	}
+	return lease, nil
+}
+
 // holder says who takes the lease, for those who are refused by it.
 func holder(run string, release rollout.Release) ledger.Holder {
 	host, _ := os.Hostname() // a lease without a host name is still a lease

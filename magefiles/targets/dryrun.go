@@ -51,6 +51,9 @@ func (w *world) free(ctx context.Context, s settings) ([]ledger.Run, error) {
 	if err == nil {
 		err = status.Refusal()
 	}
+	if err == nil {
+		err = books.CheckClaims(ctx, w.fleet.TargetGroups)
+	}
 	switch {
 	case err != nil:
 		return nil, err

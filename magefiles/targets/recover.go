@@ -227,7 +227,7 @@ func (s settings) take(ctx context.Context) (*world, *held, error) {
 		return nil, nil, err
 	}
 	ctx, stop := untilSignal(ctx)
-	lease, err := books.Acquire(ctx, holder(config.ID, config.Release))
+	lease, err := world.acquire(ctx, books, holder(config.ID, config.Release))
 	if err != nil {
 		stop()
 		return nil, nil, err

@@ -136,8 +136,7 @@ func (w *world) lease(ctx context.Context, s settings, config rollout.Config) (*
 	if err != nil {
 		return nil, err
 	}
-	lease, err := books.Acquire(ctx, holder(config.ID, config.Release))
-	return lease, err
+	return w.acquire(ctx, books, holder(config.ID, config.Release))
 }
 
 // ship heals what a dead run left, then runs the rollout under the probe's

@@ -1,0 +1,167 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Claim says to whom a target group belongs. It is written once; no program changes or removes it.
+type Claim struct {
+	Service     string `json:"service"`
+	Environment string `json:"environment"`
+	// TargetGroup is its ARN.
+	TargetGroup string `json:"target_group"`
+	// Holder is the run that wrote the claim, and At when, by the clock of the run's machine.
+	Holder Holder    `json:"holder"`
+	At     time.Time `json:"at"`
+	// Object is the claim's place: s3://bucket/prefix/claims/….
+	Object string `json:"-"`
+}
+
+// claimVersion is the form of a claim.
+const claimVersion = 1
+
+// claimObject is a claim in the store.
+type claimObject struct {
+	Format int `json:"version"`
+	Claim
+}
+
+// Claim makes target groups, named by their ARNs, this service's and environment's: it writes a claim for each one that
+// has none. If one belongs to another service or environment, Claim writes nothing and returns a *[ClaimError]. Call it
+// while the lease is held and before anything is done to a target group. Only claims in the same store are seen.
+func (l *Ledger) Claim(ctx context.Context, groups []string, by Holder) error {
+	open, _, err := l.unclaimed(ctx, groups)
+	if err != nil {
+		return err
+	}
+	for _, group := range open {
+		if err := l.claim(ctx, group, by.clean()); err != nil {
+			return l.claimFailed(group, err)
+		}
+	}
+	return nil
+}
+
+// CheckClaims returns the error that Claim would return because a target group belongs to another service or
+// environment, or because a claim cannot be read. It writes nothing.
+func (l *Ledger) CheckClaims(ctx context.Context, groups []string) error {
+	_, hidden, err := l.unclaimed(ctx, groups)
+	return cmp.Or(err, hidden)
+}
+
+// unclaimed returns the groups that have no claim, and those of which the store hides whether they have one, with the
+// error for the first of these.
+func (l *Ledger) unclaimed(ctx context.Context, groups []string) (open []string, hidden, err error) {
+	refused := &ClaimError{Service: l.key.service, Environment: l.key.environment}
+	for _, group := range groups {
+		claim, err := l.readClaim(ctx, group)
+		switch {
+		case errors.Is(err, ErrHidden):
+			hidden = cmp.Or(hidden, l.claimFailed(group, err))
+			open = append(open, group)
+		case errors.Is(err, ErrNotFound):
+			open = append(open, group)
+		case err != nil:
+			return nil, nil, l.claimFailed(group, err)
+		case !l.owns(claim):
+			refused.Claims = append(refused.Claims, claim)
+		}
+	}
+	if len(refused.Claims) > 0 {
+		return nil, nil, refused
+	}
+	return open, hidden, nil
+}
+
+// claim writes the claim of a group, and reads what the store has then: it may be somebody else's who was faster, or
+// this one's, whose answer was lost.
+func (l *Ledger) claim(ctx context.Context, group string, by Holder) error {
+	key, err := claimKey(group)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(claimObject{Format: claimVersion, Claim: Claim{
+		Service: l.key.service, Environment: l.key.environment, TargetGroup: group, Holder: by, At: time.Now().UTC(),
+	}})
+	if err != nil {
+		return err
+	}
+	err = l.patiently(ctx, func(ctx context.Context) error { return l.create(ctx, key, data) })
+	if err != nil && !errors.Is(err, ErrConflict) {
+		return fmt.Errorf("write %s: %w", l.name(key), err)
+	}
+	claim, err := l.readClaim(ctx, group)
+	if err == nil && !l.owns(claim) {
+		return &ClaimError{Service: l.key.service, Environment: l.key.environment, Claims: []Claim{claim}}
+	}
+	return err
+}
+
+func (l *Ledger) owns(c Claim) bool { return key{c.Service, c.Environment} == l.key }
+
+// claimFailed says what was tried, and which permissions it needs if that is what is missing.
+func (l *Ledger) claimFailed(group string, err error) error {
+	if errors.Is(err, ErrClaimed) {
+		return err
+	}
+	err = fmt.Errorf("claim target group %s for %s: %w", group, l.key, err)
+	if errors.Is(err, ErrDenied) {
+		err = fmt.Errorf("%w: a claim needs s3:GetObject and s3:PutObject on %s/*", err, l.name(claimsFolder))
+	}
+	return err
+}
+
+// readClaim reads the claim of a group. If the store hides whether there is one, a list of that object decides.
+func (l *Ledger) readClaim(ctx context.Context, group string) (Claim, error) {
+	key, err := claimKey(group)
+	if err != nil {
+		return Claim{}, err
+	}
+	object, err := l.get(ctx, key)
+	if errors.Is(err, ErrHidden) {
+		if infos, unlisted := l.list(ctx, key); unlisted == nil && len(infos) == 0 {
+			return Claim{}, fmt.Errorf("read %s: %w", l.name(key), ErrNotFound)
+		}
+	}
+	if err != nil {
+		return Claim{}, err
+	}
+	claim, err := decodeClaim(object.Data, group)
+	if err != nil {
+		return Claim{}, &FormatError{Object: l.name(key), Reason: err}
+	}
+	claim.Object = l.name(key)
+	return claim, nil
+}
+
+// decodeClaim reads a claim as strictly as a lease: what is not understood may be somebody's.
+func decodeClaim(data []byte, group string) (Claim, error) {
+	var found claimObject
+	if err := checkVersion(data, claimVersion); err != nil {
+		return Claim{}, err
+	}
+	if err := decodeStrictly(data, &found); err != nil {
+		return Claim{}, err
+	}
+	if found.TargetGroup != group {
+		return Claim{}, fmt.Errorf("it is of target group %q", found.TargetGroup)
+	}
+	return found.Claim, errors.Join(checkName("service", found.Service), checkName("environment", found.Environment))
+}
+
+var groupARN = regexp.MustCompile(`^arn:aws[a-z-]*:elasticloadbalancing:([a-z0-9-]{1,32}):([0-9]{12}):targetgroup/([A-Za-z0-9-]{1,32})/([A-Za-z0-9]{1,32})$`)
+
+// claimKey is the object of a target group's claim: claims/REGION.ACCOUNT.NAME.ID. None of these has a dot.
+func claimKey(group string) (string, error) {
+	m := groupARN.FindStringSubmatch(group)
+	if m == nil {
+		return "", fmt.Errorf("%q is not arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID", group)
+	}
+	return fmt.Sprintf("%s/%s.%s.%s.%s", claimsFolder, m[1], m[2], m[3], m[4]), nil
+}
