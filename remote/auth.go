@@ -22,7 +22,7 @@ type login struct {
 // newLogin reads the key file, where one is given.
 func newLogin(c Config) (*login, error) {
 	if c.KeyFile == "" && c.AgentSocket == "" {
-		return nil, fmt.Errorf("%w: neither a key file nor an SSH agent (SSH_AUTH_SOCK) is given", ErrConfig)
+		return nil, fmt.Errorf("%w: %w: set KeyFile, or start an agent (SSH_AUTH_SOCK)", ErrConfig, ErrNoKey)
 	}
 	if c.KeyFile == "" {
 		return &login{}, nil

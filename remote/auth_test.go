@@ -23,7 +23,8 @@ func TestWrongKey(t *testing.T) {
 	err := dialError(t, c)
 	require.ErrorIs(t, err, remote.ErrAuth)
 	require.NotErrorIs(t, err, remote.ErrUnreachable)
-	require.ErrorContains(t, err, "user ec2-user")
+	require.ErrorContains(t, err, "login refused for user ec2-user: ")
+	require.ErrorContains(t, err, "check User, KeyFile and the instance's authorized_keys")
 	require.ErrorContains(t, err, ssh.FingerprintSHA256(key))
 }
 
@@ -141,7 +142,11 @@ func TestAgent(t *testing.T) {
 	require.ErrorIs(t, dialError(t, c), remote.ErrAgent)
 
 	t.Setenv("SSH_AUTH_SOCK", "")
-	require.ErrorIs(t, dialError(t, c), remote.ErrConfig)
+	err = dialError(t, c)
+	require.ErrorIs(t, err, remote.ErrConfig)
+	require.ErrorIs(t, err, remote.ErrNoKey)
+	require.ErrorContains(t, err, "neither a private key nor an SSH agent is given: set KeyFile, or start an agent (SSH_AUTH_SOCK)")
+	require.ErrorIs(t, c.Check(), remote.ErrNoKey)
 }
 
 // With a key file the environment's agent is left alone, and a named one is

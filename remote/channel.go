@@ -60,6 +60,7 @@ type connection struct {
 	ssh.Conn
 	channels <-chan ssh.NewChannel
 	requests <-chan *ssh.Request
+	to       address
 }
 
 // serve grants the peer nothing, until the connection ends. Without it the

@@ -75,7 +75,7 @@ func bounding(bounded, ctx context.Context, c Config, err error) error {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Cause(ctx)
 	default:
-		return fmt.Errorf("%w: no answer in %s: %w", ErrUnreachable, c.Timeout, context.DeadlineExceeded)
+		return &silenceError{c.Timeout}
 	}
 }
 
@@ -117,8 +117,13 @@ func (d *dialer) chain(ctx context.Context) (*connection, error) {
 
 func (d *dialer) hop(ctx context.Context, through *connection, user string, a address) (*connection, error) {
 	conn, err := d.connect(ctx, through, user, a)
-	if err != nil {
+	switch {
+	case err != nil && through != nil:
+		return nil, fmt.Errorf("%w: the jump host %s cannot reach %s: %w", ErrUnreachable, through.to, a, err)
+	case err != nil && d.config.ProxyCommand != "":
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w: %s", ErrUnreachable, err, checkTheWay)
 	}
 	return d.handshake(ctx, conn, user, a)
 }
@@ -160,7 +165,7 @@ func (d *dialer) handshake(ctx context.Context, conn net.Conn, user string, a ad
 		_ = conn.Close()
 		return nil, d.classify(conn, err, trusted.Load(), user)
 	}
-	return &connection{c, channels, requests}, nil
+	return &connection{c, channels, requests, a}, nil
 }
 
 // classify tells what stage a handshake failed in. The ssh package's errors for
@@ -174,7 +179,7 @@ func (d *dialer) classify(conn net.Conn, err error, trusted bool, user string) e
 		err = fmt.Errorf("%w: the proxy command said: %s", err, said.lastWords())
 	}
 	if trusted && !broken(err) {
-		return fmt.Errorf("%w for user %s: %w: offered %s: check the user and the instance's authorized_keys", ErrAuth, user, err, d.login)
+		return fmt.Errorf("%w for user %s: %w: offered %s: check User, KeyFile and the instance's authorized_keys", ErrAuth, user, err, d.login)
 	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }

@@ -29,8 +29,11 @@ func TestSilentServer(t *testing.T) {
 	err := dialError(t, c)
 	require.ErrorIs(t, err, remote.ErrUnreachable)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorContains(t, err, "no answer in 100ms")
+	require.ErrorContains(t, err, "unreachable: no answer in 100ms: "+checkTheWay)
+	require.NotContains(t, err.Error(), "deadline")
 }
+
+const checkTheWay = "check the address, the security group's rule for SSH, and whether the way leads through a jump host (Jump) or a ProxyCommand"
 
 // A server that goes silent in the middle of the handshake hangs nobody either.
 func TestServerFreezesInHandshake(t *testing.T) {
@@ -54,7 +57,9 @@ func TestCancelledDial(t *testing.T) {
 func TestRefusedConnection(t *testing.T) {
 	_, c := start(t, sshtest.Options{})
 	c.Address = porttest.Refused
-	require.ErrorIs(t, dialError(t, c), remote.ErrUnreachable)
+	err := dialError(t, c)
+	require.ErrorIs(t, err, remote.ErrUnreachable)
+	require.ErrorContains(t, err, "connect: connection refused: "+checkTheWay)
 }
 
 func TestJump(t *testing.T) {
@@ -96,7 +101,8 @@ func TestJumpToNowhere(t *testing.T) {
 	c.Address, c.Timeout = "127.0.0.1:1", 5*time.Second
 	err := dialError(t, c)
 	require.ErrorIs(t, err, remote.ErrUnreachable)
-	require.NotContains(t, err.Error(), "jump host")
+	require.NotContains(t, err.Error(), "jump host "+outer.Addr+":")
+	require.ErrorContains(t, err, "the jump host "+outer.Addr+" cannot reach 127.0.0.1:1: ")
 
 	c.Address, c.Timeout = mute(t), 300*time.Millisecond
 	require.ErrorIs(t, dialError(t, c), remote.ErrUnreachable)

@@ -1,14 +1,18 @@
 package remote
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // What can go wrong, for errors.Is.
 var (
 	// ErrConfig: the configuration makes no sense.
 	ErrConfig = errors.New("bad SSH configuration")
+	// ErrNoKey: neither a private key nor an SSH agent is given. It is an [ErrConfig].
+	ErrNoKey = errors.New("neither a private key nor an SSH agent is given")
 	// ErrKeyFile: the private key is missing, garbage, readable by others, or
 	// its passphrase is wrong.
 	ErrKeyFile = errors.New("private key unusable")
@@ -34,6 +38,18 @@ var (
 	// ErrUnsupported: the server's SFTP lacks an extension.
 	ErrUnsupported = errors.New("not supported by the SFTP server")
 )
+
+// checkTheWay is what to do about a host that cannot be reached.
+const checkTheWay = "check the address, the security group's rule for SSH, and whether the way leads through a jump host (Jump) or a ProxyCommand"
+
+// silenceError is a host that did not answer in time.
+type silenceError struct{ after time.Duration }
+
+func (e *silenceError) Error() string {
+	return fmt.Sprintf("%v: no answer in %s: %s", ErrUnreachable, e.after, checkTheWay)
+}
+
+func (e *silenceError) Unwrap() []error { return []error{ErrUnreachable, context.DeadlineExceeded} }
 
 // HostKeyError is a host key that was not accepted. It is one of
 // [ErrHostKeyUnknown], [ErrHostKeyChanged] and [ErrHostKeyInvalid].

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -33,13 +34,15 @@ type engine struct{ *client.Client }
 // openEngine connects and negotiates. The client drops a failed negotiation's
 // error when it negotiates by itself, so the first call is the ping.
 func openEngine(ctx context.Context, conn Conn, socket string) (*engine, error) {
+	var refused atomic.Pointer[dialError] // the last one, which the client's own error may not have
 	// A unix host, not an http one: for that the client would ask HTTP_PROXY.
 	api, err := client.New(
 		client.WithHost("unix://"+DefaultSocket),
 		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) {
 			opened, err := conn.DialUnix(ctx, socket)
 			if err != nil {
-				return nil, &dialError{err}
+				refused.Store(&dialError{err})
+				return nil, refused.Load()
 			}
 			return opened, nil
 		}),
@@ -51,18 +54,27 @@ func openEngine(ctx context.Context, conn Conn, socket string) (*engine, error) 
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	ping, err := api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
-	if ping.APIVersion != "" && versions.LessThan(ping.APIVersion, minAPI) {
-		err = fmt.Errorf("it speaks API %s, and %s is the oldest that will do: upgrade Docker to 20.10 or newer", ping.APIVersion, minAPI)
-	} else if err != nil {
-		err = fmt.Errorf("%w: is Docker running, and is the deploy user in the group docker?", err)
-	} else if ping.APIVersion == "" {
-		err = fmt.Errorf("%s answers without an API version: it is no Docker Engine", socket)
-	}
-	if err != nil {
+	if err = unusable(ping, err, refused.Load(), socket); err != nil {
 		_ = api.Close()
 		return nil, fmt.Errorf("%w: %w", ErrEngine, err)
 	}
 	return &engine{api}, nil
+}
+
+// unusable returns why an engine that was asked for its version cannot be used; nil if it can. The client's error does
+// not say why there was no connection, so dial does, unless it is nil.
+func unusable(ping client.PingResult, err error, dial *dialError, socket string) error {
+	switch {
+	case ping.APIVersion != "" && versions.LessThan(ping.APIVersion, minAPI):
+		return fmt.Errorf("it speaks API %s, and %s is the oldest that will do: upgrade Docker to 20.10 or newer", ping.APIVersion, minAPI)
+	case err != nil && dial != nil:
+		return fmt.Errorf("%w: is Docker running, is its socket there (Socket), is the deploy user in the group docker, and does sshd allow AllowStreamLocalForwarding?", dial.error)
+	case err != nil:
+		return fmt.Errorf("%w: is Docker running?", err)
+	case ping.APIVersion == "":
+		return fmt.Errorf("%s answers without an API version: it is no Docker Engine", socket)
+	}
+	return nil
 }
 
 // traced reports whether whoever calls us traces: the client prepares a span for

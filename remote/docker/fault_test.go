@@ -158,6 +158,17 @@ func TestEngineGone(t *testing.T) {
 	require.ErrorContains(t, err, "list containers")
 }
 
+// The client of the engine's API names a socket of its own and drops the reason: the error has both as they are.
+func TestASocketThatCannotBeOpened(t *testing.T) {
+	f := newFakeEngine(t)
+	refused := errors.New("dial unix /run/other.sock on i-a at 10.0.0.1:22: ssh: rejected: connect failed (open failed)")
+	_, err := docker.Open(t.Context(), &goneConn{f, refused}, docker.Options{Spec: f.spec, InstanceID: "i-a", Socket: "/run/other.sock"})
+	require.ErrorIs(t, err, docker.ErrEngine)
+	require.ErrorIs(t, err, refused)
+	require.EqualError(t, err, "open the engine of i-a: engine unusable: "+refused.Error()+
+		": is Docker running, is its socket there (Socket), is the deploy user in the group docker, and does sshd allow AllowStreamLocalForwarding?")
+}
+
 // Registries' errors arrive inside the stream of a 200 answer, and so does the
 // end of a connection.
 func TestPullErrors(t *testing.T) {
