@@ -57,7 +57,8 @@ type Alarms struct {
 }
 
 // NewFromConfig returns the alarms of these names, asked for with cfg's
-// credentials and endpoint. It makes no call.
+// credentials and endpoint. It makes no call. An empty name and more than 100 are
+// refused; a name twice counts once.
 func NewFromConfig(cfg aws.Config, names []string, o Options) (*Alarms, error) {
 	cfg.Region = cmp.Or(o.Region, cfg.Region)
 	if cfg.Region == "" {
@@ -69,7 +70,7 @@ func NewFromConfig(cfg aws.Config, names []string, o Options) (*Alarms, error) {
 			c.HTTPClient = own.WithTimeout(cmp.Or(o.AttemptTimeout, 15*time.Second))
 		}
 	})
-	alarms, err := New(client, names)
+	alarms, err := open(client, names)
 	if err != nil {
 		return nil, err
 	}
@@ -77,9 +78,8 @@ func NewFromConfig(cfg aws.Config, names []string, o Options) (*Alarms, error) {
 	return alarms, nil
 }
 
-// New returns the alarms of these names behind a cloudwatch.Client or what stands
-// for one. An empty name and more than 100 are refused; a name twice counts once.
-func New(client api, names []string) (*Alarms, error) {
+// open returns the alarms of these names that client reaches.
+func open(client api, names []string) (*Alarms, error) {
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	switch {
 	case len(names) == 0 || names[0] == "":

@@ -51,7 +51,7 @@ func TestEveryPageAndKindIsRead(t *testing.T) {
 		{AlarmName: aws.String("fine"), StateValue: types.StateValueOk},
 		{AlarmName: aws.String("quiet"), StateValue: types.StateValueInsufficientData},
 	}}
-	a, err := New(p, []string{"whole", "quiet", "fine", "fine"})
+	a, err := open(p, []string{"whole", "quiet", "fine", "fine"})
 	require.NoError(t, err)
 	require.EqualError(t, a.Check(t.Context()), "alarm whole is in alarm: one of them")
 	require.Len(t, p.asked, 3)
@@ -61,7 +61,7 @@ func TestEveryPageAndKindIsRead(t *testing.T) {
 }
 
 func TestAQuestionThatFailsRefuses(t *testing.T) {
-	a, err := New(&paged{err: errors.New("denied")}, []string{"x"})
+	a, err := open(&paged{err: errors.New("denied")}, []string{"x"})
 	require.NoError(t, err)
 	require.EqualError(t, a.Check(t.Context()), "describe alarms x: denied")
 }
@@ -88,15 +88,15 @@ func TestAQuestionThatIsSwallowedIsAskedAgain(t *testing.T) {
 }
 
 func TestNamesThatMakeNoSense(t *testing.T) {
-	_, err := New(&paged{}, nil)
+	_, err := open(&paged{}, nil)
 	require.ErrorContains(t, err, "an alarm has no name")
-	_, err = New(&paged{}, []string{"x", ""})
+	_, err = open(&paged{}, []string{"x", ""})
 	require.ErrorContains(t, err, "an alarm has no name")
 	var many []string
 	for i := range 101 {
 		many = append(many, fmt.Sprint(i))
 	}
-	_, err = New(&paged{}, many)
+	_, err = open(&paged{}, many)
 	require.ErrorContains(t, err, "101 are named: at most 100")
 	_, err = NewFromConfig(aws.Config{}, []string{"x"}, Options{})
 	require.ErrorContains(t, err, "no AWS region")

@@ -35,7 +35,7 @@ func TestAHealthAlarmHaltsOnlyIfItBeginsDuringTheRun(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			states := inState(ok)
-			alarms, err := New(states, []string{"host"})
+			alarms, err := open(states, []string{"host"})
 			require.NoError(t, err)
 			health := NewHealth(alarms)
 			for i, state := range test.states {
@@ -52,7 +52,7 @@ func TestAHealthAlarmHaltsOnlyIfItBeginsDuringTheRun(t *testing.T) {
 			}
 		})
 	}
-	alarms, err := New(&paged{err: errors.New("denied")}, []string{"host"})
+	alarms, err := open(&paged{err: errors.New("denied")}, []string{"host"})
 	require.NoError(t, err)
 	require.EqualError(t, NewHealth(alarms).Check(t.Context()), "describe alarms host: denied")
 }

@@ -79,7 +79,7 @@ func TestCredentialsAreRenewedBeforeTheyExpire(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				i := &issuer{life: test.life}
-				r, err := New(i, repositoryURI, Options{})
+				r, err := open(i, repositoryURI, "")
 				require.NoError(t, err)
 				password := func() string {
 					c, err := r.Credentials(t.Context())
@@ -101,7 +101,7 @@ func TestCredentialsAreRenewedBeforeTheyExpire(t *testing.T) {
 func TestAWaiterForCredentialsEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &issuer{life: time.Hour, hold: make(chan struct{})}
-		r, err := New(i, repositoryURI, Options{})
+		r, err := open(i, repositoryURI, "")
 		require.NoError(t, err)
 		go func() { _, _ = r.Credentials(context.Background()) }()
 		synctest.Wait()

@@ -146,7 +146,7 @@ func TestThrottledCallsAreTriedTenTimes(t *testing.T) {
 
 func TestAMissingRepositoryIsNamedWithItsRegistry(t *testing.T) {
 	_, r := newFake(t)
-	other, err := New(r.api, "123456789012.dkr.ecr.us-west-1.amazonaws.com/other", Options{})
+	other, err := open(r.api, "123456789012.dkr.ecr.us-west-1.amazonaws.com/other", "")
 	require.NoError(t, err)
 	_, err = other.Resolve(t.Context(), sha1)
 	require.ErrorContains(t, err, "there is no repository other in registry 123456789012 in us-west-1")

@@ -29,10 +29,10 @@ type Options struct {
 	// it; empty means that of the aws.Config. An ECR host's own region wins.
 	Region string
 	// Attempts is how often one call is tried while it is throttled or fails on
-	// the way; 0 means 10. An explicit AWS_MAX_ATTEMPTS wins. New ignores it.
+	// the way; 0 means 10. An explicit AWS_MAX_ATTEMPTS wins.
 	Attempts int
 	// MaxBackoff bounds the wait between two attempts, which grows from up to
-	// 1 s and is jittered; 0 means the SDK's 20 s. New ignores it.
+	// 1 s and is jittered; 0 means the SDK's 20 s.
 	MaxBackoff time.Duration
 }
 
@@ -45,9 +45,10 @@ type Repository struct {
 }
 
 // NewFromConfig returns the repository with this URI, spoken to with cfg's
-// credentials and endpoint in the registry's region. It makes no call.
+// credentials and endpoint in the registry's region. It makes no call. A URI without
+// host, or with a tag or digest, is refused.
 func NewFromConfig(cfg aws.Config, repository string, o Options) (*Repository, error) {
-	r, err := New(nil, repository, Options{Region: cmp.Or(o.Region, cfg.Region)})
+	r, err := open(nil, repository, cmp.Or(o.Region, cfg.Region))
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +60,9 @@ func NewFromConfig(cfg aws.Config, repository string, o Options) (*Repository, e
 	return r, nil
 }
 
-// New returns the repository with this URI behind an ecr.Client, or what stands
-// for one, of the registry's region. A URI without host, or with a tag or digest, is refused.
-func New(client api, repository string, o Options) (*Repository, error) {
+// open returns the repository that client reaches; region is the registry's where the
+// URI does not say it.
+func open(client api, repository, region string) (*Repository, error) {
 	parsed, err := parseURI(repository)
 	if err != nil {
 		return nil, err
@@ -69,7 +70,7 @@ func New(client api, repository string, o Options) (*Repository, error) {
 	return &Repository{
 		api:    client,
 		uri:    parsed,
-		region: cmp.Or(parsed.region, o.Region),
+		region: cmp.Or(parsed.region, region),
 		tokens: tokens{turn: make(chan struct{}, 1)},
 	}, nil
 }

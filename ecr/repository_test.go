@@ -50,7 +50,7 @@ func TestNewRefusesWhatIsNoRepository(t *testing.T) {
 		unknown:                       "it has a tag or digest",
 		"127.0.0.1:5000/" + strings.Repeat("a", 300): "must not be more than 255 characters",
 	} {
-		_, err := New(nil, repository, Options{})
+		_, err := open(nil, repository, "")
 		if assert.Error(t, err, repository) {
 			assert.NotContains(t, err.Error(), "\n")
 			assert.Contains(t, err.Error(), "want HOST/REPOSITORY")

@@ -36,7 +36,7 @@ func parseGroup(text string) (group, error) {
 // in refuses a group of another region before a call could: AWS answers such
 // an ARN with a validation error that names neither region.
 func (g group) in(region string) error {
-	if region == "" || g.region == region {
+	if g.region == region {
 		return nil
 	}
 	return fmt.Errorf("target group %s is in %s, not in %s: name a group of %[3]s or change the region", g.arn, g.region, region)

@@ -36,17 +36,17 @@ var (
 // Options changes how the load balancer is spoken to. The zero value is ready.
 type Options struct {
 	// Region is the region the API answers for; target groups of another one
-	// are refused. Empty: the region of the aws.Config, or with New no check.
+	// are refused. Empty: the region of the aws.Config.
 	Region string
 	// Attempts is how often one call is tried while it is throttled or fails on
-	// the way; 0 means 10. An explicit AWS_MAX_ATTEMPTS wins. New ignores it.
+	// the way; 0 means 10. An explicit AWS_MAX_ATTEMPTS wins.
 	Attempts int
 	// AttemptTimeout is how long one attempt may take before it is given up and made
-	// again; 0 means 15 s. New ignores it, as does a config with an HTTP client that is
-	// not the SDK's own.
+	// again; 0 means 15 s. An aws.Config with an HTTP client that is not the SDK's
+	// keeps that client's own.
 	AttemptTimeout time.Duration
 	// MaxBackoff bounds the wait between two attempts, which grows from up to
-	// 1 s and is jittered; 0 means 5 s. New ignores it.
+	// 1 s and is jittered; 0 means 5 s.
 	MaxBackoff time.Duration
 }
 
@@ -71,32 +71,23 @@ type Groups struct {
 }
 
 // NewFromConfig returns the target groups with these ARNs, spoken to with cfg's
-// region, credentials and endpoint. It makes no call.
+// region, credentials and endpoint. It makes no call. A malformed ARN, one of another
+// region and an empty list are refused; an ARN named twice counts once.
 func NewFromConfig(cfg aws.Config, groups []string, o Options) (*Groups, error) {
-	if o.Region != "" {
-		cfg.Region = o.Region
+	if len(groups) == 0 {
+		return nil, errors.New("open target groups: none named: want at least one target group ARN")
 	}
+	cfg.Region = cmp.Or(o.Region, cfg.Region)
 	if cfg.Region == "" {
 		return nil, errors.New("open target groups: no AWS region: set AWS_REGION or name it in the profile")
 	}
-	o.Region = cfg.Region
 	client := elbv2.NewFromConfig(cfg, func(e *elbv2.Options) {
 		e.Retryer = o.retryer()
 		if own, ok := e.HTTPClient.(*awshttp.BuildableClient); ok {
 			e.HTTPClient = own.WithTimeout(cmp.Or(o.AttemptTimeout, defaultAttemptTimeout))
 		}
 	})
-	return New(client, groups, o)
-}
-
-// New returns the target groups with these ARNs behind an
-// elasticloadbalancingv2.Client or what stands for one. A malformed ARN, one of
-// another region and an empty list are refused; an ARN named twice counts once.
-func New(client api, groups []string, o Options) (*Groups, error) {
-	if len(groups) == 0 {
-		return nil, errors.New("open target groups: none named: want at least one target group ARN")
-	}
-	g := &Groups{api: client, region: o.Region, joints: map[string]*joint{}}
+	g := &Groups{api: client, region: cfg.Region, joints: map[string]*joint{}}
 	for _, text := range groups {
 		parsed, err := g.group(text)
 		if err != nil {

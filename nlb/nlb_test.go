@@ -334,7 +334,7 @@ func TestNewRefusesBadGroups(t *testing.T) {
 		"is in us-west-2, not in us-west-1: name a gro": {"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/x/1"},
 	}
 	for want, groups := range tests {
-		_, err := New(nil, groups, Options{Region: "us-west-1"})
+		_, err := NewFromConfig(aws.Config{}, groups, Options{Region: "us-west-1"})
 		assert.ErrorContains(t, err, want)
 	}
 }
