@@ -3,11 +3,13 @@ package ecr
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -173,6 +175,21 @@ func TestAnExpiredSessionSaysTheRemedy(t *testing.T) {
 	require.NoError(t, err)
 	_, err = r.Resolve(t.Context(), sha1)
 	require.ErrorContains(t, err, "aws sso login")
+}
+
+func TestMissingCredentialsSayTheRemedy(t *testing.T) {
+	for _, variable := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"} {
+		t.Setenv(variable, "")
+	}
+	t.Setenv("AWS_CONFIG_FILE", os.DevNull)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("us-west-1"))
+	require.NoError(t, err)
+	r, err := NewFromConfig(cfg, repositoryURI, Options{})
+	require.NoError(t, err)
+	_, err = r.Resolve(t.Context(), sha1)
+	require.ErrorContains(t, err, "resolve tag "+sha1+" of growl-backend: there are no AWS credentials: run `aws sso login`, or set AWS_PROFILE: ")
 }
 
 func utc(image Image) Image {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -229,6 +230,19 @@ func TestAnExpiredSessionSaysTheRemedy(t *testing.T) {
 	})
 	_, err := open(t, cfg, groupA).Health(t.Context())
 	require.ErrorContains(t, err, "aws sso login")
+}
+
+func TestMissingCredentialsSayTheRemedy(t *testing.T) {
+	for _, variable := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"} {
+		t.Setenv(variable, "")
+	}
+	t.Setenv("AWS_CONFIG_FILE", os.DevNull)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("us-west-1"))
+	require.NoError(t, err)
+	_, err = open(t, cfg, groupA).Timing(t.Context())
+	require.ErrorContains(t, err, "read timing of target group growl-a: there are no AWS credentials: run `aws sso login`, or set AWS_PROFILE: ")
 }
 
 func TestAMissingPermissionIsNotTakenForExpired(t *testing.T) {
