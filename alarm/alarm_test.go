@@ -104,7 +104,7 @@ func TestNamesThatMakeNoSense(t *testing.T) {
 
 // TestAlarmsOfTheSandbox speaks the SDK's protocol to an endpoint.
 func TestAlarmsOfTheSandbox(t *testing.T) {
-	env, err := sandbox.Start(t.Context(), sandbox.Options{Instances: 1, Hollow: true})
+	env, err := sandbox.Start(t.Context(), sandbox.Options{Region: "us-west-1", Instances: 1, Hollow: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, env.Close()) })
 	cfg := awsOf(t, env)

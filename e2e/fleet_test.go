@@ -44,7 +44,11 @@ func newFleet(t testing.TB, shop *workshop, number int) *fleet {
 		machines[i] = h.machine()
 	}
 	var err error
-	f.env, err = sandbox.Around(t.Context(), "root", machines, sandbox.Options{Host: gateway, Factor: factor, Logf: t.Logf})
+	f.env, err = sandbox.Around(t.Context(), "root", machines, sandbox.Options{
+		Service: sandbox.Service{Name: "growl-backend", HostPort: 8080},
+		Zones:   []string{"us-west-1a", "us-west-1c"}, Bucket: "growl-tf-state",
+		Host: gateway, Factor: factor, Logf: t.Logf,
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, f.env.Close()) })
 	f.policy = f.env.Policy()

@@ -66,7 +66,7 @@ func (e *Environment) upAround(ctx context.Context, user string, machines []Mach
 // fleet is that has been running for long. What listens there must answer.
 func (e *Environment) PutInService(ids ...string) error {
 	for _, id := range ids {
-		endpoint := balancer.Endpoint{Instance: id, Port: servicePort}
+		endpoint := balancer.Endpoint{Instance: id, Port: e.opts.Service.HostPort}
 		if err := e.balancer.RegisterInService(e.Fleet.TargetGroups[0], endpoint); err != nil {
 			return fmt.Errorf("register %s: %w", id, err)
 		}

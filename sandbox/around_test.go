@@ -28,7 +28,7 @@ func served(t *testing.T, id, zone string) Machine {
 }
 
 func TestAroundMachinesThatAreThere(t *testing.T) {
-	one, two := served(t, "i-one", "us-west-1a"), served(t, "i-two", "us-west-1c")
+	one, two := served(t, "i-one", "us-east-1a"), served(t, "i-two", "us-east-1b")
 	e, err := Around(t.Context(), "root", []Machine{one, two}, Options{Logf: t.Logf, Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, e.Close()) })
@@ -62,6 +62,6 @@ func TestAroundRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "no machines are given")
 	_, err = Around(t.Context(), "root", []Machine{served(t, "i-one", "eu-west-1a")}, Options{Dir: t.TempDir()})
 	require.ErrorContains(t, err, "eu-west-1a")
-	_, err = Around(t.Context(), "root", []Machine{served(t, "i-one", "us-west-1a")}, Options{Host: "localhost:1"})
+	_, err = Around(t.Context(), "root", []Machine{served(t, "i-one", "us-east-1a")}, Options{Host: "localhost:1"})
 	require.ErrorContains(t, err, `host "localhost:1" is not an IP address`)
 }

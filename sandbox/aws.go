@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// StateBucket is the bucket that Terraform's state and the ledger are in.
-const StateBucket = "growl-tf-state"
-
 // byService sends requests signed for S3 to s3, and all others to rest: AWS has
 // an endpoint for each service, the sandbox one for all.
 func byService(rest, s3 http.Handler) http.Handler {

@@ -6,7 +6,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,87 +14,94 @@ import (
 	"time"
 )
 
-// faultySource is the program of the faulty images; it imports the standard
-// library only, so that it compiles anywhere.
+// standInSource is the stand-in's program; it imports the standard library only, so that it compiles anywhere.
 //
-//go:embed internal/faulty/main.go internal/faulty/leak.go
-var faultySource embed.FS
+//go:embed internal/standin/*.go internal/standin/program/*.go
+var standInSource embed.FS
+
+// standInModule is the go.mod beside that source. The source is in the module's folder sandbox.
+const standInModule = "module github.com/growl-dev/deploy\n\ngo 1.26\n"
 
 // buildLimit bounds a compilation on a cold cache.
 const buildLimit = 5 * time.Minute
 
-// buildService compiles growl-backend and returns the program.
-func buildService(ctx context.Context, dir, into string) ([]byte, error) {
-	dir, err := serviceDir(dir)
+// buildService compiles the service and returns the program.
+func buildService(ctx context.Context, service Service, into string) ([]byte, error) {
+	dir, err := programDir(service.Program)
 	if err != nil {
 		return nil, err
 	}
-	return compile(ctx, dir, filepath.Join(into, "growl-backend"), ".")
+	return compile(ctx, service.Name, dir, into, ".")
 }
 
-// buildFaulty compiles the program of the faulty images.
-func buildFaulty(ctx context.Context, into string) ([]byte, error) {
-	dir, err := os.MkdirTemp(into, "faulty-")
+// buildStandIn compiles the stand-in.
+func buildStandIn(ctx context.Context, into string) ([]byte, error) {
+	dir, err := os.MkdirTemp(into, "source-")
 	if err != nil {
-		return nil, fmt.Errorf("compile the faulty program: %w", err)
+		return nil, fmt.Errorf("compile the stand-in: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	source, err := fs.Sub(faultySource, "internal/faulty")
-	if err == nil {
-		err = os.CopyFS(dir, source)
-	}
+	err = errors.Join(
+		os.WriteFile(filepath.Join(dir, "go.mod"), []byte(standInModule), 0o600),
+		os.CopyFS(filepath.Join(dir, "sandbox"), standInSource),
+	)
 	if err != nil {
-		return nil, fmt.Errorf("compile the faulty program: %w", err)
+		return nil, fmt.Errorf("compile the stand-in: %w", err)
 	}
-	return compile(ctx, dir, filepath.Join(dir, "faulty"), "main.go", "leak.go")
+	return compile(ctx, "the stand-in", dir, into, "./sandbox/internal/standin/program")
 }
 
-// compile builds a static program for this machine in dir, reads it and removes
-// the file. What the caller's own environment says of builds does not count.
-func compile(ctx context.Context, dir, output string, targets ...string) ([]byte, error) {
+// compile builds a static program of this machine from a package in dir, and returns it. Its files are in a folder of
+// into meanwhile. What the caller's own environment says of builds does not count.
+func compile(ctx context.Context, name, dir, into, source string) ([]byte, error) {
 	tool, err := exec.LookPath("go")
 	if err != nil {
-		return nil, fmt.Errorf("compile %s: the go command is not in PATH: install Go or add it", filepath.Base(output))
+		return nil, fmt.Errorf("compile %s: the go command is not in PATH: install Go or add it", name)
 	}
+	folder, err := os.MkdirTemp(into, "build-")
+	if err != nil {
+		return nil, fmt.Errorf("compile %s: %w", name, err)
+	}
+	defer os.RemoveAll(folder)
+	output := filepath.Join(folder, "program")
 	ctx, cancel := context.WithTimeout(ctx, buildLimit)
 	defer cancel()
-	build := exec.CommandContext(ctx, tool, append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", output}, targets...)...)
+	build := exec.CommandContext(ctx, tool, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", output, source)
 	build.Dir = dir
 	build.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
 	said, err := build.CombinedOutput()
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("compile %s: %w", filepath.Base(output), context.Cause(ctx))
+		return nil, fmt.Errorf("compile %s: %w", name, context.Cause(ctx))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("compile %s in %s: %w: %s", filepath.Base(output), dir, err, strings.ReplaceAll(string(bytes.TrimSpace(said)), "\n", " | "))
+		return nil, fmt.Errorf("compile %s in %s: %w: %s", name, dir, err, strings.ReplaceAll(string(bytes.TrimSpace(said)), "\n", " | "))
 	}
-	defer os.Remove(output)
 	program, err := os.ReadFile(output)
 	if err != nil {
-		return nil, fmt.Errorf("compile %s: %w", filepath.Base(output), err)
+		return nil, fmt.Errorf("compile %s: %w", name, err)
 	}
 	return program, nil
 }
 
-// serviceDir finds growl-backend's source.
-func serviceDir(given string) (string, error) {
-	if given != "" {
+// programDir finds the folder of a Go program. One that is given by a relative path may be below any folder above.
+func programDir(given string) (string, error) {
+	if filepath.IsAbs(given) {
 		return given, nil
 	}
 	start, err := os.Getwd()
 	if err != nil {
-		return "", fmt.Errorf("find growl-backend: %w", err)
+		return "", fmt.Errorf("find the program %s: %w", given, err)
 	}
 	for dir := start; ; dir = filepath.Dir(dir) {
-		service := filepath.Join(dir, "growl-backend")
-		_, err := os.Stat(filepath.Join(service, "go.mod"))
+		program := filepath.Join(dir, given)
+		sources, err := filepath.Glob(filepath.Join(program, "*.go"))
 		switch {
-		case err == nil:
-			return service, nil
-		case !errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("find growl-backend: %w", err)
+		case err != nil:
+			return "", fmt.Errorf("find the program %s: %w", given, err)
+		case len(sources) > 0:
+			return program, nil
 		case dir == filepath.Dir(dir):
-			return "", fmt.Errorf("find growl-backend: no such folder in %s or above it: run inside the repository or name the folder", start)
+			return "", fmt.Errorf("find the program %s: no such folder with Go files in %s or above it: run inside the repository or name the folder by its absolute path", given, start)
 		}
 	}
 }

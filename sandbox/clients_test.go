@@ -32,7 +32,7 @@ func newPerson(t *testing.T, clients ...string) person {
 			t.Skipf("needs %s on PATH", client)
 		}
 	}
-	return person{t, start(t, Options{Hollow: true}), t.TempDir()}
+	return person{t, start(t, Options{Service: growl(), Hollow: true}), t.TempDir()}
 }
 
 // types runs a command to its end and answers what it printed. What it has of AWS
@@ -114,8 +114,8 @@ func useLoadBalancer(p person) {
 
 func useRegistry(p person) {
 	assert.NotEmpty(p, p.aws("ecr", "get-login-password"))
-	repository := "--repository-name=" + repositoryName
-	arn := p.aws("ecr", "describe-repositories", "--repository-names="+repositoryName, "--query=repositories[0].repositoryArn")
+	repository := "--repository-name=" + growl().Name
+	arn := p.aws("ecr", "describe-repositories", "--repository-names="+growl().Name, "--query=repositories[0].repositoryArn")
 	p.aws("ecr", "list-tags-for-resource", "--resource-arn="+arn)
 	assert.Contains(p, p.aws("ecr", "list-images", repository), p.env.V2)
 	digest := p.aws("ecr", "describe-images", repository, "--image-ids=imageTag="+p.env.V2, "--query=imageDetails[0].imageDigest")
@@ -189,7 +189,7 @@ func TestSkopeo(t *testing.T) {
 		return said
 	}
 	repository := "docker://" + p.env.Fleet.Repository
-	image, err := p.env.registry.Image(repositoryName, p.env.V2)
+	image, err := p.env.registry.Image(growl().Name, p.env.V2)
 	require.NoError(t, err)
 
 	inspected := skopeo("inspect", "--authfile="+creds, "--tls-verify=false", repository+":"+p.env.V2)
@@ -197,11 +197,11 @@ func TestSkopeo(t *testing.T) {
 	skopeo("copy", "--authfile="+creds, "--src-tls-verify=false", "--preserve-digests", repository+"@"+image.Digest, "dir:"+p.dir+"/image")
 	skopeo("copy", "--authfile="+creds, "--dest-tls-verify=false", "--preserve-digests", "dir:"+p.dir+"/image", repository+":copied")
 	assert.Contains(t, skopeo("list-tags", "--authfile="+creds, "--tls-verify=false", repository), "copied")
-	copied, err := p.env.registry.Image(repositoryName, "copied")
+	copied, err := p.env.registry.Image(growl().Name, "copied")
 	require.NoError(t, err)
 	assert.Equal(t, image.Digest, copied.Digest)
 	skopeo("copy", "--authfile="+creds, "--dest-tls-verify=false", "--format=oci", "dir:"+p.dir+"/image", repository+":oci")
-	oci, err := p.env.registry.Image(repositoryName, "oci")
+	oci, err := p.env.registry.Image(growl().Name, "oci")
 	require.NoError(t, err)
 	assert.Equal(t, "application/vnd.oci.image.manifest.v1+json", oci.MediaType)
 

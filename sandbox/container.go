@@ -45,7 +45,7 @@ func (e *Environment) putInService(ctx context.Context) error {
 		return err
 	}
 	for _, m := range e.machines {
-		if err := e.balancer.RegisterInService(e.Fleet.TargetGroups[0], m.endpoint()); err != nil {
+		if err := e.balancer.RegisterInService(e.Fleet.TargetGroups[0], e.endpoint(m)); err != nil {
 			return fmt.Errorf("register %s: %w", m.ID(), err)
 		}
 	}
@@ -67,26 +67,31 @@ func (e *Environment) runV1(ctx context.Context, m *machine) error {
 	if err := e.pull(ctx, m, image); err != nil {
 		return err
 	}
-	created, err := m.docker.ContainerCreate(ctx, makefileContainer(image))
+	created, err := m.docker.ContainerCreate(ctx, e.containerByHand(image))
 	if err != nil {
 		return err
 	}
 	if _, err := m.docker.ContainerStart(ctx, created.ID, client.ContainerStartOptions{}); err != nil {
 		return err
 	}
-	return m.awaitService(ctx)
+	return e.awaitService(ctx, m)
 }
 
-// makefileContainer is the container as the Makefile ran it: docker run -d
-// --name growl-backend --restart always -p 8080:8080 -v LOGS:LOGS IMAGE.
-func makefileContainer(image string) client.ContainerCreateOptions {
-	port := network.MustParsePort(strconv.Itoa(servicePort) + "/tcp")
+// containerByHand is the container as a person ran it before the first deploy: docker run -d
+// --name NAME --restart always -p PORT:PORT -v SOURCE:TARGET IMAGE.
+func (e *Environment) containerByHand(image string) client.ContainerCreateOptions {
+	service := e.opts.Service
+	port := network.MustParsePort(strconv.Itoa(service.ContainerPort) + "/tcp")
+	var binds []string
+	for _, m := range service.Mounts {
+		binds = append(binds, m.Source+":"+m.Target)
+	}
 	return client.ContainerCreateOptions{
-		Name:   repositoryName,
+		Name:   service.Name,
 		Config: &container.Config{Image: image, ExposedPorts: network.PortSet{port: {}}},
 		HostConfig: &container.HostConfig{
-			Binds:         []string{logDir + ":" + logDir},
-			PortBindings:  network.PortMap{port: {{HostIP: netip.IPv4Unspecified(), HostPort: strconv.Itoa(servicePort)}}},
+			Binds:         binds,
+			PortBindings:  network.PortMap{port: {{HostIP: netip.IPv4Unspecified(), HostPort: strconv.Itoa(service.HostPort)}}},
 			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyAlways},
 		},
 	}
@@ -106,15 +111,15 @@ func (e *Environment) pull(ctx context.Context, m *machine, image string) error 
 	return pulled.Wait(ctx)
 }
 
-// awaitService waits until the service answers that it is healthy.
-func (m *machine) awaitService(ctx context.Context) error {
+// awaitService waits until the machine's service answers that it is healthy.
+func (e *Environment) awaitService(ctx context.Context, m *machine) error {
 	web := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return m.Wire().Dial(ctx, servicePort, netip.AddrPortFrom(wire.Gateway, 1))
+		return m.Wire().Dial(ctx, e.opts.Service.HostPort, netip.AddrPortFrom(wire.Gateway, 1))
 	}}}
 	tick := time.NewTicker(servePoll)
 	defer tick.Stop()
 	for {
-		err := healthy(ctx, web)
+		err := healthy(ctx, web, e.opts.Service.HealthPath)
 		if err == nil {
 			return nil
 		}
@@ -126,8 +131,8 @@ func (m *machine) awaitService(ctx context.Context) error {
 	}
 }
 
-func healthy(ctx context.Context, web *http.Client) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://instance/healthz", http.NoBody)
+func healthy(ctx context.Context, web *http.Client, path string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://instance"+path, http.NoBody)
 	if err != nil {
 		return err
 	}

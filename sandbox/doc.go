@@ -1,6 +1,7 @@
 // Package sandbox is a whole environment on this machine: an AWS endpoint, an
 // image registry, a Network Load Balancer that forwards, and instances with SSH
-// and a Docker Engine that run the real growl-backend. It needs nothing but Go.
+// and a Docker Engine. They run any service: a Go program of the caller's, or a
+// stand-in that answers the service's paths. See [Service]. It needs nothing but Go.
 //
 // Only the far ends are substitutes. HTTP, SSH, SFTP, the Docker API, the OCI
 // registry protocol and TCP are really spoken over loopback sockets, by the same

@@ -17,7 +17,7 @@ func (e *Environment) Env() []string {
 		"AWS_SECRET_ACCESS_KEY=" + e.secretAccessKey,
 		"AWS_REGION=" + e.Fleet.Region,
 		"AWS_DEFAULT_REGION=" + e.Fleet.Region,
-		"TF_STATE_BUCKET=" + StateBucket,
+		"TF_STATE_BUCKET=" + e.opts.Bucket,
 		"FLEET=" + e.FleetFile,
 		"NLB=" + strings.TrimPrefix(e.URL, "http://"),
 		"TARGET_GROUP=" + e.Fleet.TargetGroups[0],

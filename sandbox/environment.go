@@ -20,10 +20,8 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/s3api"
 )
 
-const (
-	repositoryName = "growl-backend"
-	userName       = "ec2-user"
-)
+// userName is who logs in to the instances.
+const userName = "ec2-user"
 
 // Environment is a whole environment, with release V1 in service. Its methods
 // may be called concurrently.
@@ -51,10 +49,10 @@ type Environment struct {
 	authority ssh.Signer // of the host keys; nil where each is known by itself
 	mu        sync.Mutex
 	awsFaults awsapi.Faults
-	faulty    []byte // the faulty program, once it is compiled
+	standIn   []byte // the stand-in's program, once it is compiled
 	// checksBlocked is the fault lb-unhealthy.
 	checksBlocked atomic.Bool
-	program       []byte // growl-backend
+	program       []byte // the service's; empty where it has none
 	v1            string // the image ID of release V1
 
 	accessKeyID, secretAccessKey string
@@ -68,7 +66,7 @@ func Start(ctx context.Context, o Options) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.V1, e.V2 = commitOf("v1"), commitOf("v2")
+	e.V1, e.V2 = commitOf(e.opts.Service.Name, "v1"), commitOf(e.opts.Service.Name, "v2")
 	if err := e.up(ctx); err != nil {
 		_ = e.Close()
 		return nil, fmt.Errorf("start sandbox: %w", err)
@@ -116,7 +114,7 @@ func (e *Environment) up(ctx context.Context) error {
 // openFarEnds opens the registry, the load balancer and the AWS endpoint.
 func (e *Environment) openFarEnds(ctx context.Context) error {
 	var err error
-	if e.registry, err = registry.New(registry.Options{Region: e.opts.RegistryRegion, Repositories: []registry.Repository{{Name: repositoryName}}}); err != nil {
+	if e.registry, err = registry.New(registry.Options{Region: e.opts.RegistryRegion, Repositories: []registry.Repository{{Name: e.opts.Service.Name}}}); err != nil {
 		return err
 	}
 	host, err := e.serve(ctx, "registry", e.registry)
@@ -127,19 +125,18 @@ func (e *Environment) openFarEnds(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	region := regionOf(e.opts.Zones[0])
 	e.aws = awsapi.New(e.balancer, e.registry, awsapi.Options{
 		AccessKeyID: e.accessKeyID, Roles: &e.roles, RegistryURL: "http://" + host, RegistryRegion: e.opts.RegistryRegion, Elsewhere: e.opts.Elsewhere,
 	})
-	e.s3 = s3api.New(s3api.Options{AccessKeyID: e.accessKeyID, Roles: &e.roles, Buckets: []string{StateBucket}})
+	e.s3 = s3api.New(s3api.Options{AccessKeyID: e.accessKeyID, Roles: &e.roles, Region: e.opts.BucketRegion, Buckets: []string{e.opts.Bucket}})
 	address, err := e.serve(ctx, "AWS endpoint", byService(e.aws, e.s3))
 	if err != nil {
 		return err
 	}
 	e.awsURL, e.URL = "http://"+address, "http://"+group.Address
 	e.Fleet = fleet.Fleet{
-		Environment: e.opts.Environment, Region: region, RegistryRegion: e.opts.RegistryRegion,
-		Repository:   host + "/" + repositoryName,
+		Environment: e.opts.Environment, Region: e.opts.Region, RegistryRegion: e.opts.RegistryRegion,
+		Repository:   host + "/" + e.opts.Service.Name,
 		TargetGroups: []string{group.ARN}, User: userName,
 	}
 	return nil
@@ -148,7 +145,7 @@ func (e *Environment) openFarEnds(ctx context.Context) error {
 // openBalancer opens the load balancer with its one target group.
 func (e *Environment) openBalancer() (balancer.Group, error) {
 	b, err := balancer.New(balancer.Options{
-		Factor: e.opts.Factor, Host: e.opts.Host, Zones: e.opts.Zones, Region: regionOf(e.opts.Zones[0]), Name: "growl-" + e.opts.Environment,
+		Factor: e.opts.Factor, Host: e.opts.Host, Zones: e.opts.Zones, Region: e.opts.Region, Name: e.opts.Service.Name + "-" + e.opts.Environment,
 		Lags: balancer.Lags{Register: e.opts.Lags.Register, Deregister: e.opts.Lags.Deregister},
 	})
 	if err != nil {
@@ -156,16 +153,17 @@ func (e *Environment) openBalancer() (balancer.Group, error) {
 	}
 	e.balancer = b
 	e.cleanup.add(b.Close)
-	return b.AddGroup(balancer.GroupOptions{Name: repositoryName + "-" + e.opts.Environment, Port: servicePort, HealthCheck: e.healthCheck()})
+	return b.AddGroup(balancer.GroupOptions{Name: e.opts.Service.Name + "-" + e.opts.Environment, Port: e.opts.Service.HostPort, HealthCheck: e.healthCheck()})
 }
 
 // healthCheck is the load balancer's own for the service, and AWS's default pace
 // for hollow instances: checking a thousand of them is most of what they cost.
 func (e *Environment) healthCheck() balancer.HealthCheck {
+	check := balancer.HealthCheck{Path: e.opts.Service.HealthPath}
 	if e.opts.Hollow {
-		return balancer.HealthCheck{Interval: 30 * time.Second}
+		check.Interval = 30 * time.Second
 	}
-	return balancer.HealthCheck{}
+	return check
 }
 
 // publish compiles the service and pushes both releases.
@@ -191,38 +189,35 @@ func (e *Environment) publishOne(ctx context.Context, commit string, tags ...str
 	return e.push(ctx, r, append([]string{commit}, tags...)...)
 }
 
-// buildProgram compiles the service; a hollow environment does without.
+// buildProgram compiles the service, if it has a program and a process.
 func (e *Environment) buildProgram(ctx context.Context) (err error) {
-	if e.opts.Hollow {
-		e.program = []byte("the sandbox answers for this program\n")
+	if e.opts.Hollow || e.opts.Service.Program == "" {
 		return nil
 	}
-	if e.program, err = buildService(ctx, e.opts.ServiceDir, e.dir); err != nil {
+	if e.program, err = buildService(ctx, e.opts.Service, e.dir); err != nil {
 		return err
 	}
-	e.opts.Logf("compiled growl-backend: %d bytes", len(e.program))
+	e.opts.Logf("compiled %s: %d bytes", e.opts.Service.Name, len(e.program))
 	return nil
 }
 
 // release is one that is well: as the options say.
 func (e *Environment) release(ctx context.Context, commit string) (release, error) {
-	r := release{
-		commit:     commit,
-		files:      map[string][]byte{"/growl-backend": e.program},
-		entrypoint: "/growl-backend",
-		labels:     map[string]string{"dev.growl.drain": "SIGUSR1", "dev.growl.undrain": "SIGUSR2", "dev.growl.connections": logDir + "/connections"},
-		created:    time.Now().UTC().Truncate(time.Second),
-	}
 	service := e.opts.Service
-	if service.HealthCheck > 0 {
-		r.check = time.Duration(float64(service.HealthCheck) / e.opts.Factor)
-		if err := e.addHelper(ctx, &r); err != nil {
-			return r, err
-		}
+	r := release{
+		commit: commit, service: service, standIn: service.standIn(),
+		files:   map[string][]byte{},
+		created: time.Now().UTC().Truncate(time.Second),
+		check:   time.Duration(float64(service.HealthCheck) / e.opts.Factor),
 	}
-	if service.Uncounted {
-		r.labels = nil
-		return r, e.spoil(ctx, &r, "plain")
+	if e.program != nil {
+		r.entrypoint = "/" + service.Name
+		r.files[r.entrypoint] = e.program
+	} else {
+		r.entrypoint = helper
+	}
+	if r.entrypoint == helper || r.check > 0 {
+		return r, e.addHelper(ctx, &r)
 	}
 	return r, nil
 }

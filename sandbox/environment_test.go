@@ -97,7 +97,7 @@ func requireNothingLeft(t *testing.T, e *Environment, pids []int) {
 }
 
 func TestEnvironmentComesUpAndGoesAway(t *testing.T) {
-	e := start(t, Options{})
+	e := start(t, Options{Service: growl()})
 	pids := processes(e)
 	require.Len(t, pids, 3)
 
@@ -123,7 +123,7 @@ func TestTheEndOfTheContextEndsTheEnvironment(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	dir := t.TempDir()
-	e, err := Start(ctx, Options{Instances: 1, Dir: dir, Logf: t.Logf})
+	e, err := Start(ctx, Options{Service: growl(), Instances: 1, Dir: dir, Logf: t.Logf})
 	require.NoError(t, err)
 	pids := processes(e)
 	cancel()
@@ -137,7 +137,7 @@ func TestTheEndOfTheContextEndsTheEnvironment(t *testing.T) {
 func TestABringUpThatIsCancelledLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	dir := t.TempDir()
-	_, err := Start(ctx, Options{Dir: dir, Logf: func(format string, _ ...any) {
+	_, err := Start(ctx, Options{Service: growl(), Dir: dir, Logf: func(format string, _ ...any) {
 		if strings.HasPrefix(format, "compiled") {
 			cancel()
 		}
@@ -149,7 +149,7 @@ func TestABringUpThatIsCancelledLeavesNothing(t *testing.T) {
 }
 
 func TestFleetFileAndVariables(t *testing.T) {
-	e := start(t, Options{Instances: 3, Zones: []string{"eu-west-1a", "eu-west-1b"}, Environment: "prod"})
+	e := start(t, Options{Service: growl(), Instances: 3, Zones: []string{"eu-west-1a", "eu-west-1b"}, Environment: "prod"})
 	text, err := os.ReadFile(e.FleetFile)
 	require.NoError(t, err)
 	var fields map[string]any
@@ -185,7 +185,7 @@ func zones(instances []rollout.Instance) (zones []string) {
 }
 
 func TestDockerSocket(t *testing.T) {
-	e := start(t, Options{Instances: 1})
+	e := start(t, Options{Service: growl(), Instances: 1})
 	socket, found := strings.CutPrefix(variables(e)["DOCKER_HOST"], "unix://")
 	if !found {
 		t.Skipf("the temporary folder's path is too long for a Unix socket: %s", e.dir)
@@ -223,8 +223,11 @@ func TestStartRefusesBadOptions(t *testing.T) {
 		"factor=0.5 is not between 1 and 1000":    {Factor: 0.5},
 		`zone "mars" is not one of the region`:    {Zones: []string{"us-west-1a", "mars"}},
 		`zone "us-west-2a" is not one of the reg`: {Zones: []string{"us-west-1a", "us-west-2a"}},
+		`zone "us-west-1a" is not one of the reg`: {Region: "eu-central-1", Zones: []string{"us-west-1a"}},
+		`region "europe" is none`:                 {BucketRegion: "europe"},
+		`bucket "a/b" is no name`:                 {Bucket: "a/b"},
 		"it is not empty: name an empty one":      {Dir: full},
-		"compile growl-backend in " + empty:       {ServiceDir: empty},
+		"compile growl-backend in " + empty:       {Service: Service{Name: "growl-backend", Program: empty}},
 	} {
 		_, err := Start(t.Context(), o)
 		require.ErrorContains(t, err, want)

@@ -42,9 +42,9 @@ func swap(t *testing.T, e *Environment, m *machine) string {
 	defer cancel()
 	image := e.Fleet.Repository + ":" + e.V2
 	require.NoError(t, e.pull(ctx, m, image))
-	_, err := m.docker.ContainerRemove(ctx, repositoryName, client.ContainerRemoveOptions{Force: true})
+	_, err := m.docker.ContainerRemove(ctx, growl().Name, client.ContainerRemoveOptions{Force: true})
 	require.NoError(t, err)
-	o := makefileContainer(image)
+	o := e.containerByHand(image)
 	o.HostConfig.RestartPolicy.Name = "no"
 	created, err := m.docker.ContainerCreate(ctx, o)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func swap(t *testing.T, e *Environment, m *machine) string {
 // ask asks a machine's service directly.
 func ask(t *testing.T, m *machine, path string) (status int, body string, err error) {
 	web := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return m.Wire().Dial(ctx, servicePort, netip.AddrPortFrom(wire.Gateway, 1))
+		return m.Wire().Dial(ctx, growl().HostPort, netip.AddrPortFrom(wire.Gateway, 1))
 	}}, Timeout: 10 * time.Second}
 	answer, err := web.Get("http://instance" + path)
 	if err != nil {
@@ -68,12 +68,12 @@ func ask(t *testing.T, m *machine, path string) (status int, body string, err er
 }
 
 func TestBadReleases(t *testing.T) {
-	e := start(t, Options{Instances: 3, Factor: 100})
+	e := start(t, Options{Service: growl(), Instances: 3, Factor: 100})
 	m := e.machines[0]
 
 	t.Run("v2 itself is good", func(t *testing.T) {
 		swap(t, e, m)
-		require.NoError(t, m.awaitService(t.Context()))
+		require.NoError(t, e.awaitService(t.Context(), m))
 		_, body, err := ask(t, m, "/version")
 		require.NoError(t, err)
 		var who struct{ Commit string }
@@ -112,7 +112,7 @@ func TestBadReleases(t *testing.T) {
 		require.NoError(t, e.Fault("slow-start"))
 		began := time.Now()
 		swap(t, e, m)
-		require.NoError(t, m.awaitService(t.Context()))
+		require.NoError(t, e.awaitService(t.Context(), m))
 		assert.GreaterOrEqual(t, time.Since(began), slowStartAt/100)
 		_, body, err := ask(t, m, "/version")
 		require.NoError(t, err)
@@ -121,10 +121,10 @@ func TestBadReleases(t *testing.T) {
 }
 
 func TestLoadBalancerChecksFailForV2Alone(t *testing.T) {
-	e := start(t, Options{Instances: 2, Factor: 100})
+	e := start(t, Options{Service: growl(), Instances: 2, Factor: 100})
 	require.NoError(t, e.Fault("lb-unhealthy"))
 	swap(t, e, e.machines[0])
-	require.NoError(t, e.machines[0].awaitService(t.Context()), "the program is fine")
+	require.NoError(t, e.awaitService(t.Context(), e.machines[0]), "the program is fine")
 	require.Eventually(t, func() bool {
 		health := map[string]string{}
 		out, err := elbv2.NewFromConfig(sdk(t, e)).DescribeTargetHealth(t.Context(), &elbv2.DescribeTargetHealthInput{TargetGroupArn: &e.Fleet.TargetGroups[0]})
@@ -137,7 +137,7 @@ func TestLoadBalancerChecksFailForV2Alone(t *testing.T) {
 }
 
 func TestAWSFaults(t *testing.T) {
-	e := start(t, Options{Instances: 1})
+	e := start(t, Options{Service: growl(), Instances: 1})
 	for name, code := range map[string]string{"aws-throttle": "Throttling", "aws-errors": "InternalFailure"} {
 		require.NoError(t, e.Fault(name))
 		once := elbv2.NewFromConfig(sdk(t, e), func(o *elbv2.Options) { o.Retryer = aws.NopRetryer{} })
@@ -155,7 +155,7 @@ func TestAWSFaults(t *testing.T) {
 
 func TestPullFaults(t *testing.T) {
 	for _, name := range []string{"pull-fails", "disk-full"} {
-		e := start(t, Options{Instances: 2})
+		e := start(t, Options{Service: growl(), Instances: 2})
 		require.NoError(t, e.Fault(name))
 		require.Error(t, e.pull(t.Context(), e.victim(), e.Fleet.Repository+":"+e.V2), name)
 		require.Equal(t, e.V1, commitBehind(t, e.URL), "what runs goes on")
@@ -163,7 +163,7 @@ func TestPullFaults(t *testing.T) {
 }
 
 func TestEngineGone(t *testing.T) {
-	e := start(t, Options{Instances: 2})
+	e := start(t, Options{Service: growl(), Instances: 2})
 	require.NoError(t, e.Fault("engine-gone"))
 	_, err := e.victim().docker.Ping(t.Context(), client.PingOptions{})
 	require.Error(t, err)
@@ -189,7 +189,7 @@ func dialSSH(t *testing.T, e *Environment, m *machine) (*ssh.Client, error) {
 }
 
 func TestSSHRefused(t *testing.T) {
-	e := start(t, Options{Instances: 2})
+	e := start(t, Options{Service: growl(), Instances: 2})
 	first, err := dialSSH(t, e, e.machines[0])
 	require.NoError(t, err)
 	defer first.Close()
@@ -201,14 +201,14 @@ func TestSSHRefused(t *testing.T) {
 }
 
 func TestSSHIsCutWhenTheOldContainerStops(t *testing.T) {
-	e := start(t, Options{Instances: 2})
+	e := start(t, Options{Service: growl(), Instances: 2})
 	require.NoError(t, e.Fault("ssh-cut"))
 	c, err := dialSSH(t, e, e.victim())
 	require.NoError(t, err)
 	_, _, err = c.SendRequest("keepalive@openssh.com", true, nil)
 	require.NoError(t, err, "connected as long as the container runs")
 
-	_, err = e.victim().docker.ContainerStop(t.Context(), repositoryName, client.ContainerStopOptions{})
+	_, err = e.victim().docker.ContainerStop(t.Context(), growl().Name, client.ContainerStopOptions{})
 	require.NoError(t, err)
 	require.Error(t, c.Wait(), "the connection ends")
 	again, err := dialSSH(t, e, e.victim())

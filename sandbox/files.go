@@ -27,7 +27,7 @@ const (
 // openDir makes the environment's folder, and everything in it go away at the end.
 func (e *Environment) openDir(given string) error {
 	if given == "" {
-		dir, err := os.MkdirTemp("", "growl-sandbox-")
+		dir, err := os.MkdirTemp("", "sandbox-")
 		if err != nil {
 			return fmt.Errorf("make the sandbox's folder: %w", err)
 		}

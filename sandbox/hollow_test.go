@@ -13,7 +13,9 @@ import (
 // TestHollowInstancesServe: behind the load balancer nobody can tell them from
 // those that run a process.
 func TestHollowInstancesServe(t *testing.T) {
-	e := start(t, Options{Instances: 30, Hollow: true, ServiceDir: "/nonesuch"})
+	service := growl()
+	service.Program = "/nonesuch"
+	e := start(t, Options{Service: service, Instances: 30, Hollow: true})
 	for _, ask := range []string{"/", "/version"} {
 		answer, err := http.Get(e.URL + ask)
 		require.NoError(t, err)
@@ -38,12 +40,12 @@ func TestHollowInstancesAreBounded(t *testing.T) {
 // TestLagsAreAnOption: a target that is registered behind no lag is healthy as
 // soon as its checks are.
 func TestLagsAreAnOption(t *testing.T) {
-	e := start(t, Options{Instances: 2, Hollow: true, Factor: 100, Lags: Lags{Register: -1, Deregister: -1}})
+	e := start(t, Options{Service: growl(), Instances: 2, Hollow: true, Factor: 100, Lags: Lags{Register: -1, Deregister: -1}})
 	group, id := e.Fleet.TargetGroups[0], e.machines[0].ID()
-	require.NoError(t, e.balancer.Deregister(group, e.machines[0].endpoint()))
-	require.NoError(t, e.balancer.Register(group, e.machines[0].endpoint()))
+	require.NoError(t, e.balancer.Deregister(group, e.endpoint(e.machines[0])))
+	require.NoError(t, e.balancer.Register(group, e.endpoint(e.machines[0])))
 	assert.Eventually(t, func() bool {
-		health, err := e.balancer.Health(group, e.machines[0].endpoint())
+		health, err := e.balancer.Health(group, e.endpoint(e.machines[0]))
 		return err == nil && health[0].State == "healthy" && health[0].Instance == id
 	}, 20*time.Second, 10*time.Millisecond)
 }

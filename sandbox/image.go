@@ -18,35 +18,31 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/growl-dev/deploy/sandbox/internal/standin"
 )
 
-const (
-	// servicePort is the port of the service in its container and on an instance.
-	servicePort = 8080
-	// logDir is where the service logs, mounted from the instance.
-	logDir = "/tmp/deployment-test"
-)
+// helper is the stand-in's program in an image.
+const helper = "/bin/stand-in"
 
 // release is what an image is made of.
 type release struct {
-	commit string
+	commit  string
+	service Service
 	// files are the image's programs by their absolute path.
 	files map[string][]byte
 	// entrypoint is the one that is run.
 	entrypoint string
-	// env is added to the service's own variables.
-	env []string
-	// labels are what the image says of itself: the signals of a drain, and where it
-	// counts its connections.
-	labels map[string]string
+	// standIn is what the stand-in is like, where it is run.
+	standIn standin.Config
 	// check is how often a container checks itself; zero: never.
 	check   time.Duration
 	created time.Time
 }
 
-// commitOf is the commit SHA of a release of the sandbox, the same every time.
-func commitOf(name string) string {
-	sum := sha256.Sum256([]byte("growl-backend " + name))
+// commitOf is the commit SHA of a service's release of the sandbox, the same every time.
+func commitOf(service, name string) string {
+	sum := sha256.Sum256([]byte(service + " " + name))
 	return hex.EncodeToString(sum[:20])
 }
 
@@ -65,7 +61,11 @@ func (r release) image() (v1.Image, error) {
 		return nil, fmt.Errorf("make image of %s: %w", r.commit, err)
 	}
 	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	image, err := mutate.ConfigFile(base, r.config())
+	config, err := r.config()
+	if err != nil {
+		return nil, err
+	}
+	image, err := mutate.ConfigFile(base, config)
 	if err == nil {
 		image, err = mutate.Append(image, mutate.Addendum{Layer: layer, History: v1.History{
 			Created: v1.Time{Time: r.created}, CreatedBy: "COPY " + r.entrypoint,
@@ -77,26 +77,45 @@ func (r release) image() (v1.Image, error) {
 	return image, nil
 }
 
-// config is the image's configuration, as growl-backend's Dockerfile writes it.
-func (r release) config() *v1.ConfigFile {
+// config is the image's configuration, as a Dockerfile writes it.
+func (r release) config() (*v1.ConfigFile, error) {
+	env, err := r.env()
+	if err != nil {
+		return nil, err
+	}
 	return &v1.ConfigFile{
 		Architecture: runtime.GOARCH,
 		OS:           runtime.GOOS,
 		Created:      v1.Time{Time: r.created},
 		RootFS:       v1.RootFS{Type: "layers"},
 		Config: v1.Config{
-			// There is no network namespace here: the service must not be
-			// reachable from outside of this machine.
-			Env: append([]string{
-				"GIT_COMMIT=" + r.commit, fmt.Sprintf("PORT=%d", servicePort), "LOG_DIR=" + logDir, "LISTEN_HOST=127.0.0.1",
-			}, r.env...),
+			Env:          env,
 			Entrypoint:   []string{r.entrypoint},
-			Labels:       r.labels,
+			Labels:       r.service.Labels,
 			Healthcheck:  r.healthCheck(),
-			ExposedPorts: map[string]struct{}{fmt.Sprintf("%d/tcp", servicePort): {}},
+			ExposedPorts: map[string]struct{}{fmt.Sprintf("%d/tcp", r.service.ContainerPort): {}},
 			User:         "65534:65534",
 		},
+	}, nil
+}
+
+// env is what the image sets.
+func (r release) env() ([]string, error) {
+	standIn, err := r.standIn.Encode()
+	if err != nil {
+		return nil, err
 	}
+	env := []string{
+		"GIT_COMMIT=" + r.commit, fmt.Sprintf("PORT=%d", r.service.ContainerPort),
+		// There is no network namespace here: the service must not be
+		// reachable from outside of this machine.
+		"LISTEN_HOST=127.0.0.1",
+		standin.Variable + "=" + standIn, standin.CountFileVariable + "=" + r.service.CountFile,
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.service.Env)) {
+		env = append(env, name+"="+r.service.Env[name])
+	}
+	return env, nil
 }
 
 func (r release) healthCheck() *v1.HealthConfig {

@@ -36,9 +36,6 @@ func instanceID(n int) string {
 // atOnce is how many machines are brought up at the same time.
 const atOnce = 100
 
-// envFile is where first boot writes the service's environment.
-const envFile = "/etc/growl-backend/env"
-
 // boot starts all machines at once, without a container.
 func (e *Environment) boot() error {
 	key, err := e.writeKey()
@@ -66,7 +63,7 @@ func (e *Environment) boot() error {
 
 // bootOne starts a machine: its network, its engine and its SSH server.
 func (e *Environment) bootOne(i int, key ssh.PublicKey) (*machine, error) {
-	id, name := instanceID(i+1), fmt.Sprintf("growl-backend-%d", i+1)
+	id, name := instanceID(i+1), fmt.Sprintf("%s-%d", e.opts.Service.Name, i+1)
 	settings := engine.Options{Name: name, Pool: e.opts.Service.Pool}
 	var hostKey ssh.Signer
 	if e.opts.Hollow {
@@ -79,7 +76,8 @@ func (e *Environment) bootOne(i int, key ssh.PublicKey) (*machine, error) {
 	started, err := instance.Start(e.ctx, instance.Options{
 		ID: id, Zone: e.opts.Zones[i%len(e.opts.Zones)], Root: filepath.Join(e.path(machinesDir), id),
 		User: userName, AuthorizedKeys: []ssh.PublicKey{key}, HostKey: hostKey, Engine: settings,
-		EnvFile: envFile, EnvContent: []byte("# written at first boot\nENVIRONMENT=" + e.opts.Environment + "\n"),
+		EnvFile: e.opts.Service.EnvFile, EnvContent: []byte("# written at first boot\nENVIRONMENT=" + e.opts.Environment + "\n"),
+		Folders: e.opts.Service.sources(),
 	})
 	if err != nil {
 		return nil, err
@@ -128,6 +126,6 @@ func (e *Environment) openSocket(m *machine, i int) error {
 }
 
 // endpoint is the machine as a target.
-func (m *machine) endpoint() balancer.Endpoint {
-	return balancer.Endpoint{Instance: m.ID(), Port: servicePort}
+func (e *Environment) endpoint(m *machine) balancer.Endpoint {
+	return balancer.Endpoint{Instance: m.ID(), Port: e.opts.Service.HostPort}
 }

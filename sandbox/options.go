@@ -16,6 +16,8 @@ const (
 	DefaultInstances   = 3
 	DefaultFactor      = 20
 	DefaultEnvironment = "dev"
+	DefaultRegion      = "us-east-1"
+	DefaultBucket      = "sandbox-state"
 )
 
 // maxInstances bounds what a slip of the keyboard can start; hollow instances
@@ -23,13 +25,24 @@ const (
 const (
 	maxInstances = 100
 	maxHollow    = 2000
-	maxPool      = 1000
 )
 
 // Options describe an environment. The zero value is a usable one.
 type Options struct {
+	// Service is what runs in the containers. The zero value is a stand-in on port 8080 with the health path /healthz.
+	Service Service
 	// Environment is the environment's name in the fleet file. Empty: dev.
 	Environment string
+	// Region is the region of the instances and of the load balancer. Empty: that of Zones, or us-east-1.
+	Region string
+	// Zones are the availability zones, all of Region. Empty: its zones a and b.
+	Zones []string
+	// RegistryRegion is the region of the image registry. Empty: Region.
+	RegistryRegion string
+	// Bucket is an S3 bucket that exists from the start, for a ledger and Terraform's state. Empty: sandbox-state.
+	Bucket string
+	// BucketRegion is the region that requests for buckets must be signed for. Empty: Region.
+	BucketRegion string
 	// Instances is how many run, spread over the zones. Zero: 3.
 	Instances int
 	// Factor is how many times faster than in AWS the load balancer's time goes
@@ -38,19 +51,13 @@ type Options struct {
 	// Lags are how far the load balancer's data plane is behind its API, as long as
 	// they are in AWS. A zero lag is the one measured there, a negative one is none.
 	Lags Lags
-	// Hollow makes containers run no process: the sandbox itself answers for
-	// growl-backend, which is not compiled then. The faults of a release need its
-	// program and are none of a hollow environment's.
+	// Hollow makes containers run no process: the stand-in answers inside of the
+	// sandbox's own process, and the service's program is not compiled. The faults of
+	// a release need a process and are refused.
 	Hollow bool
-	// Service is what the releases are like. The zero value is growl-backend.
-	Service Service
 	// Dir is where the environment keeps its files; it must be empty or absent,
 	// and is not removed. Empty: a temporary folder that Close removes.
 	Dir string
-	// Zones are the availability zones, all of one region. Empty: us-west-1a and us-west-1c.
-	Zones []string
-	// RegistryRegion is the region of the image registry. Empty: that of the zones.
-	RegistryRegion string
 	// Elsewhere serves the AWS calls that the sandbox does not, such as EC2's; those of a role only after its policies
 	// allowed them. Nil: they are refused as unknown.
 	Elsewhere http.Handler
@@ -58,23 +65,8 @@ type Options struct {
 	// the load balancer listen on. Empty: 127.0.0.1. Whoever reaches another one
 	// reaches them too.
 	Host string
-	// ServiceDir is the source of growl-backend. Empty: the folder of that name
-	// in the working directory or the nearest one above it.
-	ServiceDir string
-	// Logf is told what is being brought up, a line at a time. Nil: nobody is.
+	// Logf receives what is being brought up, a line at a time. Nil: nothing does.
 	Logf func(format string, args ...any)
-}
-
-// Service is what both releases are like, where they are not just growl-backend.
-type Service struct {
-	// Uncounted has a program serve that counts no connections of its own and knows
-	// nothing of draining.
-	Uncounted bool
-	// Pool is how many connections each container keeps to a database.
-	Pool int
-	// HealthCheck is how often a container checks its own health, as in AWS. Zero:
-	// it does not.
-	HealthCheck time.Duration
 }
 
 // Lags are the load balancer's, before they are divided by the factor.
@@ -86,21 +78,41 @@ type Lags struct {
 	Deregister time.Duration
 }
 
-var zoneName = regexp.MustCompile(`^([a-z]{2}(?:-[a-z]+)+-[0-9])[a-z]$`)
+var (
+	zoneName   = regexp.MustCompile(`^([a-z]{2}(?:-[a-z]+)+-[0-9])[a-z]$`)
+	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+)
 
 // withDefaults fills the zero values and reports every fault at once.
 func (o Options) withDefaults() (Options, error) {
+	o.Service = o.Service.withDefaults()
 	o.Environment = cmp.Or(o.Environment, DefaultEnvironment)
 	o.Instances = cmp.Or(o.Instances, DefaultInstances)
 	o.Factor = cmp.Or(o.Factor, DefaultFactor)
 	o.Host = cmp.Or(o.Host, "127.0.0.1")
-	if o.Zones = slices.Clone(o.Zones); len(o.Zones) == 0 {
-		o.Zones = []string{"us-west-1a", "us-west-1c"}
-	}
-	o.RegistryRegion = cmp.Or(o.RegistryRegion, regionOf(o.Zones[0]))
+	o.Bucket = cmp.Or(o.Bucket, DefaultBucket)
 	if o.Logf == nil {
 		o.Logf = func(string, ...any) {}
 	}
+	o = o.withRegions()
+	return o, errors.Join(o.Service.validate(), o.validate(), o.validateRegions())
+}
+
+// withRegions fills the regions and zones that were left out.
+func (o Options) withRegions() Options {
+	if o.Region == "" && len(o.Zones) > 0 {
+		o.Region = regionOf(o.Zones[0])
+	}
+	o.Region = cmp.Or(o.Region, DefaultRegion)
+	if o.Zones = slices.Clone(o.Zones); len(o.Zones) == 0 {
+		o.Zones = []string{o.Region + "a", o.Region + "b"}
+	}
+	o.RegistryRegion = cmp.Or(o.RegistryRegion, o.Region)
+	o.BucketRegion = cmp.Or(o.BucketRegion, o.Region)
+	return o
+}
+
+func (o Options) validate() error {
 	var faults []error
 	if most := o.most(); o.Instances < 1 || o.Instances > most {
 		faults = append(faults, fmt.Errorf("instances=%d is not between 1 and %d", o.Instances, most))
@@ -108,18 +120,31 @@ func (o Options) withDefaults() (Options, error) {
 	if !(o.Factor >= 1 && o.Factor <= 1000) { // NaN too
 		faults = append(faults, fmt.Errorf("factor=%v is not between 1 and 1000", o.Factor))
 	}
-	if o.Service.Pool < 0 || o.Service.Pool > maxPool || o.Service.HealthCheck < 0 || o.Hollow && o.Service != (Service{}) {
-		faults = append(faults, fmt.Errorf("service=%+v has a negative part or more than %d connections, or is of hollow instances, which run none", o.Service, maxPool))
+	if o.Hollow && (o.Service.Pool != 0 || o.Service.HealthCheck != 0) {
+		faults = append(faults, errors.New("service has a pool or a health check, and hollow instances run no process that could"))
 	}
 	if _, err := netip.ParseAddr(o.Host); err != nil {
 		faults = append(faults, fmt.Errorf("host %q is not an IP address", o.Host))
 	}
-	for _, zone := range o.Zones {
-		if region := regionOf(zone); region == "" || region != regionOf(o.Zones[0]) {
-			faults = append(faults, fmt.Errorf("zone %q is not one of the region of %q, such as us-west-1a", zone, o.Zones[0]))
+	if !bucketName.MatchString(o.Bucket) {
+		faults = append(faults, fmt.Errorf("bucket %q is no name of an S3 bucket", o.Bucket))
+	}
+	return errors.Join(faults...)
+}
+
+func (o Options) validateRegions() error {
+	var faults []error
+	for _, region := range []string{o.Region, o.RegistryRegion, o.BucketRegion} {
+		if regionOf(region+"a") != region {
+			faults = append(faults, fmt.Errorf("region %q is none, such as %s", region, DefaultRegion))
 		}
 	}
-	return o, errors.Join(faults...)
+	for _, zone := range o.Zones {
+		if regionOf(zone) != o.Region {
+			faults = append(faults, fmt.Errorf("zone %q is not one of the region %s, such as %sa", zone, o.Region, o.Region))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 func (o Options) most() int {

@@ -16,7 +16,7 @@ import (
 // TestAServiceIsAsItsOptionsSay: a container checks its own health, keeps a pool and
 // counts nothing, and is behind the load balancer like any other.
 func TestAServiceIsAsItsOptionsSay(t *testing.T) {
-	e := start(t, Options{Instances: 1, Service: Service{Uncounted: true, Pool: 3, HealthCheck: 2 * time.Second}})
+	e := start(t, Options{Instances: 1, Service: Service{VersionPath: "/version", Pool: 3, HealthCheck: 2 * time.Second}})
 	answer, err := http.Get(e.URL + "/version")
 	require.NoError(t, err)
 	defer answer.Body.Close()
@@ -28,7 +28,7 @@ func TestAServiceIsAsItsOptionsSay(t *testing.T) {
 	m := e.machines[0]
 	var found container.InspectResponse
 	require.Eventually(t, func() bool {
-		inspected, err := m.docker.ContainerInspect(t.Context(), repositoryName, client.ContainerInspectOptions{})
+		inspected, err := m.docker.ContainerInspect(t.Context(), DefaultName, client.ContainerInspectOptions{})
 		require.NoError(t, err)
 		found = inspected.Container
 		return found.State.Health.Status == container.Healthy
@@ -36,7 +36,7 @@ func TestAServiceIsAsItsOptionsSay(t *testing.T) {
 	for label := range found.Config.Labels {
 		assert.False(t, strings.HasPrefix(label, "dev.growl."), label)
 	}
-	table := m.Wire().Table(servicePort)
+	table := m.Wire().Table(DefaultPort)
 	pool := 0
 	for _, row := range table.Rows {
 		if row.Peer.Port() == 5432 {
@@ -48,10 +48,26 @@ func TestAServiceIsAsItsOptionsSay(t *testing.T) {
 }
 
 func TestServicesThatCannotBe(t *testing.T) {
-	for _, o := range []Options{
-		{Service: Service{Pool: -1}}, {Service: Service{HealthCheck: -1}}, {Hollow: true, Service: Service{Pool: 1}},
+	for want, s := range map[string]Service{
+		`name "Orders API" is not lower-case`:                  {Name: "Orders API"},
+		"host port 70000 is not between":                       {HostPort: 70000, ContainerPort: 80},
+		"container port -1 is not between":                     {ContainerPort: -1},
+		`health path "ready" does not begin with /`:            {HealthPath: "ready"},
+		`version path "version" does not begin with /`:         {VersionPath: "version"},
+		`version path "/healthz" is its health path too`:       {VersionPath: "/healthz"},
+		`count field "connections" is of no version path`:      {CountField: "connections"},
+		`count field "commit" has another meaning`:             {VersionPath: "/version", CountField: "commit"},
+		`env file "env" is not an absolute path`:               {EnvFile: "env"},
+		"mount logs:/logs has a path that is not absolute":     {Mounts: []Mount{{"logs", "/logs"}}},
+		`count file "/logs/../count" is under no mount`:        {CountFile: "/logs/../count", Mounts: []Mount{{"/logs", "/logs"}}},
+		`signal "SIGDRAIN" is none`:                            {DrainSignal: "SIGDRAIN"},
+		"pool of -1 connections is not between":                {Pool: -1},
+		"health check every -1s is negative":                   {HealthCheck: -time.Second},
+		"lower-case letters and digits with single separators": {Name: "orders--api"},
 	} {
-		_, err := o.withDefaults()
-		require.ErrorContains(t, err, "service=")
+		_, err := Options{Service: s}.withDefaults()
+		assert.ErrorContains(t, err, want)
 	}
+	_, err := Options{Hollow: true, Service: Service{Pool: 1}}.withDefaults()
+	require.ErrorContains(t, err, "hollow instances run no process")
 }

@@ -135,7 +135,9 @@ func more(than, is time.Duration) float64 {
 
 // run brings an environment up and rolls v2 out across it, under load.
 func (a drainArm) run(ctx context.Context, factor float64) (result drainResult, err error) {
-	env, err := sandbox.Start(ctx, sandbox.Options{Factor: factor, Lags: a.lags})
+	o := growlSandbox()
+	o.Factor, o.Lags = factor, a.lags
+	env, err := sandbox.Start(ctx, o)
 	if err != nil {
 		return result, err
 	}

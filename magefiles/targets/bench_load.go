@@ -66,7 +66,9 @@ func (Bench) Load(ctx context.Context,
 }
 
 func (r *loadResult) run(ctx context.Context, factor float64) (err error) {
-	env, err := sandbox.Start(ctx, sandbox.Options{Instances: r.Instances, Factor: factor})
+	o := growlSandbox()
+	o.Instances, o.Factor = r.Instances, factor
+	env, err := sandbox.Start(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -95,13 +95,7 @@ func (Bench) Services(ctx context.Context,
 // connections to a database and check their own health each second.
 func (c serviceCase) roll(ctx context.Context, factor float64) (r serviceResult, err error) {
 	lag := 120 * time.Second
-	env, err := sandbox.Start(ctx, sandbox.Options{
-		Instances: 2, Factor: factor, Lags: sandbox.Lags{Register: lag, Deregister: lag},
-		Service: sandbox.Service{
-			Uncounted: c.counted == byKernel, Pool: servicePoolSize,
-			HealthCheck: time.Duration(factor * float64(time.Second)),
-		},
-	})
+	env, err := sandbox.Start(ctx, c.options(factor, lag))
 	if err != nil {
 		return r, err
 	}
@@ -123,6 +117,17 @@ func (c serviceCase) roll(ctx context.Context, factor float64) (r serviceResult,
 	r.Traffic = load()
 	r.read(ran.Result)
 	return r, err
+}
+
+// options are a sandbox of the service. One that the kernel counts is a stand-in that counts nothing itself.
+func (c serviceCase) options(factor float64, lag time.Duration) sandbox.Options {
+	o := growlSandbox()
+	o.Instances, o.Factor, o.Lags = 2, factor, sandbox.Lags{Register: lag, Deregister: lag}
+	o.Service.Pool, o.Service.HealthCheck = servicePoolSize, time.Duration(factor*float64(time.Second))
+	if c.counted == byKernel {
+		o.Service.Program, o.Service.CountField, o.Service.CountFile, o.Service.Labels = "", "", "", nil
+	}
+	return o
 }
 
 // here is the rate in the sandbox's time; the busiest service is as busy as this

@@ -71,7 +71,9 @@ func TestATagThatDoesNotMoveIsExplained(t *testing.T) {
 func TestBuildAndPush(t *testing.T) {
 	needEngine(t)
 	commit := cloneService(t)
-	env, err := sandbox.Start(t.Context(), sandbox.Options{Instances: 1, ServiceDir: serviceDir})
+	o := growlSandbox()
+	o.Instances = 1
+	env, err := sandbox.Start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, env.Close()) })
 	for _, line := range env.Env() {
@@ -116,7 +118,9 @@ func TestDevsRoleMayBuildAndPush(t *testing.T) {
 	policies := rolePolicies(t, openRecording(t, "dev"))[name]
 	require.Len(t, policies, 2)
 	commit := cloneService(t)
-	env, err := sandbox.Start(t.Context(), sandbox.Options{Instances: 1, RegistryRegion: "us-west-1", ServiceDir: serviceDir})
+	o := growlSandbox()
+	o.Instances = 1
+	env, err := sandbox.Start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, env.Close()) })
 	role := env.AddRole(name, policies...)

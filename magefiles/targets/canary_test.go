@@ -16,7 +16,6 @@ import (
 
 	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/rollout"
-	"github.com/growl-dev/deploy/sandbox"
 )
 
 // TestASecretOfTheEnvFileIsNowhere deploys with a secret in the env file, well and
@@ -80,7 +79,7 @@ func (s *stack) containerEnv() []string {
 // object is an object of the state's and the ledger's bucket.
 func (s *stack) object(key string) string {
 	s.t.Helper()
-	name := sandbox.StateBucket
+	name := defaultBucket
 	got, err := s.bucket().GetObject(s.t.Context(), &s3.GetObjectInput{Bucket: &name, Key: &key})
 	require.NoError(s.t, err)
 	defer got.Body.Close()

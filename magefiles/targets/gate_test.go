@@ -14,7 +14,6 @@ import (
 
 	"github.com/growl-dev/deploy/internal/tftest"
 	"github.com/growl-dev/deploy/rollout"
-	"github.com/growl-dev/deploy/sandbox"
 )
 
 // TestTheGateOnRealTerraform is one story of a user's commands with the real
@@ -66,7 +65,7 @@ const (
 // stored reports whether the bucket holds an object.
 func (s *stack) stored(key string) bool {
 	s.t.Helper()
-	bucket := sandbox.StateBucket
+	bucket := defaultBucket
 	list, err := s.bucket().ListObjectsV2(s.t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &key})
 	require.NoError(s.t, err)
 	return len(list.Contents) > 0
@@ -166,7 +165,7 @@ func gateSeesOutputs(t *testing.T, s *stack) {
 
 // gateIsNotLocked: a gate reads, and waits for nobody who writes.
 func gateIsNotLocked(t *testing.T, s *stack) {
-	bucket, key := sandbox.StateBucket, lockKey
+	bucket, key := defaultBucket, lockKey
 	lock := `{"ID":"0c9b1d2e-1111-2222-3333-444455556666","Operation":"OperationTypeApply","Info":"","Who":"ann@laptop","Version":"1.11.4","Created":"2026-01-02T03:04:05Z","Path":"growl-tf-state/` + stateKey + `"}`
 	_, err := s.bucket().PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(lock)})
 	require.NoError(t, err)

@@ -50,7 +50,9 @@ type machine struct {
 func newMachine(t *testing.T) *machine {
 	t.Helper()
 	api := engineHere(t)
-	env, err := sandbox.Start(t.Context(), sandbox.Options{Instances: 1})
+	o := growlSandbox()
+	o.Instances = 1
+	env, err := sandbox.Start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, env.Close()) })
 	p := place{vars: map[string]string{}, fleet: env.Fleet}

@@ -19,7 +19,6 @@ import (
 	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/rollout"
-	"github.com/growl-dev/deploy/sandbox"
 )
 
 // place is a sandbox in a process of its own, as sandbox:up keeps it, and the
@@ -88,7 +87,7 @@ func (p place) aws(t *testing.T) aws.Config {
 // store is the place's bucket, as the ledger sees it.
 func (p place) store(t *testing.T) *ledger.S3 {
 	t.Helper()
-	store, err := ledger.NewS3FromConfig(p.aws(t), ledger.S3Options{Bucket: sandbox.StateBucket, Prefix: ledgerPrefix, Region: ledgerRegion})
+	store, err := ledger.NewS3FromConfig(p.aws(t), ledger.S3Options{Bucket: defaultBucket, Prefix: ledgerPrefix, Region: ledgerRegion})
 	require.NoError(t, err)
 	return store
 }

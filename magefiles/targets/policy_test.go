@@ -74,10 +74,10 @@ func newCI(t *testing.T, environment string) *ci {
 	t.Helper()
 	r := openRecording(t, environment)
 	region := regionsOf[environment]
-	env, err := sandbox.Start(t.Context(), sandbox.Options{
-		Environment: environment, Instances: 2, Factor: 60, Zones: []string{region + "a", region + "c"},
-		RegistryRegion: "us-west-1", ServiceDir: filepath.Join("..", "..", serviceDir), Elsewhere: r,
-	})
+	o := growlSandbox()
+	o.Environment, o.Instances, o.Factor, o.Elsewhere = environment, 2, 60, r
+	o.Zones, o.RegistryRegion = []string{region + "a", region + "c"}, "us-west-1"
+	env, err := sandbox.Start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, env.Close()) })
 	c := &ci{
@@ -169,7 +169,7 @@ func (c *ci) gate() {
 // putState makes the environment's state what text says; without a text there is none.
 func (c *ci) putState(text string) {
 	t := c.t
-	bucket, key := sandbox.StateBucket, "env:/"+c.environment+"/growl-backend/terraform.tfstate"
+	bucket, key := defaultBucket, "env:/"+c.environment+"/growl-backend/terraform.tfstate"
 	client := c.bucket()
 	if text == "" {
 		_, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: &key})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/sandbox"
 )
 
@@ -106,11 +107,31 @@ func atLeastOne[T int | float64](name string, flag *T) error {
 	return nil
 }
 
+// growlSandbox is a sandbox of growl-backend's dev: its container, program, image labels, bucket and regions.
+func growlSandbox() sandbox.Options {
+	spec := service()
+	logs := spec.Mounts[0].Target
+	return sandbox.Options{
+		Service: sandbox.Service{
+			Name: spec.Name, HostPort: spec.HostPort, ContainerPort: spec.ContainerPort,
+			HealthPath: spec.HealthPath, VersionPath: spec.VersionPath, CountField: spec.CountField, CountFile: logs + "/connections",
+			EnvFile: spec.EnvFile, Mounts: []sandbox.Mount{{Source: spec.Mounts[0].Source, Target: logs}},
+			DrainSignal: spec.DrainSignal, UndrainSignal: spec.UndrainSignal,
+			Program: serviceDir, Env: map[string]string{"LOG_DIR": logs},
+			Labels: map[string]string{
+				spec.Label(docker.LabelDrain): spec.DrainSignal, spec.Label(docker.LabelUndrain): spec.UndrainSignal, spec.Label(docker.LabelConnections): logs + "/connections",
+			},
+		},
+		Zones: []string{"us-west-1a", "us-west-1c"}, Bucket: defaultBucket, BucketRegion: ledgerRegion,
+	}
+}
+
 func sandboxOptions(instances *int, factor *float64) (sandbox.Options, error) {
 	if err := errors.Join(atLeastOne("instances", instances), atLeastOne("factor", factor)); err != nil {
 		return sandbox.Options{}, usage("%v", err)
 	}
-	o := sandbox.Options{Logf: func(format string, args ...any) { warnf("sandbox: "+format+"\n", args...) }}
+	o := growlSandbox()
+	o.Logf = func(format string, args ...any) { warnf("sandbox: "+format+"\n", args...) }
 	if instances != nil {
 		o.Instances = *instances
 	}

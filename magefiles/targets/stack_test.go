@@ -17,7 +17,6 @@ import (
 
 	"github.com/growl-dev/deploy/internal/tftest"
 	"github.com/growl-dev/deploy/remote"
-	"github.com/growl-dev/deploy/sandbox"
 )
 
 // stack is a checkout of somebody who deploys to a place: the targets run in it,
@@ -151,7 +150,7 @@ func (s *stack) describe(more map[string]any) {
 
 // bucket is the bucket of the state and the ledger.
 func (s *stack) bucket() *s3.Client {
-	return s3.NewFromConfig(s.aws(s.t), func(o *s3.Options) { o.UsePathStyle = true })
+	return s3.NewFromConfig(s.aws(s.t), func(o *s3.Options) { o.UsePathStyle, o.Region = true, ledgerRegion })
 }
 
 // requireNoCanary looks for the secret in everything that was said and left.
@@ -190,7 +189,7 @@ func (s *stack) noCanaryBelow(folder string, but ...string) (seen int) {
 }
 
 func (s *stack) noCanaryInBucket() {
-	t, client, name := s.t, s.bucket(), sandbox.StateBucket
+	t, client, name := s.t, s.bucket(), defaultBucket
 	t.Helper()
 	list, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &name})
 	require.NoError(t, err)

@@ -21,7 +21,7 @@ import (
 // What somebody gets wrong who declares a service for the first time is refused while every instance serves, by the run
 // as by its plan: they make no call that changes anything.
 func TestFirstMistakesTouchNothing(t *testing.T) {
-	e, err := sandbox.Start(t.Context(), sandbox.Options{Instances: 2, Hollow: true, Logf: t.Logf})
+	e, err := sandbox.Start(t.Context(), sandbox.Options{Service: sandbox.Service{Name: "growl-backend"}, Instances: 2, Hollow: true, Logf: t.Logf})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, e.Close()) })
 	w := newWired(t, e)

@@ -103,7 +103,7 @@ func newUnit(image imageRecord, config container.Config, host container.HostConf
 		c.config.Hostname = c.id[:12]
 	}
 	if c.config.StopSignal != "" {
-		if _, err := parseSignal(c.config.StopSignal); err != nil {
+		if _, err := ParseSignal(c.config.StopSignal); err != nil {
 			return nil, err
 		}
 	}

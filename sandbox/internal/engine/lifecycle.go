@@ -121,13 +121,13 @@ func (e *Engine) stop(c *unit, signal string, grace time.Duration) error {
 // policy what the engine does (moby, daemon/kill.go): see the fields of unit.
 // The process is nil in the pause before a restart, which ends with it.
 func (e *Engine) signal(c *unit, name string) (Program, error) {
-	number, err := parseSignal(name)
+	number, err := ParseSignal(name)
 	if err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	own, err := parseSignal(c.stopSignal())
+	own, err := ParseSignal(c.stopSignal())
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (e *Engine) killContainer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if number, _ := parseSignal(signal); number == syscall.SIGKILL && proc != nil {
+	if number, _ := ParseSignal(signal); number == syscall.SIGKILL && proc != nil {
 		if err := e.await(e.ctx, c, func() bool { return c.proc != proc }); err != nil {
 			return err
 		}

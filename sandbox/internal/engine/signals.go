@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// parseSignal reads a signal by name, with or without SIG, or by number.
-func parseSignal(text string) (syscall.Signal, error) {
+// ParseSignal reads a signal by name, with or without SIG, or by number.
+func ParseSignal(text string) (syscall.Signal, error) {
 	if n, err := strconv.Atoi(text); err == nil {
 		if n <= 0 || n > 64 {
 			return 0, badRequest("Invalid signal: %s", text)

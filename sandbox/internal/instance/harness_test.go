@@ -46,7 +46,7 @@ func newBox(t *testing.T) *box {
 	var err error
 	b.Instance, err = instance.Start(context.Background(), instance.Options{
 		ID: id, Zone: "us-west-1a", Root: b.root, AuthorizedKeys: []ssh.PublicKey{b.key.PublicKey()},
-		EnvFile: "/etc/growl/backend.env", EnvContent: []byte("SECRET=x\n"),
+		EnvFile: "/etc/growl/backend.env", EnvContent: []byte("SECRET=x\n"), Folders: []string{"/tmp/deployment-test"},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path"
+	"strings"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -35,6 +37,8 @@ type Options struct {
 	// mode 0600 and EnvContent; empty means none.
 	EnvFile    string
 	EnvContent []byte
+	// Folders are absolute paths, on the instance, of folders to make.
+	Folders []string
 	// Engine is passed on to the Docker Engine; its Root and Wire are set here,
 	// and its Name where it is empty.
 	Engine engine.Options
@@ -176,8 +180,9 @@ func layout(o Options) error {
 		return err
 	}
 	defer root.Close()
-	for _, dir := range []string{"etc", "home/" + o.User, "tmp/deployment-test", "var/lib/cloud/data", "var/run", "run/cloud-init"} {
-		if err := root.MkdirAll(dir, 0o755); err != nil {
+	folders := append([]string{"/etc", "/home/" + o.User, "/tmp", "/var/lib/cloud/data", "/var/run", "/run/cloud-init"}, o.Folders...)
+	for _, folder := range folders {
+		if err := root.MkdirAll(strings.TrimPrefix(path.Clean("/"+folder), "/"), 0o755); err != nil {
 			return err
 		}
 	}

@@ -68,6 +68,9 @@ func (s *Server) bucketLocation(c *call) reply {
 	if _, exists := s.buckets[c.bucket]; !exists {
 		return failed(noSuchBucket(c.bucket))
 	}
+	if s.opts.Region == "us-east-1" { // S3's first region, which this call does not name
+		return document(result{XMLNS: namespace})
+	}
 	return document(result{XMLNS: namespace, Region: s.opts.Region})
 }
 

@@ -38,6 +38,9 @@ type errorDocument struct {
 
 // write answers the error; to a HEAD, without a body, as HTTP has it.
 func (e *apiError) write(w http.ResponseWriter, c *call) {
+	if e.region != "" {
+		w.Header().Set("X-Amz-Bucket-Region", e.region)
+	}
 	if c.request.Method == http.MethodHead {
 		w.WriteHeader(e.status)
 		return

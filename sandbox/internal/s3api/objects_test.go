@@ -14,6 +14,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -198,6 +199,17 @@ func TestVirtualHostedAddressing(t *testing.T) {
 	}
 }
 
+// TestTheFirstRegionHasNoName: S3 leaves the location of a bucket in us-east-1 empty.
+func TestTheFirstRegionHasNoName(t *testing.T) {
+	site := httptest.NewServer(s3api.New(s3api.Options{AccessKeyID: key, Region: "us-east-1", Buckets: []string{states}}))
+	t.Cleanup(site.Close)
+	cfg := loadConfig(t, site.URL, key)
+	cfg.Region = "us-east-1"
+	location, err := s3.NewFromConfig(cfg).GetBucketLocation(impatient(t), &s3.GetBucketLocationInput{Bucket: aws.String(states)})
+	require.NoError(t, err)
+	assert.Empty(t, location.LocationConstraint)
+}
+
 func TestCredentials(t *testing.T) {
 	c := newCloud(t)
 	c.s3 = s3.NewFromConfig(loadConfig(t, c.url, "AKIASTRANGER00000000"))
@@ -208,6 +220,9 @@ func TestCredentials(t *testing.T) {
 	c.s3 = s3.NewFromConfig(elsewhere)
 	_, err = c.put(t, "x", "x")
 	assert.Equal(t, "AuthorizationHeaderMalformed", code(t, err))
+	var refused *smithyhttp.ResponseError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, region, refused.Response.Header.Get("X-Amz-Bucket-Region"))
 	answer, err := http.Get(c.url + "/" + states + "/x")
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())

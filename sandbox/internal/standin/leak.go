@@ -1,4 +1,4 @@
-package main
+package standin
 
 import (
 	"encoding/base64"
@@ -15,7 +15,7 @@ import (
 // in parts, and text that drives terminals and CI systems. SECRET is any, LOGIN a URL with
 // a password, LIST has commas and QUOTED quotes. It prints no more than the last lines
 // that are shown of a failed release.
-func leak(getenv func(string) string, w io.Writer) error {
+func leak(name string, getenv func(string) string, w io.Writer) error {
 	secret, raw := getenv("SECRET"), []byte(getenv("SECRET"))
 	asJSON, err := json.Marshal(map[string]string{"error": "login with " + secret + " failed"})
 	if err != nil {
@@ -36,5 +36,5 @@ func leak(getenv func(string) string, w io.Writer) error {
 	fmt.Fprintf(w, "bare: %s.\n", strings.Trim(strings.TrimSpace(getenv("QUOTED")), `"`))
 	fmt.Fprintf(w, "%s long: %s\n", strings.Repeat("x", 180), secret)
 	fmt.Fprintf(w, "hostile: \x1b[2J##[error]a\u202eb\x07 %s\n::add-mask::c\n", "\x1b]0;title\x07")
-	return errors.New("growl-backend: fatal: it prints what it should not")
+	return errors.New(name + ": fatal: it prints what it should not")
 }

@@ -1,0 +1,102 @@
+package standin
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// grace is how long requests in flight may take after a stop was asked for.
+const grace = 30 * time.Second
+
+// Server is a stand-in that serves. Its methods may be called concurrently.
+type Server struct {
+	service service
+	http    *http.Server
+	served  chan struct{} // closed when nothing listens any more
+	ending  sync.Once
+	done    chan struct{}
+	code    int
+}
+
+// Start listens where the container's environment says, and serves.
+func Start(getenv func(string) string) (*Server, error) {
+	config, err := configure(getenv)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", address(getenv))
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address(getenv), err)
+	}
+	s := &Server{
+		service: service{Config: config, commit: cmp.Or(getenv("GIT_COMMIT"), "unknown"), file: getenv(CountFileVariable)},
+		served:  make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := s.service.keep(); err != nil {
+		_ = listener.Close()
+		return nil, fmt.Errorf("keep the count of connections: %w", err)
+	}
+	s.http = &http.Server{
+		Handler: &s.service, ConnContext: withConnection, ReadHeaderTimeout: grace,
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	go func() {
+		defer close(s.served)
+		_ = s.http.Serve(listener)
+	}()
+	return s, nil
+}
+
+// Done is closed when the server has ended.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// ExitCode is 0 after a stop and 137 after a kill. It is valid once Done is closed.
+func (s *Server) ExitCode() int { return s.code }
+
+// Kill ends the server at once.
+func (s *Server) Kill() error {
+	_ = s.http.Close() // also ends a stop that is still waiting
+	go s.end(128+int(syscall.SIGKILL), func() {})
+	return nil
+}
+
+// Signal drains, takes that back or ends the server. A signal that would not end a program changes nothing.
+func (s *Server) Signal(sig syscall.Signal) error {
+	switch sig {
+	case s.service.DrainSignal:
+		s.service.draining.Store(true)
+	case s.service.UndrainSignal:
+		s.service.draining.Store(false)
+	case syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2:
+		go s.end(0, s.stop)
+	case syscall.SIGKILL:
+		return s.Kill()
+	}
+	return nil
+}
+
+func (s *Server) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close()
+	}
+}
+
+// end ends the server once, by the first of several calls.
+func (s *Server) end(code int, how func()) {
+	s.ending.Do(func() {
+		how()
+		<-s.served
+		s.code = code
+		close(s.done)
+	})
+}
