@@ -119,7 +119,7 @@ func checkEntry(e rollout.Entry) error {
 	switch {
 	case e.Instance == "":
 		return errors.New("it names no instance")
-	case rollout.PhaseOf(e.Step) == "":
+	case !slices.Contains(rollout.Steps(), e.Step):
 		return fmt.Errorf("%s: step %q is not known", e.Instance, e.Step)
 	case !slices.Contains(marks, e.Mark):
 		return fmt.Errorf("%s: %s: mark %q is not known", e.Instance, e.Step, e.Mark)

@@ -113,7 +113,7 @@ func (r *row) observe(e rollout.Event, detail string) {
 	case rollout.StepBegun, rollout.UndoBegun:
 		r.enter(e)
 	case rollout.StepFailed, rollout.UndoFailed:
-		r.failure = reason(e.Err)
+		r.failure = reason(e)
 		detail = r.failure
 	}
 	if r.step != e.Step {

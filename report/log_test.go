@@ -3,7 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"testing"
 	"time"
 
@@ -12,12 +12,6 @@ import (
 
 	"github.com/growl-dev/deploy/rollout"
 )
-
-// exitedError carries log lines as a host's errors do.
-type exitedError []string
-
-func (e exitedError) Error() string      { return "exited with code 1" }
-func (e exitedError) LogLines() []string { return e }
 
 // TestLogLinesAreShown: everything that people read of a failed instance has its log's
 // last lines, cleaned.
@@ -38,7 +32,7 @@ func TestLogLinesAreShown(t *testing.T) {
 	assert.Equal(t, []string{"starts", "## [error]panic: no database"}, read.Instances[0].Log)
 	assert.Equal(t, "##[error]panic:\x1b[2J no database", d.Instances[0].Log[1], "the caller's document is left alone")
 
-	event := rollout.Event{Time: time.Unix(0, 0), Instance: "i-0a", Step: rollout.StepProve, Kind: rollout.StepFailed, Err: fmt.Errorf("prove: %w", exitedError(lines))}
+	event := rollout.Event{Time: time.Unix(0, 0), Instance: "i-0a", Step: rollout.StepProve, Kind: rollout.StepFailed, Err: errors.New("prove: exited with code 1"), Log: lines}
 	var out bytes.Buffer
 	Plain(&out)(event)
 	assert.Contains(t, out.String(), "FAILED: prove: "+shown)

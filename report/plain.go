@@ -152,9 +152,9 @@ func says(e rollout.Event) string {
 		}
 		return detail
 	case rollout.StepFailed:
-		return "FAILED: " + reason(e.Err)
+		return "FAILED: " + reason(e)
 	case rollout.UndoFailed:
-		return "UNDO FAILED: " + reason(e.Err)
+		return "UNDO FAILED: " + reason(e)
 	case rollout.InstanceEnded:
 		return "ended: " + detail
 	case rollout.Forecast:

@@ -43,12 +43,12 @@ func megabytes(n int64) string {
 	return fmt.Sprintf("%.0f MB", float64(n)/1e6)
 }
 
-// reason returns an error as one harmless line, with the log lines it carries.
-func reason(err error) string {
-	if err == nil {
+// reason returns why a step failed as one harmless line, with the container's last log lines.
+func reason(e rollout.Event) string {
+	if e.Err == nil {
 		return "no reason given"
 	}
-	return Clean(withLog(err.Error(), rollout.LogLines(err)))
+	return Clean(withLog(e.Err.Error(), e.Log))
 }
 
 // failure returns why an instance failed, with its container's last log lines.

@@ -21,7 +21,8 @@ type Config struct {
 	Balancer  Balancer
 	// Connect opens one instance. The run closes it.
 	Connect func(context.Context, Instance) (Host, error)
-	// Journal takes intents and outcomes; nil: memory.
+	// Journal takes intents and outcomes. Nil: a process that is killed leaves no trace,
+	// and nothing for Heal to read.
 	Journal Journal
 	// Gates are asked while images are pulled; any of them refuses the run.
 	Gates []Gate

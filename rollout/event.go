@@ -15,8 +15,11 @@ type Event struct {
 	Detail string
 	// Progress is set on Moved events of the pull.
 	Progress *Progress
-	// Err is set on StepFailed and UndoFailed.
+	// Err is set on StepFailed and UndoFailed, and on InstanceEnded of an instance that
+	// was not updated. Log holds the last lines of the container whose failure Err
+	// reports: they are not in its text.
 	Err error
+	Log []string
 	// Left is set on Forecast: how long the run still takes.
 	Left time.Duration
 }

@@ -24,7 +24,7 @@ func TestWhatCouldNotBePutBackIsNotTakenOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3)
 		w.serveOtherwise("i-2")
-		journal := &MemoryJournal{}
+		journal := &memoryJournal{}
 		c := w.config()
 		c.Journal = journal
 		result, err := w.run(t.Context(), c)

@@ -15,7 +15,7 @@ import (
 // mortal is a journal whose process is killed at one of its entries: from then
 // on nothing that the process does reaches the journal or the world.
 type mortal struct {
-	MemoryJournal
+	memoryJournal
 	w  *world
 	mu sync.Mutex
 	// left is how many entries are still written. written says whether the entry
@@ -32,7 +32,7 @@ func (j *mortal) Record(ctx context.Context, e Entry) error {
 	defer j.mu.Unlock()
 	j.left--
 	if j.left > 0 || j.left == 0 && j.written {
-		_ = j.MemoryJournal.Record(ctx, e)
+		_ = j.memoryJournal.Record(ctx, e)
 	}
 	if j.left > 0 {
 		return nil
@@ -82,7 +82,7 @@ func killedAt(t *testing.T, k int, written bool, prepare func(*world)) (killed b
 		story := fmt.Sprintf("killed at entry %d, written %v", k, written)
 		dead := Dead{Run: "run-1", Release: c.Release, Entries: journal.Entries()}
 
-		again := &MemoryJournal{}
+		again := &memoryJournal{}
 		next := w.config()
 		next.ID, next.Journal = "run-2", again
 		result, err := w.do(func() (Result, error) { return Heal(t.Context(), next, dead) })

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Host is one instance. What its errors quote of a container's log they return by
-// [LogLines], and not in their text. It is narrow for each of its callers: the plan
+// Host is one instance. An error that has the last lines of a container's log returns
+// them from a method LogLines() []string and never in its text, so that they reach the
+// report, and neither the journal nor the history. Host is narrow for each of its callers: the plan
 // inspects and prepares, the drain speaks to the running service, the swap
 // changes containers. One Host is used by one goroutine at a time.
 type Host interface {

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -57,24 +56,7 @@ func (e Entry) Closes() bool {
 	}
 }
 
-// MemoryJournal keeps entries in memory: for tests and for callers who accept
-// that a killed process leaves no trace. The zero value is ready.
-type MemoryJournal struct {
-	mu      sync.Mutex
-	entries []Entry
-}
+// noJournal is the journal of a caller who accepts that a killed process leaves no trace.
+type noJournal struct{}
 
-// Record appends e. It never fails.
-func (j *MemoryJournal) Record(_ context.Context, e Entry) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.entries = append(j.entries, e)
-	return nil
-}
-
-// Entries returns a copy of what was recorded, in order.
-func (j *MemoryJournal) Entries() []Entry {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return append([]Entry(nil), j.entries...)
-}
+func (noJournal) Record(context.Context, Entry) error { return nil }

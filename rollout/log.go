@@ -1,10 +1,10 @@
 package rollout
 
-// LogLines returns the last lines of the containers' logs that err carries: those of
+// logLines returns the last lines of the containers' logs that err carries: those of
 // every error in its tree that has a method LogLines() []string. A [Host] returns log
 // lines in this way only, and never in an error's text, so that they do not reach the
 // journal and the history.
-func LogLines(err error) []string {
+func logLines(err error) []string {
 	if err == nil {
 		return nil
 	}
@@ -14,10 +14,10 @@ func LogLines(err error) []string {
 	}
 	switch err := err.(type) {
 	case interface{ Unwrap() error }:
-		lines = append(lines, LogLines(err.Unwrap())...)
+		lines = append(lines, logLines(err.Unwrap())...)
 	case interface{ Unwrap() []error }:
 		for _, one := range err.Unwrap() {
-			lines = append(lines, LogLines(one)...)
+			lines = append(lines, logLines(one)...)
 		}
 	}
 	return lines

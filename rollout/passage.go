@@ -73,7 +73,7 @@ func (p *passage) walk(ctx context.Context, rows []step, from int) {
 			p.err = fmt.Errorf("%s: broken off, the new container is registered", row.name)
 			break
 		}
-		if err != nil && row.phase == PhaseSettle {
+		if err != nil && row.name == StepSettle {
 			p.remark(row.name, "%s", oneLine(err)) // in service, and no way back any more
 			break
 		}
@@ -243,7 +243,7 @@ func (p *passage) part() {
 }
 
 func (p *passage) emit(e Event) {
-	e.Instance = p.instance.ID
+	e.Instance, e.Log = p.instance.ID, logLines(e.Err)
 	p.run.emit(e)
 }
 
@@ -266,7 +266,7 @@ func (p *passage) result() InstanceResult {
 		Outcome: p.outcome, Release: p.running, Steps: p.steps,
 	}
 	if p.err != nil {
-		r.Error, r.Log = oneLine(p.err), LogLines(p.err)
+		r.Error, r.Log = oneLine(p.err), logLines(p.err)
 	}
 	return r
 }

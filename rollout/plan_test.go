@@ -70,7 +70,7 @@ func TestThePlanEndsAsTheRun(t *testing.T) {
 				w := newWorld(t, 2)
 				c := w.config()
 				test.spoil(w, &c)
-				journal := &MemoryJournal{}
+				journal := &memoryJournal{}
 				c.Journal = journal
 				plan, planned := MakePlan(t.Context(), c)
 				assert.Empty(t, journal.Entries())

@@ -66,7 +66,7 @@ func newRun(c Config) (*run, error) {
 		r.ID = NewID(r.started)
 	}
 	if r.Journal == nil {
-		r.Journal = &MemoryJournal{}
+		r.Journal = noJournal{}
 	}
 	for _, i := range c.Instances {
 		r.members[i.ID] = true

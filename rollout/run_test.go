@@ -642,7 +642,7 @@ func TestJournalHoldsIntentsAndOutcomesInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2)
 		c := w.config()
-		journal := &MemoryJournal{}
+		journal := &memoryJournal{}
 		c.Journal = journal
 		_, err := w.run(t.Context(), c)
 		require.NoError(t, err)

@@ -21,24 +21,11 @@ const (
 	StepSettle     StepName = "settle"
 )
 
-// Phase names a part of an instance's life, as people speak of it.
-type Phase string
-
-// The phases, in order.
-const (
-	PhasePrepare Phase = "prepare"
-	PhaseDrain   Phase = "drain"
-	PhaseSwap    Phase = "swap"
-	PhaseJoin    Phase = "join"
-	PhaseSettle  Phase = "settle"
-)
-
 // step is a row of the table: an act and its compensation. Both answer a
 // sentence for people about what they saw.
 type step struct {
-	name  StepName
-	phase Phase
-	do    func(*passage, context.Context) (string, error)
+	name StepName
+	do   func(*passage, context.Context) (string, error)
 	// undo takes back what do did, or may have done before it failed. Nil where
 	// there is nothing to take back, or an earlier row's undo covers it.
 	undo func(*passage, context.Context) (string, error)
@@ -53,15 +40,15 @@ type step struct {
 // table is the whole life of an instance. A row that fails is undone, and so is
 // every row before it, last first.
 var table = []step{
-	{name: StepPrepare, phase: PhasePrepare, do: (*passage).prepare},
-	{name: StepDeregister, phase: PhaseDrain, do: (*passage).deregister, undo: (*passage).rejoin},
-	{name: StepDrain, phase: PhaseDrain, do: (*passage).drain, undo: (*passage).undrain},
-	{name: StepStop, phase: PhaseSwap, do: (*passage).stop, undo: (*passage).revert},
-	{name: StepStart, phase: PhaseSwap, do: (*passage).start},
-	{name: StepProve, phase: PhaseSwap, do: (*passage).prove},
-	{name: StepRegister, phase: PhaseJoin, do: (*passage).register, undo: (*passage).leave, goesOn: true},
-	{name: StepJoin, phase: PhaseJoin, do: (*passage).join, keeps: true},
-	{name: StepSettle, phase: PhaseSettle, do: (*passage).settle, keeps: true},
+	{name: StepPrepare, do: (*passage).prepare},
+	{name: StepDeregister, do: (*passage).deregister, undo: (*passage).rejoin},
+	{name: StepDrain, do: (*passage).drain, undo: (*passage).undrain},
+	{name: StepStop, do: (*passage).stop, undo: (*passage).revert},
+	{name: StepStart, do: (*passage).start},
+	{name: StepProve, do: (*passage).prove},
+	{name: StepRegister, do: (*passage).register, undo: (*passage).leave, goesOn: true},
+	{name: StepJoin, do: (*passage).join, keeps: true},
+	{name: StepSettle, do: (*passage).settle, keeps: true},
 }
 
 // life is what happens to a prepared instance: the rows that one passage walks.
@@ -70,16 +57,6 @@ var life = table[1:]
 // index is where a row of life stands.
 func index(name StepName) int {
 	return slices.IndexFunc(life, func(row step) bool { return row.name == name })
-}
-
-// PhaseOf returns the phase a step belongs to; "" for a name the table does not hold.
-func PhaseOf(name StepName) Phase {
-	for _, row := range table {
-		if row.name == name {
-			return row.phase
-		}
-	}
-	return ""
 }
 
 // Steps lists the table's rows in order.

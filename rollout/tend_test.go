@@ -13,10 +13,10 @@ import (
 // lateLeave is a fleet of three whose first deregistration is answered with an
 // error and applied long after the instance was put back. back is called when
 // it is back.
-func lateLeave(t *testing.T, back func()) (*world, *MemoryJournal, Config) {
+func lateLeave(t *testing.T, back func()) (*world, *memoryJournal, Config) {
 	w := newWorld(t, 3)
 	w.faults["deregister/i-1"] = fault{err: errFault, late: 50 * time.Second, times: 1}
-	journal, c := &MemoryJournal{}, w.config()
+	journal, c := &memoryJournal{}, w.config()
 	c.Journal = journal
 	c.Observe = func(e Event) {
 		if e.Step == StepDeregister && e.Kind == UndoDone {
@@ -29,7 +29,7 @@ func lateLeave(t *testing.T, back func()) (*world, *MemoryJournal, Config) {
 // The journal names an instance until a failed call can no longer be applied.
 func TestTheJournalKeepsAnInstanceInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var journal *MemoryJournal
+		var journal *memoryJournal
 		seen := false
 		w, journal, c := lateLeave(t, func() {
 			seen = true

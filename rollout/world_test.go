@@ -111,7 +111,7 @@ func (w *world) leaveGroupB() {
 
 func (w *world) config() Config {
 	c := Config{
-		Environment: "test", ID: "run-1", Policy: DefaultPolicy(), Balancer: w, Journal: &MemoryJournal{},
+		Environment: "test", ID: "run-1", Policy: DefaultPolicy(), Balancer: w, Journal: &memoryJournal{},
 		Release: Release{Image: "repo/app@" + newDigest, Tag: "v2"},
 		Connect: func(ctx context.Context, i Instance) (Host, error) {
 			return &fakeHost{w, w.machines[i.ID]}, w.call(ctx, "connect/"+i.ID, func() { w.links[i.ID]++ })

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/magefile/mage/mg"
@@ -79,12 +80,13 @@ const registrationLag = 90 * time.Second
 // registration lag, and the pauses between instances.
 func unavoidable(r rollout.Result, factor float64) time.Duration {
 	policy := rollout.DefaultPolicy()
+	swap := []rollout.StepName{rollout.StepStop, rollout.StepStart, rollout.StepProve}
 	lags := max(policy.Drain.Min, policy.Drain.Lag) + registrationLag
 	sum := time.Duration(float64(policy.Pause*time.Duration(len(r.Instances)-1)) / factor)
 	for _, i := range r.Instances {
 		sum += time.Duration(float64(lags) / factor)
 		for _, s := range i.Steps {
-			if rollout.PhaseOf(s.Name) == rollout.PhaseSwap {
+			if slices.Contains(swap, s.Name) {
 				sum += s.Finished.Sub(s.Started)
 			}
 		}

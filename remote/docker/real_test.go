@@ -181,7 +181,7 @@ func TestBadReleases(t *testing.T) {
 			exited, ok := errors.AsType[*docker.ExitedError](err)
 			require.True(t, ok, err)
 			require.Equal(t, 7, exited.Code)
-			require.Equal(t, []string{"cannot log in to the database as [redacted]"}, rollout.LogLines(err))
+			require.Equal(t, []string{"cannot log in to the database as [redacted]"}, exited.LogLines())
 			require.NotContains(t, err.Error(), "hunter22")
 			require.NotContains(t, err.Error(), "cannot log in")
 		},
