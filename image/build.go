@@ -14,13 +14,16 @@ const buildLimit = 15 * time.Minute
 
 // Options say what is built. Dir is required.
 type Options struct {
-	// Dir is the service's folder: its Go module and its Dockerfile, which takes
-	// the program from bin/NAME-linux-$TARGETARCH and the build arguments
-	// GIT_COMMIT and TARGETARCH.
+	// Dir is the service's folder, in a git checkout, with its Dockerfile. The build
+	// arguments are GIT_COMMIT and TARGETARCH.
 	Dir string
-	// Name is the name of the image in the engine and of the program. Empty:
-	// Dir's last element.
+	// Name is the name of the image in the engine, and of the program that CompileGo
+	// compiles. Empty: Dir's last element.
 	Name string
+	// CompileGo compiles the Go module in Dir before the image is built, as the static
+	// program bin/NAME-linux-$TARGETARCH, from where the Dockerfile copies it. The Go
+	// release is the one of the module's toolchain line.
+	CompileGo bool
 	// Platform is linux/amd64 or linux/arm64. Empty: linux/amd64.
 	Platform string
 	// OnlyForward keeps Push from moving latest to a commit that is older than the one it names. The zero value moves it
@@ -75,8 +78,8 @@ const (
 	Classic Builder = "the classic builder"
 )
 
-// Build compiles the service and builds its image, NAME:COMMIT in the engine,
-// with BuildKit where the CLI has buildx and the classic builder otherwise. A
+// Build builds the service's image, NAME:COMMIT in the engine, with BuildKit if the
+// CLI has buildx and the classic builder otherwise. A
 // tree with changes is built as NAME:COMMIT-dirty.
 func Build(ctx context.Context, o Options) (Image, error) {
 	o, err := o.withDefaults()
@@ -104,8 +107,10 @@ func (o Options) build(ctx context.Context) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	if err := compile(ctx, o, arch, source.Time); err != nil {
-		return Image{}, err
+	if o.CompileGo {
+		if err := compile(ctx, o, arch, source.Time); err != nil {
+			return Image{}, err
+		}
 	}
 	builder := cli.builder(ctx)
 	if err := o.command(builder, source, arch).run(ctx); err != nil {
@@ -122,7 +127,7 @@ func (o Options) build(ctx context.Context) (Image, error) {
 	return Image{source, ref, found.ID, found.platform(), found.RootFS.Layers, builder}, nil
 }
 
-// command builds the image from what was compiled. BuildKit takes the image's
+// command builds the image. BuildKit takes the image's
 // time from SOURCE_DATE_EPOCH and would add an attestation with the time of the
 // build; the classic builder has no TARGETARCH of its own.
 func (o Options) command(builder Builder, source Source, arch string) command {

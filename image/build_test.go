@@ -101,7 +101,7 @@ func TestBuildRefuses(t *testing.T) {
 
 	s.set("fail", "")
 	write(t, filepath.Join(service, "main.go"), "package main\n\nfunc main() { undefined() }\n")
-	_, err = Build(t.Context(), Options{Dir: service})
+	_, err = Build(t.Context(), Options{Dir: service, CompileGo: true})
 	require.ErrorContains(t, err, "compile "+service+": go: ")
 	assert.NotContains(t, err.Error(), "\n")
 }

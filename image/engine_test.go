@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -122,7 +123,7 @@ func TestBuildPushPullRun(t *testing.T) {
 	needEngine(t)
 	root, service := checkout(t)
 	said := &bytes.Buffer{}
-	o := Options{Dir: service, Name: fmt.Sprintf("svc%d", os.Getpid()), Out: said, Err: said}
+	o := Options{Dir: service, Name: fmt.Sprintf("svc%d", os.Getpid()), CompileGo: true, Out: said, Err: said}
 	renameProgram(t, service, o.Name)
 	first, err := Build(t.Context(), o)
 	require.NoError(t, err, "%s", said)
@@ -208,7 +209,7 @@ func TestBuildForAnotherPlatform(t *testing.T) {
 	if own, err := (docker{}).platform(t.Context()); err == nil && own == other {
 		other = DefaultPlatform
 	}
-	built, err := Build(t.Context(), Options{Dir: service, Platform: other})
+	built, err := Build(t.Context(), Options{Dir: service, CompileGo: true, Platform: other})
 	if err != nil && (docker{}).builder(t.Context()) == Classic {
 		require.ErrorContains(t, err, "install docker buildx")
 		return
@@ -216,6 +217,27 @@ func TestBuildForAnotherPlatform(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { forget(t, built.Ref) })
 	assert.Equal(t, other, built.Platform)
+}
+
+// TestBuildNeedsOnlyADockerfile has a service in another language than Go: nothing is compiled. The commit is
+// in the image's labels although the Dockerfile takes no argument.
+func TestBuildNeedsOnlyADockerfile(t *testing.T) {
+	needEngine(t)
+	dir := filepath.Join(t.TempDir(), fmt.Sprintf("web%d", os.Getpid()))
+	write(t, filepath.Join(dir, "index.html"), "hello\n")
+	write(t, filepath.Join(dir, "Dockerfile"), "FROM scratch\nCOPY index.html /\nCMD [\"/serve\"]\n")
+	runGit(t, dir, "init", "--quiet")
+	runGit(t, dir, "add", ".")
+	runGit(t, dir, "commit", "--quiet", "--message=web")
+	said := &bytes.Buffer{}
+	built, err := Build(t.Context(), Options{Dir: dir, Out: said, Err: said})
+	require.NoError(t, err, "%s", said)
+	t.Cleanup(func() { forget(t, built.Ref) })
+	assert.Equal(t, filepath.Base(dir)+":"+built.Source.Commit, built.Ref)
+	found, err := docker{}.inspect(t.Context(), built.Ref)
+	require.NoError(t, err)
+	assert.Equal(t, built.Source.Commit, found.Config.Labels[revisionLabel])
+	assert.NoDirExists(t, filepath.Join(dir, "bin"))
 }
 
 // expired is a registry whose login is not good any more.

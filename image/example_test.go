@@ -10,7 +10,7 @@ import (
 )
 
 func ExampleBuild() {
-	built, err := image.Build(context.Background(), image.Options{Dir: "growl-backend", Out: os.Stdout, Err: os.Stderr})
+	built, err := image.Build(context.Background(), image.Options{Dir: "orders-api", Out: os.Stdout, Err: os.Stderr})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 // Config is all that a run needs. Journal, Gates, Guards, Watches and Observe may be left out.
 type Config struct {
-	// Environment is the name in reports: dev, prod, sandbox.
+	// Environment is the name in reports.
 	Environment string
 	// ID names the run; empty: one is made of the time and a random part.
 	ID string

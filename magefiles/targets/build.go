@@ -82,7 +82,7 @@ func Push(ctx context.Context,
 // imageOptions shows what the Docker CLI prints, cleaned. The caller calls flush at the end.
 func imageOptions(platform *string) (o image.Options, flush func()) {
 	out, err := stdout(), stderr()
-	o = image.Options{Dir: serviceDir, Platform: value(platform, "", ""), Out: out, Err: err}
+	o = image.Options{Dir: serviceDir, CompileGo: true, Platform: value(platform, "", ""), Out: out, Err: err}
 	return o, func() { _, _ = out.Flush(), err.Flush() }
 }
 
