@@ -21,6 +21,7 @@ type Client struct {
 	ssh    ssh.Conn
 	// opened are the connections, the outermost first, the instance's own last.
 	opened []io.Closer
+	tcp    *net.TCPConn // the stream that carries all; nil with a ProxyCommand
 	files  *files
 	uses   *uses
 
@@ -29,8 +30,8 @@ type Client struct {
 	die  context.CancelCauseFunc
 }
 
-func newClient(config Config, connection *connection, opened []io.Closer) *Client {
-	c := &Client{config: config, ssh: connection, opened: opened, uses: &uses{}}
+func newClient(config Config, connection *connection, opened []io.Closer, tcp *net.TCPConn) *Client {
+	c := &Client{config: config, ssh: connection, opened: opened, tcp: tcp, uses: &uses{}}
 	c.life, c.die = context.WithCancelCause(context.Background())
 	c.files = newFiles(c.life, connection)
 	go func() {
@@ -133,9 +134,14 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// end ends the connection; the first reason is the one that counts.
+// end ends the connection; the first reason is the one that counts. Of one that was
+// lost, what was written and has not arrived is dropped: it may ask for an act, which
+// would be applied when the network is back, after its opposite even.
 func (c *Client) end(reason error) {
 	c.die(reason)
+	if c.tcp != nil && errors.Is(reason, ErrLost) {
+		_ = c.tcp.SetLinger(0)
+	}
 	for _, conn := range c.opened {
 		_ = conn.Close()
 	}

@@ -54,7 +54,8 @@ type Config struct {
 	Timeout time.Duration
 	// KeepAlive is the time between two questions whether the server is still
 	// there, three times as long while nobody uses the connection; three such times
-	// without an answer close it. Zero: 15 s.
+	// without an answer close it. A call over a [Link] that takes longer than a third of
+	// it asks at once, and another third without an answer closes the connection. Zero: 15 s.
 	KeepAlive time.Duration
 }
 

@@ -63,7 +63,7 @@ func dial(ctx context.Context, c Config) (*Client, error) {
 		d.closeAll()
 		return nil, bounding(bounded, ctx, c, err)
 	}
-	return newClient(c, last, d.opened), nil
+	return newClient(c, last, d.opened, d.tcp), nil
 }
 
 // bounding tells the clock's end and the caller's wish to stop from what the
@@ -87,6 +87,7 @@ type dialer struct {
 	// opened are the connections to close when the last one ends. The outermost
 	// is closed first: a stream inside a dead one would wait to say goodbye.
 	opened []io.Closer
+	tcp    *net.TCPConn // what carries them; nil with a ProxyCommand
 }
 
 // chain goes through all jump hosts to the instance.
@@ -124,6 +125,9 @@ func (d *dialer) hop(ctx context.Context, through *connection, user string, a ad
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w: %s", ErrUnreachable, err, checkTheWay)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		d.tcp = tcp
 	}
 	return d.handshake(ctx, conn, user, a)
 }

@@ -1,6 +1,8 @@
 package remote
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -16,6 +18,9 @@ const (
 	// once: enough for whatever lies between to keep it open. Most of a large fleet
 	// waits for its turn most of the time.
 	restful = 3
+	// silent is the part of an interval after which a call that was not answered has the server asked, and how long that
+	// answer may take.
+	silent = 3
 )
 
 // keepAlive asks the server again and again whether it is there. The ssh
@@ -58,6 +63,21 @@ func (k *keepAlive) beat() {
 func (c *Client) ask() error {
 	_, _, err := c.ssh.SendRequest(keepAliveRequest, true, nil)
 	return err
+}
+
+// watch has the server asked whether it is there if a call takes long, and ends the connection if it does not answer
+// that either: after an outage TCP may be silent for as long again, while a new connection could be made at once. The
+// caller calls settled when its call has returned.
+func (c *Client) watch() (settled func()) {
+	patience := c.config.KeepAlive / silent
+	timer := time.AfterFunc(patience, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if errors.Is(awaitEnd(ctx, c.ask), context.DeadlineExceeded) {
+			c.end(fmt.Errorf("%w: no answer in %s", ErrLost, 2*patience))
+		}
+	})
+	return func() { timer.Stop() }
 }
 
 // uses tells whether somebody needs the connection.

@@ -93,11 +93,13 @@ func over[T any](ctx context.Context, l *Link, call func(*Client) (T, error)) (T
 			var none T
 			return none, err
 		}
+		settled := client.watch()
 		value, err := call(client)
+		settled()
 		if err == nil || again || ctx.Err() != nil || answered(err) || client.answers(ctx) {
 			return value, err
 		}
-		_ = client.Close() // lost, though it may not know it yet
+		client.end(ErrLost) // though it may not know it yet
 	}
 }
 
