@@ -17,6 +17,7 @@ import (
 func (f *fleet) cutInSwap(t *testing.T) {
 	f.publish(t, "v2")
 	f.atOnce(2)
+	f.unhurried()
 	r, receipt := f.scripted(t, "v2", func(s *script) {
 		for n, away := range []time.Duration{3 * time.Second, 30 * time.Second} {
 			h := f.hosts[n]
@@ -38,6 +39,7 @@ func (f *fleet) cutInSwap(t *testing.T) {
 // away fails, and nothing else does.
 func (f *fleet) cutElsewhere(t *testing.T) {
 	f.publish(t, "v2")
+	f.unhurried()
 	s := newScript(t, f)
 	var r *run
 	o := &outages{}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -94,6 +95,13 @@ func (f *fleet) deploy(t testing.TB, release string, more ...string) *run {
 // atOnce has the deploys that follow update so many hosts at a time.
 func (f *fleet) atOnce(n int) {
 	f.policy = strings.Replace(f.policy, "batch=1 ", fmt.Sprintf("batch=%d ", n), 1)
+}
+
+// unhurried gives the deploys that follow the real time for a proof and for health:
+// the factor makes lags shorter, and no container and no check faster, least of all on a
+// machine on which all stories are told at once.
+func (f *fleet) unhurried() {
+	f.policy = regexp.MustCompile(`\b(prove|health)=\S+`).ReplaceAllString(f.policy, "$1=1m0s")
 }
 
 // tend runs a target that looks after the fleet, to its end.
