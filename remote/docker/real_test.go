@@ -41,7 +41,8 @@ func TestLifeOverSSH(t *testing.T) {
 
 	state, err := h.Inspect(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, rollout.State{}, state)
+	require.Equal(t, rollout.State{Missing: state.Missing}, state)
+	require.Contains(t, state.Missing, "no container is called "+l.spec.Name)
 
 	one := l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "one"})
 	l.swap(h, one)
