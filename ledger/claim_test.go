@@ -83,9 +83,17 @@ func TestAClaimErrorNamesTheCommandForS3(t *testing.T) {
 	assert.Contains(t, err.Error(), "`aws s3 rm s3://states/ledger/"+claimA+"` and `aws s3 rm s3://states/ledger/"+claimB+"`")
 }
 
-// Of all who claim a group at the same time exactly one gets it, and each other one is told who.
-func TestClaimsRace(t *testing.T) {
-	store := &ledgertest.Memory{}
+// Of all who claim a group at the same time, each of whom has found it unclaimed, exactly one gets it, and each other
+// one is told who.
+func TestClaimsRace(t *testing.T) { synctest.Test(t, raceForAClaim) }
+
+func raceForAClaim(t *testing.T) {
+	store := &ledgertest.Memory{Fault: func(c ledgertest.Call) ledgertest.Fault {
+		if c.Op == "get" {
+			return ledgertest.Fault{Slow: time.Second}
+		}
+		return ledgertest.Fault{}
+	}}
 	const claimants = 16
 	errs := make([]error, claimants)
 	var wg sync.WaitGroup

@@ -38,10 +38,10 @@ type MoveError struct {
 
 func (e *MoveError) Error() string {
 	if held := e.Status.held(); held != nil {
-		return fmt.Sprintf("%v: its program knows only the key of before, and the lease is in %s", held, e.Status.Before)
+		return fmt.Sprintf("%v: the lease is in %s, because its program knows only the key of before", held, e.Status.Before)
 	}
 	run := e.Status.left()[0]
-	return fmt.Sprintf("%s did not finish, and its journal is in %s, which only a program that knows no other key can heal: heal %s with the program that began that run, and then try again",
+	return fmt.Sprintf("%s did not finish, and only its program can heal what it left, because it keeps its journal in %s: heal %s with that program, and then try again",
 		run.Holder, e.Status.Before, e.Status.Environment)
 }
 

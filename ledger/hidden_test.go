@@ -78,3 +78,17 @@ func TestACreateThatIsRefusedButAppliedIsFound(t *testing.T) {
 		require.NoError(t, lease.Release(t.Context()))
 	})
 }
+
+// hiding is a store that hides one object.
+type hiding struct {
+	*ledgertest.Memory
+	key string
+}
+
+func (h hiding) Get(ctx context.Context, key string) (ledger.Object, error) {
+	object, err := h.Memory.Get(ctx, key)
+	if key == h.key {
+		return ledger.Object{Now: object.Now}, ledger.ErrHidden
+	}
+	return object, err
+}

@@ -30,7 +30,7 @@ func (l *Ledger) move(ctx context.Context) error {
 	return err
 }
 
-// checkMarker refuses a ledger that was moved to another key: its history is another service's.
+// checkMarker refuses a ledger that was moved to another key, because what is there is another service's.
 func (l *Ledger) checkMarker(found saved) error {
 	if found.Moved == l.key.String() {
 		return nil
