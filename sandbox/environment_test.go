@@ -219,15 +219,16 @@ func TestStartRefusesBadOptions(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(full, "mine"), nil, 0o600))
 	empty := t.TempDir()
 	for want, o := range map[string]Options{
-		"instances=-1 is not between 1 and 100":   {Instances: -1},
-		"factor=0.5 is not between 1 and 1000":    {Factor: 0.5},
-		`zone "mars" is not one of the region`:    {Zones: []string{"us-west-1a", "mars"}},
-		`zone "us-west-2a" is not one of the reg`: {Zones: []string{"us-west-1a", "us-west-2a"}},
-		`zone "us-west-1a" is not one of the reg`: {Region: "eu-central-1", Zones: []string{"us-west-1a"}},
-		`region "europe" is none`:                 {BucketRegion: "europe"},
-		`bucket "a/b" is no name`:                 {Bucket: "a/b"},
-		"it is not empty: name an empty one":      {Dir: full},
-		"compile growl-backend in " + empty:       {Service: Service{Name: "growl-backend", Program: empty}},
+		"instances=-1 is not between 1 and 100":     {Instances: -1},
+		"factor=0.5 is not between 1 and 1000":      {Factor: 0.5},
+		`zone "mars" is not one of the region`:      {Zones: []string{"us-west-1a", "mars"}},
+		`zone "us-west-2a" is not one of the reg`:   {Zones: []string{"us-west-1a", "us-west-2a"}},
+		`zone "us-west-1a" is not one of the reg`:   {Region: "eu-central-1", Zones: []string{"us-west-1a"}},
+		`region "europe" is none`:                   {BucketRegion: "europe"},
+		`bucket "a/b" is no name`:                   {Bucket: "a/b"},
+		"it is not empty: name an empty one":        {Dir: full},
+		"compile growl-backend in " + empty:         {Service: Service{Name: "growl-backend", Program: empty}},
+		"find the program cmd/none: no such folder": {Service: Service{Program: "cmd/none"}},
 	} {
 		_, err := Start(t.Context(), o)
 		require.ErrorContains(t, err, want)

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -42,7 +43,7 @@ func swap(t *testing.T, e *Environment, m *machine) string {
 	defer cancel()
 	image := e.Fleet.Repository + ":" + e.V2
 	require.NoError(t, e.pull(ctx, m, image))
-	_, err := m.docker.ContainerRemove(ctx, growl().Name, client.ContainerRemoveOptions{Force: true})
+	_, err := m.docker.ContainerRemove(ctx, e.opts.Service.Name, client.ContainerRemoveOptions{Force: true})
 	require.NoError(t, err)
 	o := e.containerByHand(image)
 	o.HostConfig.RestartPolicy.Name = "no"
@@ -54,9 +55,9 @@ func swap(t *testing.T, e *Environment, m *machine) string {
 }
 
 // ask asks a machine's service directly.
-func ask(t *testing.T, m *machine, path string) (status int, body string, err error) {
+func ask(t *testing.T, e *Environment, m *machine, path string) (status int, body string, err error) {
 	web := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return m.Wire().Dial(ctx, growl().HostPort, netip.AddrPortFrom(wire.Gateway, 1))
+		return m.Wire().Dial(ctx, e.opts.Service.HostPort, netip.AddrPortFrom(wire.Gateway, 1))
 	}}, Timeout: 10 * time.Second}
 	answer, err := web.Get("http://instance" + path)
 	if err != nil {
@@ -67,46 +68,50 @@ func ask(t *testing.T, m *machine, path string) (status int, body string, err er
 	return answer.StatusCode, string(text), err
 }
 
-func TestBadReleases(t *testing.T) {
-	e := start(t, Options{Service: growl(), Instances: 3, Factor: 100})
-	m := e.machines[0]
+// foreign is a service that is not written in Go: a stand-in runs in its place.
+func foreign() Service {
+	return Service{Name: "orders-api", HostPort: 9000, ContainerPort: 80, HealthPath: "/ready", EnvFile: "/srv/orders/env"}
+}
 
+// commitOn is the commit that a machine's service answers with.
+func commitOn(t *testing.T, e *Environment, m *machine) string {
+	t.Helper()
+	_, body, err := ask(t, e, m, cmp.Or(e.opts.Service.VersionPath, "/"))
+	require.NoError(t, err)
+	var who struct{ Commit string }
+	require.NoError(t, json.Unmarshal([]byte(body), &who))
+	return who.Commit
+}
+
+func TestBadReleases(t *testing.T) {
+	for name, service := range map[string]Service{"of a program": growl(), "of a stand-in": foreign()} {
+		t.Run(name, func(t *testing.T) { testBadReleases(t, start(t, Options{Service: service, Instances: 1, Factor: 100})) })
+	}
+}
+
+func testBadReleases(t *testing.T, e *Environment) {
+	m := e.machines[0]
+	require.Equal(t, e.V1, commitOn(t, e, m))
 	t.Run("v2 itself is good", func(t *testing.T) {
 		swap(t, e, m)
 		require.NoError(t, e.awaitService(t.Context(), m))
-		_, body, err := ask(t, m, "/version")
-		require.NoError(t, err)
-		var who struct{ Commit string }
-		require.NoError(t, json.Unmarshal([]byte(body), &who))
-		assert.Equal(t, e.V2, who.Commit)
+		assert.Equal(t, e.V2, commitOn(t, e, m))
 	})
-	t.Run("bad-image", func(t *testing.T) {
-		require.NoError(t, e.Fault("bad-image"))
-		id := swap(t, e, m)
-		waited := m.docker.ContainerWait(t.Context(), id, client.ContainerWaitOptions{Condition: "not-running"})
-		select {
-		case exit := <-waited.Result:
-			assert.Equal(t, int64(2), exit.StatusCode)
-		case err := <-waited.Error:
-			require.NoError(t, err)
-		}
-		logs, err := m.docker.ContainerLogs(t.Context(), id, client.ContainerLogsOptions{ShowStderr: true})
-		require.NoError(t, err)
-		defer logs.Close()
-		text, err := io.ReadAll(logs)
-		require.NoError(t, err)
-		assert.Contains(t, string(text), "this release cannot start")
-	})
+	for fault, last := range map[string]string{"bad-image": "this release cannot start", "leaky-image": "fatal: it prints what it should not"} {
+		t.Run(fault, func(t *testing.T) {
+			require.NoError(t, e.Fault(fault))
+			assert.Contains(t, exits(t, m, swap(t, e, m)), e.opts.Service.Name+": fatal: ")
+			assert.Contains(t, exits(t, m, swap(t, e, m)), last)
+		})
+	}
 	t.Run("never-healthy", func(t *testing.T) {
 		require.NoError(t, e.Fault("never-healthy"))
 		swap(t, e, m)
 		require.Eventually(t, func() bool {
-			status, _, err := ask(t, m, "/healthz")
+			status, _, err := ask(t, e, m, e.opts.Service.HealthPath)
 			return err == nil && status == http.StatusInternalServerError
 		}, 10*time.Second, servePoll)
-		_, body, err := ask(t, m, "/version")
-		require.NoError(t, err)
-		assert.Contains(t, body, e.V2)
+		assert.Equal(t, e.V2, commitOn(t, e, m))
 	})
 	t.Run("slow-start", func(t *testing.T) {
 		require.NoError(t, e.Fault("slow-start"))
@@ -114,10 +119,26 @@ func TestBadReleases(t *testing.T) {
 		swap(t, e, m)
 		require.NoError(t, e.awaitService(t.Context(), m))
 		assert.GreaterOrEqual(t, time.Since(began), slowStartAt/100)
-		_, body, err := ask(t, m, "/version")
-		require.NoError(t, err)
-		assert.Contains(t, body, e.V2)
+		assert.Equal(t, e.V2, commitOn(t, e, m))
 	})
+}
+
+// exits waits until a container exits, with code 2, and returns what it printed.
+func exits(t *testing.T, m *machine, id string) string {
+	t.Helper()
+	waited := m.docker.ContainerWait(t.Context(), id, client.ContainerWaitOptions{Condition: "not-running"})
+	select {
+	case exit := <-waited.Result:
+		assert.Equal(t, int64(2), exit.StatusCode)
+	case err := <-waited.Error:
+		require.NoError(t, err)
+	}
+	logs, err := m.docker.ContainerLogs(t.Context(), id, client.ContainerLogsOptions{ShowStderr: true})
+	require.NoError(t, err)
+	defer logs.Close()
+	text, err := io.ReadAll(logs)
+	require.NoError(t, err)
+	return string(text)
 }
 
 func TestLoadBalancerChecksFailForV2Alone(t *testing.T) {
@@ -169,7 +190,7 @@ func TestEngineGone(t *testing.T) {
 	require.Error(t, err)
 	_, err = e.machines[0].docker.Ping(t.Context(), client.PingOptions{})
 	require.NoError(t, err, "the other one's is there")
-	status, _, err := ask(t, e.victim(), "/healthz")
+	status, _, err := ask(t, e, e.victim(), "/healthz")
 	require.NoError(t, err, "its container runs on")
 	assert.Equal(t, http.StatusOK, status)
 }

@@ -33,7 +33,7 @@ type Options struct {
 
 // Repository is a place for the images of one name.
 type Repository struct {
-	// Name is the repository's name, such as growl-backend.
+	// Name is the repository's name, such as orders-api.
 	Name string
 	// Mutability says whether a tag may move. Empty means Mutable.
 	Mutability Mutability

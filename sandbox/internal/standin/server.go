@@ -13,17 +13,24 @@ import (
 	"time"
 )
 
-// grace is how long requests in flight may take after a stop was asked for.
-const grace = 30 * time.Second
+const (
+	// linger is how long a stop waits for clients that keep their connection to send a request, whose answer ends it. One
+	// that was closed between two requests could fail the second.
+	linger = 2 * time.Second
+	// grace is how long requests in flight may take after that.
+	grace = 20 * time.Second
+)
 
 // Server is a stand-in that serves. Its methods may be called concurrently.
 type Server struct {
-	service service
-	http    *http.Server
-	served  chan struct{} // closed when nothing listens any more
-	ending  sync.Once
-	done    chan struct{}
-	code    int
+	service  service
+	http     *http.Server
+	listener net.Listener
+	served   chan struct{}  // closed when nothing listens any more
+	open     sync.WaitGroup // connections
+	ending   sync.Once
+	done     chan struct{}
+	code     int
 }
 
 // Start listens where the container's environment says, and serves.
@@ -37,15 +44,15 @@ func Start(getenv func(string) string) (*Server, error) {
 		return nil, fmt.Errorf("listen on %s: %w", address(getenv), err)
 	}
 	s := &Server{
-		service: service{Config: config, commit: cmp.Or(getenv("GIT_COMMIT"), "unknown"), file: getenv(CountFileVariable)},
-		served:  make(chan struct{}), done: make(chan struct{}),
+		service:  service{Config: config, commit: cmp.Or(getenv("GIT_COMMIT"), "unknown"), file: getenv(CountFileVariable)},
+		listener: listener, served: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := s.service.keep(); err != nil {
 		_ = listener.Close()
 		return nil, fmt.Errorf("keep the count of connections: %w", err)
 	}
 	s.http = &http.Server{
-		Handler: &s.service, ConnContext: withConnection, ReadHeaderTimeout: grace,
+		Handler: &s.service, ConnContext: withConnection, ConnState: s.count, ReadHeaderTimeout: grace,
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	go func() {
@@ -53,6 +60,16 @@ func Start(getenv func(string) string) (*Server, error) {
 		_ = s.http.Serve(listener)
 	}()
 	return s, nil
+}
+
+// count counts open connections.
+func (s *Server) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.open.Add(1)
+	case http.StateClosed:
+		s.open.Done()
+	}
 }
 
 // Done is closed when the server has ended.
@@ -83,7 +100,20 @@ func (s *Server) Signal(sig syscall.Signal) error {
 	return nil
 }
 
+// stop accepts no connection any more, lets the answer to the next request of each end it, and closes what is left.
 func (s *Server) stop() {
+	s.service.draining.Store(true)
+	_ = s.listener.Close()
+	<-s.served // no connection comes any more
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		s.open.Wait()
+	}()
+	select {
+	case <-gone:
+	case <-time.After(linger):
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {

@@ -2,6 +2,7 @@ package standin
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"io/fs"
 	"net"
@@ -124,7 +125,9 @@ func TestAStandInEndsBySignal(t *testing.T) {
 	for signal, code := range map[syscall.Signal]int{syscall.SIGTERM: 0, syscall.SIGINT: 0, syscall.SIGUSR1: 0, syscall.SIGKILL: 137} {
 		s, address, _ := begin(t, counting())
 		require.NoError(t, s.Signal(syscall.SIGWINCH), "it would end no program")
-		_, _, _ = dial(t, address).get("/")
+		c := dial(t, address)
+		_, _, _ = c.get("/")
+		require.NoError(t, c.conn.Close())
 		require.NoError(t, s.Signal(signal))
 		<-s.Done()
 		assert.Equal(t, code, s.ExitCode(), "%s", signal)
@@ -133,6 +136,38 @@ func TestAStandInEndsBySignal(t *testing.T) {
 		require.NoError(t, s.Kill(), "it has ended")
 		assert.Equal(t, code, s.ExitCode())
 	}
+}
+
+// TestAStopLosesNoRequest: a client that keeps its connection learns by an answer that it ends, so it never sends a
+// request on a connection that is closed.
+func TestAStopLosesNoRequest(t *testing.T) {
+	s, address, _ := begin(t, Config{Name: "orders-api", HealthPath: "/ready"})
+	kept := dial(t, address)
+	_, _, closes := kept.get("/")
+	assert.False(t, closes)
+	require.NoError(t, s.Signal(syscall.SIGTERM))
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return errors.Is(err, syscall.ECONNREFUSED)
+	}, 10*time.Second, time.Millisecond)
+	status, _, closes := kept.get("/")
+	assert.Equal(t, http.StatusOK, status)
+	assert.True(t, closes)
+	<-s.Done()
+	assert.Zero(t, s.ExitCode())
+}
+
+// TestAStopDoesNotWaitForSilentClients: one that sends nothing keeps the stand-in no longer than the linger.
+func TestAStopDoesNotWaitForSilentClients(t *testing.T) {
+	s, address, _ := begin(t, counting())
+	_, _, _ = dial(t, address).get("/")
+	began := time.Now()
+	require.NoError(t, s.Signal(syscall.SIGTERM))
+	<-s.Done()
+	assert.Less(t, time.Since(began), grace)
 }
 
 func TestACountFileThatIsNoneFailsTheStart(t *testing.T) {
