@@ -53,3 +53,15 @@ func replaceFile(path string, text []byte) (err error) {
 	}
 	return os.Rename(f.Name(), path)
 }
+
+// CheckFile returns an error if a report could not be written to path, before minutes are spent on what it is of. An
+// empty path is none.
+func CheckFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	if folder, err := os.Stat(filepath.Dir(path)); err != nil || !folder.IsDir() {
+		return fmt.Errorf("write the report to %s: its folder does not exist", path)
+	}
+	return nil
+}

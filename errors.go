@@ -1,0 +1,68 @@
+package deploy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/growl-dev/deploy/report"
+)
+
+var (
+	// ErrUsage is the error of a request or a declaration that makes no sense. Nothing was touched.
+	ErrUsage = errors.New("wrong usage")
+	// ErrUnfinished is the error of a run that rolled its release out to every instance and whose follow-up failed, such
+	// as moving the tag that new instances pull.
+	ErrUnfinished = errors.New("the rollout is complete, but not what follows it")
+	// ErrNotConfirmed is the error of a run that Options.Confirm refused. Nothing was touched.
+	ErrNotConfirmed = errors.New("not confirmed: nothing was touched")
+	// ErrOtherRepository is the error of a release whose image is of another repository than the environment's.
+	ErrOtherRepository = errors.New("the image is of another repository")
+)
+
+// usageError is an ErrUsage whose text is only what is wrong.
+type usageError struct{ text string }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+func (e *usageError) Error() string        { return e.text }
+func (e *usageError) Is(target error) bool { return target == ErrUsage }
+
+// ExitCode is the exit code of a process whose last method returned these; the package's documentation lists the codes.
+func ExitCode(result report.Document, err error) int {
+	code := result.Outcome.ExitCode()
+	switch {
+	case errors.Is(err, ErrUsage):
+		return 2
+	case err == nil:
+		return 0
+	case code > 1:
+		return code
+	case errors.Is(err, ErrUnfinished):
+		return 7
+	default:
+		return 1
+	}
+}
+
+// Exit writes the error to w as one line, if there is one, and returns the exit code.
+func Exit(w io.Writer, result report.Document, err error) int {
+	if err != nil {
+		fmt.Fprintf(w, "Error: %s\n", report.Clean(oneLine(err).Error()))
+	}
+	return ExitCode(result, err)
+}
+
+// oneLine puts an error that was joined of several on one line, and keeps what it wraps.
+func oneLine(err error) error {
+	if err == nil || !strings.Contains(err.Error(), "\n") {
+		return err
+	}
+	return &oneLineError{err}
+}
+
+type oneLineError struct{ err error }
+
+func (e *oneLineError) Error() string { return strings.ReplaceAll(e.err.Error(), "\n", "; ") }
+func (e *oneLineError) Unwrap() error { return e.err }

@@ -1,0 +1,43 @@
+package deploy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/growl-dev/deploy/fleet"
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// unknownTargets names the targets that are registered and not in the fleet, one sentence each.
+func unknownTargets(f fleet.Fleet, health rollout.Health) (says []string) {
+	for _, h := range health {
+		known := func(i rollout.Instance) bool { return i.ID == h.Instance }
+		if h.State.Registered() && !slices.ContainsFunc(f.Instances, known) {
+			says = append(says, fmt.Sprintf("%s is registered in %s on port %d but not in the fleet: it may run other code", h.Instance, h.Group, h.Port))
+		}
+	}
+	return says
+}
+
+// newcomers reads the fleet again when a run is over, and names each instance that came up meanwhile and runs something
+// else. It is not rolled: it may be booting still, nobody prepared it, and the next deploy finds it in the fleet.
+func (r *run) newcomers(result *rollout.Result) {
+	now, err := r.operator.source.Fleet(r.ctx, r.operator.name)
+	if err != nil {
+		result.Remarks = append(result.Remarks, "the fleet could not be read again after the run: "+err.Error())
+		return
+	}
+	for _, i := range now.Instances {
+		if slices.ContainsFunc(r.config.Instances, func(k rollout.Instance) bool { return k.ID == i.ID }) {
+			continue
+		}
+		runs, same := r.hosts.Runs(r.ctx, i, result.Release)
+		if same {
+			continue
+		}
+		if !slices.Contains(result.Newcomers, i.ID) {
+			result.Newcomers = append(result.Newcomers, i.ID)
+		}
+		result.Remarks = append(result.Remarks, fmt.Sprintf("%s joined the fleet during the run and %s: deploy once more", i.ID, runs))
+	}
+}

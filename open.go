@@ -1,0 +1,126 @@
+package deploy
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/growl-dev/deploy/ecr"
+	"github.com/growl-dev/deploy/fleet"
+	"github.com/growl-dev/deploy/internal/hosts"
+	"github.com/growl-dev/deploy/ledger"
+	"github.com/growl-dev/deploy/nlb"
+	"github.com/growl-dev/deploy/remote"
+	"github.com/growl-dev/deploy/report"
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// Operator deploys to one environment of a service. It holds nothing open between its methods, which are not to be
+// called at the same time.
+type Operator struct {
+	service     Service
+	name        string
+	environment Environment
+	options     Options
+	policy      rollout.Policy
+
+	source fleet.Source
+	fleet  fleet.Fleet
+	aws    aws.Config
+	images *ecr.Repository
+	groups *nlb.Groups
+}
+
+// Run opens the environment and deploys the image that a tag names.
+func Run(ctx context.Context, service Service, environment, tag string, options Options) (report.Document, error) {
+	if err := service.CheckTag(environment, tag); err != nil {
+		return report.Document{}, err
+	}
+	operator, err := Open(ctx, service, environment, options)
+	if err != nil {
+		return report.Document{}, err
+	}
+	return operator.Deploy(ctx, tag)
+}
+
+// Open checks the declaration and the options, and reads the environment's fleet. It dials nobody: of AWS it calls only
+// what the fleet's source needs.
+func Open(ctx context.Context, service Service, environment string, options Options) (*Operator, error) {
+	service.Ledger = cmp.Or(options.Ledger, service.Ledger)
+	if err := service.Validate(); err != nil {
+		return nil, usage("%v", err)
+	}
+	declared, err := service.Environment(environment)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := options.check(declared)
+	if err != nil {
+		return nil, err
+	}
+	o := &Operator{service: service.WithDefaults(), name: environment, environment: declared, options: options, policy: policy}
+	if o.source = options.Fleet; o.source == nil {
+		o.source = declared.Fleet
+	}
+	if o.fleet, err = o.source.Fleet(ctx, environment); err != nil {
+		return nil, err
+	}
+	return o, o.dialAWS(ctx)
+}
+
+// dialAWS makes the clients, which call nobody yet.
+func (o *Operator) dialAWS(ctx context.Context) (err error) {
+	if o.aws, err = awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(o.fleet.Region)); err != nil {
+		return fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	o.images, err = ecr.NewFromConfig(o.aws, o.fleet.Repository, ecr.Options{Region: o.fleet.RegistryRegion, MaxBackoff: 5 * time.Second})
+	if err != nil {
+		return err
+	}
+	o.groups, err = nlb.NewFromConfig(o.aws, o.fleet.TargetGroups, nlb.Options{})
+	return err
+}
+
+// Fleet is what the environment is made of.
+func (o *Operator) Fleet() fleet.Fleet { return o.fleet }
+
+// books opens the ledger of one of the service's environments.
+func (o *Operator) books(environment string) (*ledger.Ledger, error) {
+	location, err := ledger.ParseLocation(o.service.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	store, err := ledger.NewS3FromConfig(o.aws, location)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.Open(store, o.service.key(environment), ledger.Options{Before: o.service.Environments[environment].OldLedgerKey})
+}
+
+// hosts are the instances as they are reached. It checks how they are dialed, and dials none.
+func (o *Operator) hosts() (*hosts.Fleet, error) {
+	ssh := o.options.SSH
+	jump, err := remote.ParseJump(cmp.Or(ssh.Jump, o.environment.Jump))
+	if err != nil {
+		return nil, usage("%v", err)
+	}
+	dial := remote.Config{
+		User: o.fleet.User, KeyFile: ssh.KeyFile, Passphrase: ssh.Passphrase, KnownHosts: ssh.KnownHosts,
+		Jump: jump, ProxyCommand: cmp.Or(ssh.ProxyCommand, o.environment.ProxyCommand),
+	}
+	if dial.KnownHosts == nil {
+		dial.KnownHosts = o.service.knownHosts()
+	}
+	if err := dial.Check(); err != nil {
+		return nil, fmt.Errorf("prepare SSH: %w", err)
+	}
+	login := func(ctx context.Context) (user, password string, err error) {
+		credentials, err := o.images.Credentials(ctx)
+		return credentials.Username, credentials.Password, err
+	}
+	return &hosts.Fleet{Instances: o.fleet.Instances, Dial: dial, Spec: o.service.Container, Login: login}, nil
+}

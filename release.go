@@ -1,0 +1,145 @@
+package deploy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/growl-dev/deploy/ecr"
+	"github.com/growl-dev/deploy/ledger"
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// mostRuns bounds how many runs of the environment before are read.
+const mostRuns = 500
+
+// plan returns what a deploy of a tag is to do.
+func (o *Operator) plan(ctx context.Context, tag string, inFlight ...string) (conditions, error) {
+	if err := o.service.CheckTag(o.name, tag); err != nil {
+		return conditions{}, err
+	}
+	c, err := o.guarded(inFlight)
+	if err != nil {
+		return c, err
+	}
+	if c, err = o.judged(c); err != nil {
+		return c, err
+	}
+	return o.choose(ctx, c, tag)
+}
+
+// planRollback returns what a rollback is to do. Its release has to be of the environment's repository: a ledger may hold
+// what another service ran under the same name.
+func (o *Operator) planRollback(ctx context.Context, runID string, inFlight ...string) (conditions, error) {
+	c, err := o.guarded(inFlight)
+	if err != nil {
+		return c, err
+	}
+	if c.release, err = o.lastGood(ctx, runID); err != nil {
+		return c, err
+	}
+	return c, o.checkRepository(c.release)
+}
+
+// checkRepository refuses a release whose image is of another repository than the environment's.
+func (o *Operator) checkRepository(release rollout.Release) error {
+	if release.Repository() == o.images.URI() {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is of %s, and %s runs images of %s", ErrOtherRepository, release, release.Repository(), o.name, o.images.URI())
+}
+
+// choose pins the release to a digest: the one that Options.Digest names, or the one that the tag names. One that is
+// promoted has to be the image that ran before under that commit, because a tag can be moved in the registry.
+func (o *Operator) choose(ctx context.Context, c conditions, tag string) (_ conditions, err error) {
+	if o.options.Digest != "" {
+		c.release, err = o.resolveDigest(ctx, tag)
+		c.skip("-digest=%s: this image was chosen by its digest, and was not compared with what %s ran", o.options.Digest, cmp.Or(o.environment.PromotedFrom, "another environment"))
+		return c, err
+	}
+	if c.release, err = o.resolve(ctx, tag); err != nil || o.environment.PromotedFrom == "" {
+		return c, err
+	}
+	books, err := o.books(o.environment.PromotedFrom)
+	if err != nil {
+		return c, err
+	}
+	p := promotion{from: o.environment.PromotedFrom, to: o.name, release: c.release}
+	remark, err := p.compare(ctx, books)
+	if remark != "" {
+		c.skip("%s", remark)
+	}
+	return c, err
+}
+
+// resolve pins the tag to a digest, once for the whole run.
+func (o *Operator) resolve(ctx context.Context, tag string) (rollout.Release, error) {
+	image, err := o.images.Resolve(ctx, tag)
+	if err != nil {
+		return rollout.Release{}, o.withRecent(ctx, err)
+	}
+	return rollout.Release{Image: o.images.URI() + "@" + image.Digest, Tag: tag, Commit: image.Commit}, nil
+}
+
+// resolveDigest pins the release to the image that Options.Digest names. One that the registry or, once it is pulled,
+// its own label says is of another commit is refused.
+func (o *Operator) resolveDigest(ctx context.Context, tag string) (rollout.Release, error) {
+	image, err := o.images.ResolveDigest(ctx, o.options.Digest)
+	if err != nil {
+		return rollout.Release{}, o.withRecent(ctx, err)
+	}
+	release := rollout.Release{Image: o.images.URI() + "@" + image.Digest, Tag: tag}
+	if commitSHA.MatchString(tag) {
+		release.Commit = tag
+	}
+	if image.Commit != "" && release.Commit != "" && image.Commit != release.Commit {
+		return rollout.Release{}, fmt.Errorf("-digest=%s is the image of commit %s, not of %s: deploy %[2]s to use it", o.options.Digest, image.Commit, tag)
+	}
+	return release, nil
+}
+
+// withRecent adds to a missing tag which releases there are.
+func (o *Operator) withRecent(ctx context.Context, err error) error {
+	if !errors.Is(err, ecr.ErrNotFound) {
+		return err
+	}
+	recent, listed := o.images.Recent(ctx, 5)
+	if listed != nil || len(recent) == 0 {
+		return err
+	}
+	text := ""
+	for _, image := range recent {
+		text += fmt.Sprintf("; %s pushed %s", image.Names(), image.PushedAt.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	return fmt.Errorf("%w%s", err, text)
+}
+
+// promotion is a release on its way from one environment to another.
+type promotion struct {
+	from, to string
+	release  rollout.Release
+}
+
+// compare compares the release with what the history of the environment before names under the same commit. Another
+// digest is an error, and so is a history that cannot be read: else who takes the permission away takes the comparison
+// away. A commit that never ran there is a remark, because commits that were skipped there become images, too.
+func (p promotion) compare(ctx context.Context, books *ledger.Ledger) (remark string, err error) {
+	tag, digest := p.release.Tag, p.release.Digest()
+	byDigest := func(digest, does string) string {
+		return fmt.Sprintf("`mage deploy:to %s -tag=%s -digest=%s` %s", p.to, tag, digest, does)
+	}
+	seen, err := books.Ran(ctx, tag, digest, mostRuns)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("compare the image of %s with what %s ran: %w: the role of %s has to be allowed to read %[2]s's history, which `mage infra:apply %[4]s` does; %s",
+			tag, p.from, err, p.to, byDigest(digest, "deploys this image without the comparison"))
+	case seen.Other != nil:
+		ran := seen.Other.Result.Release.Digest()
+		return "", fmt.Errorf("the tag %s now names %s, but %s's run %s deployed %s under it: somebody moved the tag in the registry; find out who did; %s",
+			tag, digest, p.from, seen.Other.Result.Run, ran, byDigest(ran, "deploys what "+p.from+" ran"))
+	case seen.Good:
+		return "", nil
+	}
+	return fmt.Sprintf("%s never ran commit %s on all its instances, by its last %d runs", p.from, tag, seen.Runs), nil
+}

@@ -1,0 +1,122 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// InstanceStatus is what one instance was seen to run.
+type InstanceStatus struct {
+	Instance rollout.Instance
+	// Health is that of the instance's targets.
+	Health rollout.Health
+	State  rollout.State
+	// EnvSeal is the SHA-256 of the env file. Empty: it could not be read, or there is none.
+	EnvSeal string
+	// Differs are the differences from what the next rollout would make.
+	Differs []string
+	// Err is what kept the instance from being looked at. Nil: it was looked at.
+	Err error
+}
+
+// minute is the form of moments for people.
+const minute = "2006-01-02 15:04 UTC"
+
+// Instances writes what instances run as a plain table, the same in a terminal and in a log. seal is what their env files
+// are to be; empty: there is none to compare with. Text from elsewhere is cleaned.
+func Instances(w io.Writer, instances []InstanceStatus, seal string) error {
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "INSTANCE\tNAME\tZONE\tRUNS\tCOMMIT\tSINCE\tTARGET HEALTH\tENV FILE\tDIFFERENCES")
+	for _, i := range instances {
+		fmt.Fprintln(table, Cells(
+			i.Instance.ID, i.Instance.Name, i.Instance.Zone, i.runs(), fmt.Sprintf("%.12s", i.State.Release.Commit), i.since(),
+			i.Health.String(), i.env(seal), i.differences(),
+		))
+	}
+	return table.Flush()
+}
+
+func (i InstanceStatus) runs() string {
+	switch {
+	case i.Err != nil && i.State.InstanceID == "":
+		return "unknown"
+	case !i.State.Running:
+		return "nothing"
+	default:
+		return i.State.Release.String()
+	}
+}
+
+func (i InstanceStatus) since() string {
+	if !i.State.Running || i.State.Since.IsZero() {
+		return ""
+	}
+	return i.State.Since.UTC().Format(minute)
+}
+
+// env says whether the instance's env file is the sealed one.
+func (i InstanceStatus) env(seal string) string {
+	switch has := i.EnvSeal; {
+	case has == "":
+		return "unknown"
+	case seal == "":
+		return fmt.Sprintf("%.12s", has)
+	case seal == has:
+		return "sealed"
+	default:
+		return fmt.Sprintf("NOT the sealed one (%.12s)", has)
+	}
+}
+
+// differences are those from what the next rollout would make, and what else is odd.
+func (i InstanceStatus) differences() string {
+	all := slices.Concat(i.Differs, i.State.Remarks)
+	if i.Err != nil {
+		all = append(all, strings.ReplaceAll(i.Err.Error(), "\n", "; "))
+	}
+	return strings.Join(all, "; ")
+}
+
+// Cells joins the cells of a table's row. None of them can end the row or begin another cell.
+func Cells(texts ...string) string {
+	for n, text := range texts {
+		texts[n] = Clean(text)
+	}
+	return strings.Join(texts, "\t")
+}
+
+// Disagreements are sentences about instances that do not all have one release, and one env file.
+func Disagreements(instances []InstanceStatus) []string {
+	return append(
+		compare(instances, "releases", func(i InstanceStatus) string { return i.State.Release.String() }),
+		compare(instances, "env files", func(i InstanceStatus) string { return fmt.Sprintf("%.12s", i.EnvSeal) })...)
+}
+
+// compare names who has what, unless all that were looked at have one.
+func compare(instances []InstanceStatus, what string, of func(InstanceStatus) string) []string {
+	have := map[string][]string{}
+	var order []string
+	for _, i := range instances {
+		if i.Err != nil || !i.State.Running {
+			continue
+		}
+		value := of(i)
+		if have[value] == nil {
+			order = append(order, value)
+		}
+		have[value] = append(have[value], i.Instance.ID)
+	}
+	if len(order) < 2 {
+		return nil
+	}
+	var parts []string
+	for _, value := range order {
+		parts = append(parts, value+" on "+strings.Join(have[value], ", "))
+	}
+	return []string{fmt.Sprintf("%d %s: %s", len(order), what, strings.Join(parts, "; "))}
+}
