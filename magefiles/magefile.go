@@ -1,19 +1,23 @@
 //go:build mage
 
-// Ships growl-backend onto its instances without a failed request.
+// Ships this repository's service onto its instances without a failed request.
 package main
 
 import (
-	"os"
+	"io/fs"
 
 	// mage:import
+	"github.com/growl-dev/deploy/magefiles/growl"
+	// mage:import
 	"github.com/growl-dev/deploy/magefiles/targets"
+	// mage:import
+	"github.com/growl-dev/deploy/magefiles/upkeep"
 )
+
+var _ = targets.Use(growl.Service(), targets.Also{Aliases: Aliases, Sources: []fs.FS{growl.Sources, upkeep.Sources}})
 
 // Aliases are the short names that the README uses.
 var Aliases = map[string]any{
 	"sandbox": targets.Sandbox.Run,
-	"test":    targets.Test.All,
+	"test":    upkeep.Test.All,
 }
-
-func init() { targets.CheckCommandLine(os.Args[1:], Aliases) }

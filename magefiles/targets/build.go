@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,29 +13,31 @@ import (
 	"github.com/growl-dev/deploy/ecr"
 	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/image"
+	"github.com/growl-dev/deploy/internal/console"
+	"github.com/growl-dev/deploy/internal/signals"
 )
 
-// serviceDir is where the service's module and Dockerfile are.
-const serviceDir = "growl-backend"
-
-// Build compiles growl-backend and builds its image, named by the commit, with the Docker CLI.
+// Build builds the service's image, named by the commit, with the Docker CLI.
 func Build(ctx context.Context,
 	// what the image runs on, linux/amd64 or linux/arm64; default linux/amd64
 	platform *string,
 ) (err error) {
-	defer cleanError(&err)
-	ctx, stop := untilSignal(ctx)
+	defer console.CleanError(&err)
+	ctx, stop := signals.Until(ctx)
 	defer stop()
 	started := time.Now()
-	options, flush := imageOptions(platform)
+	options, flush, err := imageOptions(platform)
+	if err != nil {
+		return err
+	}
 	defer flush()
 	built, err := image.Build(ctx, options)
 	if err != nil {
 		return err
 	}
-	printf("built %s for %s with %s in %s\n", built.Ref, built.Platform, built.Builder, time.Since(started).Round(100*time.Millisecond))
+	console.Printf("built %s for %s with %s in %s\n", built.Ref, built.Platform, built.Builder, time.Since(started).Round(100*time.Millisecond))
 	if built.Source.Dirty {
-		printf("the tree is not that commit: this image cannot be pushed\n")
+		console.Printf("the tree is not that commit: this image cannot be pushed\n")
 	}
 	return nil
 }
@@ -52,15 +55,18 @@ func Push(ctx context.Context,
 	// leave latest where it is if it names a newer commit
 	onlyForward *bool,
 ) (err error) {
-	defer cleanError(&err)
-	ctx, stop := untilSignal(ctx)
+	defer console.CleanError(&err)
+	ctx, stop := signals.Until(ctx)
 	defer stop()
 	started := time.Now()
 	images, err := pushesTo(ctx, fleet, repository, region)
 	if err != nil {
 		return err
 	}
-	options, flush := imageOptions(platform)
+	options, flush, err := imageOptions(platform)
+	if err != nil {
+		return err
+	}
 	defer flush()
 	options.OnlyForward = set(onlyForward)
 	pushed, err := image.Push(ctx, options, registry{images})
@@ -75,15 +81,21 @@ func Push(ctx context.Context,
 	if pushed.Kept != "" {
 		latest = image.Latest + " stays where it is: " + pushed.Kept
 	}
-	printf("%s %s as %s in %s, %s\n", what, pushed.Ref, pushed.Digest, time.Since(started).Round(100*time.Millisecond), latest)
+	console.Printf("%s %s as %s in %s, %s\n", what, pushed.Ref, pushed.Digest, time.Since(started).Round(100*time.Millisecond), latest)
 	return nil
 }
 
-// imageOptions shows what the Docker CLI prints, cleaned. The caller calls flush at the end.
-func imageOptions(platform *string) (o image.Options, flush func()) {
-	out, err := stdout(), stderr()
-	o = image.Options{Dir: serviceDir, CompileGo: true, Platform: value(platform, "", ""), Out: out, Err: err}
-	return o, func() { _, _ = out.Flush(), err.Flush() }
+// imageOptions are how the service's image is built, and show what the Docker CLI prints, cleaned. The caller calls flush
+// at the end.
+func imageOptions(platform *string) (o image.Options, flush func(), err error) {
+	declared, err := service()
+	if err != nil {
+		return o, nil, err
+	}
+	out, stderr := console.Out(), console.Err()
+	o = declared.Image
+	o.Platform, o.Out, o.Err = cmp.Or(value(platform, ""), o.Platform), out, stderr
+	return o, func() { _, _ = out.Flush(), stderr.Flush() }, nil
 }
 
 // pushesTo is the repository that the flags name. It asks nobody anything yet.
@@ -101,13 +113,13 @@ func pushesTo(ctx context.Context, fleetFile, repository, region *string) (*ecr.
 
 // repositoryOf is a repository's URI and region as the flags have it.
 func repositoryOf(ctx context.Context, fleetFile, repository, region *string) (uri, where string, err error) {
-	where = value(region, "", "")
+	where = value(region, "")
 	switch {
 	case fleetFile != nil && repository != nil:
-		return "", "", usage("say where to push once: -fleet=FILE or -repository=HOST/NAME")
+		return "", "", console.Usage("say where to push once: -fleet=FILE or -repository=HOST/NAME")
 	case fleetFile == nil:
-		if uri = value(repository, "REPOSITORY", ""); uri == "" {
-			return "", "", usage("say where to push: -fleet=FILE, or -repository=HOST/NAME or REPOSITORY")
+		if uri = value(repository, "REPOSITORY"); uri == "" {
+			return "", "", console.Usage("say where to push: -fleet=FILE, or -repository=HOST/NAME or REPOSITORY")
 		}
 		return uri, where, nil
 	}

@@ -2,24 +2,31 @@ package targets
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
 
 	"github.com/magefile/mage/mg"
+
+	"github.com/growl-dev/deploy"
+	"github.com/growl-dev/deploy/internal/console"
+	"github.com/growl-dev/deploy/report"
 )
 
 // Deploy rolls releases across the instances of an environment, and looks after what was rolled.
 type Deploy mg.Namespace
 
-// Dev rolls the image that -tag names across dev, one instance at a time, without a failed request.
-func (Deploy) Dev(ctx context.Context,
+// To rolls the image that -tag names across an environment, one instance at a time, without a failed request.
+func (Deploy) To(ctx context.Context,
+	environment string,
 	// image tag to roll out; default IMAGE_TAG, then latest
 	tag *string,
-	// the same, under the old script's name
-	imageTag *string,
 	// private SSH key; default SSH_KEY, then the SSH agent
 	sshKey *string,
-	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
+	// JSON file that describes the fleet; default FLEET, then the environment's own
 	fleet *string,
-	// changes to the default policy, such as 'batch=2 drain.min=30s'
+	// changes to the environment's policy, such as 'batch=2 drain.min=30s'
 	policy *string,
 	// URL to send requests to during the run, through the load balancer
 	probe *string,
@@ -27,6 +34,8 @@ func (Deploy) Dev(ctx context.Context,
 	alarms *string,
 	// file to write the JSON report to
 	report *string,
+	// image to deploy, sha256:…, instead of the one that the tag names
+	digest *string,
 	// do not ask Terraform whether AWS is as the code says
 	skipDrift *bool,
 	// let instances run with an env file that is not the sealed one
@@ -43,32 +52,56 @@ func (Deploy) Dev(ctx context.Context,
 	onlyForward *bool,
 	// show what would be done and touch nothing
 	dryRun *bool,
+	// do not ask before touching an environment that wants to be confirmed
+	yes *bool,
 ) (err error) {
-	defer cleanError(&err)
-	if tag != nil && imageTag != nil && *tag != *imageTag {
-		return usage("-tag=%s and -imageTag=%s disagree: give one of them", *tag, *imageTag)
+	defer console.CleanError(&err)
+	declared, err := service()
+	if err != nil {
+		return err
 	}
-	if tag == nil {
-		tag = imageTag
-	}
-	return deploy(ctx, settings{
-		Environment: "dev", Tag: value(tag, "IMAGE_TAG", "latest"), Fleet: value(fleet, "FLEET", ""),
-		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
-		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Alarms: value(alarms, "", ""), Report: value(report, "", ""),
-		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift),
-		SkipAlarms: set(skipAlarms), AllowUnknownTargets: set(allowUnknownTargets),
-		AllowZoneLoss: set(allowZoneLoss), AllowDowntime: set(allowDowntime), OnlyForward: set(onlyForward), DryRun: set(dryRun),
+	return Roll(ctx, declared, environment, Flags{
+		Tag: tag, SSHKey: sshKey, Fleet: fleet, Policy: policy, Probe: probe, Alarms: alarms, Report: report, Digest: digest,
+		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets,
+		AllowZoneLoss: allowZoneLoss, AllowDowntime: allowDowntime, OnlyForward: onlyForward, DryRun: dryRun, Yes: yes,
 	})
 }
 
-// Prod rolls an image that CI built and pushed, named by its full commit SHA, across prod.
-func (Deploy) Prod(ctx context.Context,
-	sha string,
+// Heal puts back into service what a killed run left out, and does nothing where all is well.
+func (Deploy) Heal(ctx context.Context,
+	environment string,
 	// private SSH key; default SSH_KEY, then the SSH agent
 	sshKey *string,
-	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
+	// JSON file that describes the fleet; default FLEET, then the environment's own
 	fleet *string,
-	// changes to the default policy, such as 'batch=2 drain.min=30s'
+	// changes to the environment's policy, such as 'batch=2 drain.min=30s'
+	policy *string,
+	// file to write the JSON report to
+	report *string,
+) (err error) {
+	defer console.CleanError(&err)
+	operator, err := open(ctx, environment, Flags{SSHKey: sshKey, Fleet: fleet, Policy: policy, Report: report})
+	if err != nil {
+		return err
+	}
+	healed, err := operator.Heal(ctx)
+	if err == nil && healed.Outcome == "" {
+		console.Printf("nothing to heal: no run was left unfinished in %s\n", environment)
+		for _, text := range healed.Remarks {
+			console.Printf("%s\n", text)
+		}
+	}
+	return ended(healed, err)
+}
+
+// Resume heals what a killed run left out and then goes on with its release.
+func (Deploy) Resume(ctx context.Context,
+	environment string,
+	// private SSH key; default SSH_KEY, then the SSH agent
+	sshKey *string,
+	// JSON file that describes the fleet; default FLEET, then the environment's own
+	fleet *string,
+	// changes to the environment's policy, such as 'batch=2 drain.min=30s'
 	policy *string,
 	// URL to send requests to during the run, through the load balancer
 	probe *string,
@@ -84,30 +117,125 @@ func (Deploy) Prod(ctx context.Context,
 	skipAlarms *bool,
 	// go on although a target is registered that is not in the fleet
 	allowUnknownTargets *bool,
-	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
-	allowZoneLoss *bool,
-	// update an instance that serves alone, which takes the service down; the same as -policy=downtime=true
-	allowDowntime *bool,
-	// image of that commit, sha256:…, to deploy without comparing the tag with what dev ran
-	digest *string,
-	// show what would be done and touch nothing
-	dryRun *bool,
-	// do not ask before touching prod
-	yes *bool,
 ) (err error) {
-	defer cleanError(&err)
-	if !commitSHA.MatchString(sha) {
-		return usage("prod takes the full commit SHA of an image that CI pushed (40 hex digits), not %q", sha)
-	}
-	return deploy(ctx, settings{
-		Environment: "prod", Tag: sha, Digest: value(digest, "", ""), Fleet: value(fleet, "FLEET", ""),
-		SSH: sshSettings(sshKey), Ledger: ledgerLocation(),
-		Policy: value(policy, "", ""), Probe: value(probe, "", ""), Alarms: value(alarms, "", ""), Report: value(report, "", ""),
-		SkipDrift: set(skipDrift), AllowEnvDrift: set(allowEnvDrift),
-		SkipAlarms: set(skipAlarms), AllowUnknownTargets: set(allowUnknownTargets),
-		AllowZoneLoss: set(allowZoneLoss), AllowDowntime: set(allowDowntime), DryRun: set(dryRun), Ask: !set(yes),
+	defer console.CleanError(&err)
+	operator, err := open(ctx, environment, Flags{
+		SSHKey: sshKey, Fleet: fleet, Policy: policy, Probe: probe, Alarms: alarms, Report: report,
+		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets,
 	})
+	if err != nil {
+		return err
+	}
+	return ended(operator.Resume(ctx))
 }
 
-// set reports whether a flag without a value was given.
-func set(flag *bool) bool { return flag != nil && *flag }
+// Rollback rolls the last release that was healthy on the whole fleet out again, or the one of a run.
+func (Deploy) Rollback(ctx context.Context,
+	environment string,
+	// run whose release to go back to; default the last good one before the current
+	to *string,
+	// private SSH key; default SSH_KEY, then the SSH agent
+	sshKey *string,
+	// JSON file that describes the fleet; default FLEET, then the environment's own
+	fleet *string,
+	// changes to the environment's policy, such as 'batch=2 drain.min=30s'
+	policy *string,
+	// URL to send requests to during the run, through the load balancer
+	probe *string,
+	// file to write the JSON report to
+	report *string,
+	// show what would be done and touch nothing
+	dryRun *bool,
+) (err error) {
+	defer console.CleanError(&err)
+	yes := true // whoever goes back is in a hurry
+	operator, err := open(ctx, environment, Flags{SSHKey: sshKey, Fleet: fleet, Policy: policy, Probe: probe, Report: report, Yes: &yes})
+	if err != nil {
+		return err
+	}
+	if set(dryRun) {
+		return planned(operator.PlanRollback(ctx, value(to, "")))
+	}
+	return ended(operator.Rollback(ctx, value(to, "")))
+}
+
+// Status tells who holds an environment, which run is in flight, what runs on each instance, and what differs.
+func (Deploy) Status(ctx context.Context,
+	environment string,
+	// private SSH key; default SSH_KEY, then the SSH agent
+	sshKey *string,
+	// JSON file that describes the fleet; default FLEET, then the environment's own
+	fleet *string,
+) (err error) {
+	defer console.CleanError(&err)
+	operator, err := open(ctx, environment, Flags{SSHKey: sshKey, Fleet: fleet})
+	if err != nil {
+		return err
+	}
+	status, err := operator.Status(ctx)
+	if len(status.Instances) > 0 {
+		err = errors.Join(status.Print(console.Out()), err)
+	}
+	return err
+}
+
+// History lists the last runs of an environment and how they ended.
+func (Deploy) History(ctx context.Context,
+	environment string,
+	// how many runs; default 10
+	runs *int,
+	// JSON file that describes the fleet; default FLEET, then the environment's own
+	fleet *string,
+) (err error) {
+	defer console.CleanError(&err)
+	operator, err := open(ctx, environment, Flags{Fleet: fleet})
+	if err != nil {
+		return err
+	}
+	n := 10
+	if runs != nil {
+		n = *runs
+	}
+	records, err := operator.History(ctx, n)
+	if err != nil {
+		return ended(report.Document{}, err)
+	}
+	table := tabwriter.NewWriter(console.Out(), 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "RUN\tBY\tOUTCOME\tRELEASE\tTOOK\tERROR")
+	for _, r := range records {
+		took := r.Result.Finished.Sub(r.Result.Started).Round(time.Second)
+		fmt.Fprintln(table, console.Cells(r.Holder.RunID, r.Holder.Owner, string(r.Result.Outcome), r.Result.Release.String(), took.String(),
+			fmt.Sprintf("%.80s", report.Clean(r.Result.Error))))
+	}
+	return table.Flush()
+}
+
+// Unlock takes the lease from a run that died, or from a living one whose ID is typed out in -run.
+func (Deploy) Unlock(ctx context.Context,
+	environment string,
+	// ID of the run that holds the environment; default: only a lease that has ended
+	run *string,
+	// JSON file that describes the fleet; default FLEET, then the environment's own
+	fleet *string,
+) (err error) {
+	defer console.CleanError(&err)
+	operator, err := open(ctx, environment, Flags{Fleet: fleet})
+	if err != nil {
+		return err
+	}
+	if err := operator.Unlock(ctx, value(run, "")); err != nil {
+		return err
+	}
+	console.Printf("%s is free; `mage deploy:heal %s` puts back what was left in flight\n", environment, environment)
+	return nil
+}
+
+// open opens an environment of the declared service.
+func open(ctx context.Context, environment string, flags Flags) (*deploy.Operator, error) {
+	declared, err := service()
+	if err != nil {
+		return nil, err
+	}
+	operator, err := flags.open(ctx, declared, environment)
+	return operator, ended(report.Document{}, err)
+}

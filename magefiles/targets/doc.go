@@ -1,4 +1,7 @@
-// Package targets holds the Mage targets: the only place where the packages of
-// this module are wired together. A namespace is a noun and has a file of its
-// own; a target reads its flags, fills one struct and calls on.
+// Package targets holds the mage targets for everybody who deploys a service. A magefile imports it with mage:import and
+// declares its service:
+//
+//	var _ = targets.Use(deploy.Service{Name: "orders-api", …})
+//
+// Targets read flags, call one method of package deploy, and turn its error into an exit code.
 package targets

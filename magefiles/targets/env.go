@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/growl-dev/deploy/infra"
+	"github.com/growl-dev/deploy/internal/console"
 	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/report"
 )
@@ -23,53 +25,101 @@ func (Env) Seal(
 	// seal a file without a variable, too
 	allowEmptyEnv *bool,
 ) (err error) {
-	defer cleanError(&err)
-	for _, name := range environments() {
-		if _, err := os.Stat(envFileOf(name).Path); errors.Is(err, fs.ErrNotExist) {
-			printf("%s: no env file here, its seal stays\n", name)
+	defer console.CleanError(&err)
+	files, err := envFiles()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if _, err := os.Stat(files[name].Path); errors.Is(err, fs.ErrNotExist) {
+			console.Printf("%s: no env file here, its seal stays\n", name)
 			continue
 		}
-		changed, err := envFileOf(name).WriteSeal(envFileCheck(allowEmptyEnv))
+		changed, err := files[name].WriteSeal(envFileCheck(allowEmptyEnv))
 		if err != nil {
 			return err
 		}
-		printf("%s: %s\n", name, map[bool]string{true: "sealed anew", false: "the seal holds"}[changed])
+		console.Printf("%s: %s\n", name, map[bool]string{true: "sealed anew", false: "the seal holds"}[changed])
 	}
 	return nil
 }
 
 // Check compares the env files that are here with their seals.
 func (Env) Check() (err error) {
-	defer cleanError(&err)
+	defer console.CleanError(&err)
+	files, err := envFiles()
+	if err != nil {
+		return err
+	}
 	var faults []error
-	for _, name := range environments() {
-		if _, err := os.Stat(envFileOf(name).Path); errors.Is(err, fs.ErrNotExist) {
-			printf("%s: no env file here\n", name)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if _, err := os.Stat(files[name].Path); errors.Is(err, fs.ErrNotExist) {
+			console.Printf("%s: no env file here\n", name)
 			continue
 		}
-		faults = append(faults, envFileOf(name).CheckSeal(checkEnvFile))
+		faults = append(faults, files[name].CheckSeal(checkEnvFile))
 	}
 	return errors.Join(faults...)
 }
 
 // Mask makes GitHub's runner mask the values of an environment's env file, and parts of them such as a URL's password.
 func (Env) Mask(environment string) (err error) {
-	defer cleanError(&err)
-	if !slices.Contains(environments(), environment) {
-		return usage("unknown environment %q: want one of %s", environment, strings.Join(environments(), ", "))
+	defer console.CleanError(&err)
+	terraform, err := terraformOf(environment)
+	if err != nil {
+		return err
 	}
 	if os.Getenv("GITHUB_ACTIONS") != "true" {
-		return usage("env:mask prints what is secret, which only GitHub's runner takes without showing it: run it in GitHub Actions")
+		return console.Usage("env:mask prints what is secret, which only GitHub's runner takes without showing it: run it in GitHub Actions")
 	}
-	file := envFileOf(environment).Path
+	file := terraform.EnvFile(environment).Path
+	if file == "" {
+		return console.Usage("%s has no env file: EnvFiles is not set where the service declares it", environment)
+	}
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return unreadable("env file", file, err)
+		return fmt.Errorf("read the env file: %w", err)
 	}
 	variables, err := docker.ParseEnvFile(bytes.NewReader(content))
 	if err != nil {
 		return fmt.Errorf("mask the values of %s: %w", file, err)
 	}
-	printCommands(report.Masks(docker.NewSecrets(variables).Values()))
+	console.Commands(report.Masks(docker.NewSecrets(variables).Values()))
 	return nil
+}
+
+// envFiles are the env files that the service's environments have, by environment, and an error if it declares none.
+func envFiles() (map[string]infra.EnvFile, error) {
+	declared, err := service()
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]infra.EnvFile{}
+	for name, e := range declared.Environments {
+		if terraform, ok := e.Fleet.(infra.Terraform); ok && terraform.EnvFiles {
+			files[name] = terraform.EnvFile(name)
+		}
+	}
+	if len(files) == 0 {
+		return nil, console.Usage("no environment of %s has an env file: its declaration has no infra.Terraform with EnvFiles", declared.Name)
+	}
+	return files, nil
+}
+
+// checkEnvFile reports whether bytes are an env file; its error holds no value.
+func checkEnvFile(content []byte) error {
+	_, err := docker.ParseEnvFile(bytes.NewReader(content))
+	return err
+}
+
+// envFileCheck is checkEnvFile, and unless allowEmpty is set it refuses a file without a variable: that is what a missing
+// secret makes, and an apply would give it to every instance.
+func envFileCheck(allowEmpty *bool) func([]byte) error {
+	return func(content []byte) error {
+		variables, err := docker.ParseEnvFile(bytes.NewReader(content))
+		if err == nil && len(variables) == 0 && !set(allowEmpty) {
+			err = errors.New("it has no variable, as when a secret is missing: write the variables to it, or add -allowEmptyEnv if the service needs none")
+		}
+		return err
+	}
 }

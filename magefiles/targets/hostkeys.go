@@ -12,39 +12,41 @@ import (
 	"strings"
 
 	"github.com/growl-dev/deploy/infra"
+	"github.com/growl-dev/deploy/internal/console"
 )
 
 // HostKeys makes the SSH host keys that instances fetch at their first boot, signed by the environment's CA, and has known_hosts trust that CA.
 func (Infra) HostKeys(ctx context.Context, environment string,
-	// file of the CA's private key, made where there is none; default ~/.ssh/growl-backend-ca-ENVIRONMENT
+	// file of the CA's private key, made where there is none; default ~/.ssh/SERVICE-ca-ENVIRONMENT
 	ca *string,
 	// name of the one instance to make a key for; default all in the tfvars
 	instance *string,
 ) (err error) {
-	defer cleanError(&err)
-	if !slices.Contains(environments(), environment) {
-		return usage("unknown environment %q: want one of %s", environment, strings.Join(environments(), ", "))
-	}
-	variables, err := infra.ReadVariables(infra.ConventionalVarFile(terraformDir, environment))
+	defer console.CleanError(&err)
+	terraform, err := terraformOf(environment)
 	if err != nil {
 		return err
 	}
-	names, err := instanceNames(variables, value(instance, "", ""))
+	variables, err := infra.ReadVariables(infra.ConventionalVarFile(terraform.Dir, environment))
 	if err != nil {
 		return err
 	}
-	authority, err := openCA(environment, value(ca, "", ""))
+	names, err := instanceNames(variables, value(instance, ""))
 	if err != nil {
 		return err
 	}
-	if err := trustCA(authority, variables); err != nil {
+	authority, err := openCA(environment, value(ca, ""))
+	if err != nil {
+		return err
+	}
+	if err := trustCA(terraform.Dir, authority, variables); err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := putHostKey(ctx, authority, variables, name); err != nil {
+		if err := putHostKey(ctx, terraform.Parameters+"/"+environment, authority, variables, name); err != nil {
 			return err
 		}
-		printf("%s: its host key is in the parameter store\n", name)
+		console.Printf("%s: its host key is in the parameter store\n", name)
 	}
 	return nil
 }
@@ -56,7 +58,7 @@ func instanceNames(variables infra.Variables, only string) ([]string, error) {
 		return names, nil
 	}
 	if !slices.Contains(names, only) {
-		return nil, usage("there is no instance %q in the tfvars of %s: want one of %s", only, variables.Environment, strings.Join(names, ", "))
+		return nil, console.Usage("there is no instance %q in the tfvars of %s: want one of %s", only, variables.Environment, strings.Join(names, ", "))
 	}
 	return []string{only}, nil
 }
@@ -66,19 +68,19 @@ func openCA(environment, path string) (*infra.Authority, error) {
 	if err != nil && path == "" {
 		return nil, fmt.Errorf("locate the SSH CA of %s: %w: name its file with -ca", environment, err)
 	}
-	return infra.OpenAuthority(environment, cmp.Or(path, filepath.Join(home, ".ssh", "growl-backend-ca-"+environment)))
+	return infra.OpenAuthority(environment, cmp.Or(path, filepath.Join(home, ".ssh", declared.Name+"-ca-"+environment)))
 }
 
 // trustCA adds the CA's line to the repository's known_hosts, unless it is there.
-func trustCA(authority *infra.Authority, variables infra.Variables) error {
+func trustCA(dir string, authority *infra.Authority, variables infra.Variables) error {
 	line, err := authority.KnownHosts(variables.CIDR)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(terraformDir, "known_hosts")
+	path := filepath.Join(dir, "known_hosts")
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return unreadable("known hosts", path, err)
+		return fmt.Errorf("read the known hosts: %w", err)
 	}
 	if slices.Contains(strings.Split(string(content), "\n"), line) {
 		return nil
@@ -87,29 +89,29 @@ func trustCA(authority *infra.Authority, variables infra.Variables) error {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("trust the SSH CA: %w", err)
 	}
-	printf("%s trusts the CA now: commit it\n", path)
+	console.Printf("%s trusts the CA now: commit it\n", path)
 	return nil
 }
 
 // putHostKey puts an instance's key where its first boot fetches it. The AWS CLI
 // reads it from a file that only we may read, and that is removed.
-func putHostKey(ctx context.Context, authority *infra.Authority, variables infra.Variables, name string) error {
+func putHostKey(ctx context.Context, prefix string, authority *infra.Authority, variables infra.Variables, name string) error {
 	key, err := authority.SignHost(name, variables.Instances[name].String(), 0)
 	if err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp("", "growl-host-key-")
+	folder, err := os.MkdirTemp("", "host-key-")
 	if err != nil {
 		return fmt.Errorf("put the %s: %w", key, err)
 	}
 	defer os.RemoveAll(folder)
 	file := filepath.Join(folder, "parameter.json")
-	if err := key.WriteParameter(file, "/growl-backend/"+variables.Environment); err != nil {
+	if err := key.WriteParameter(file, prefix); err != nil {
 		return err
 	}
 	put := exec.CommandContext(ctx, "aws", "ssm", "put-parameter", "--region", variables.Region, "--cli-input-json", "file://"+file)
 	if _, err := put.Output(); err != nil {
-		return fmt.Errorf("put the %s: aws ssm put-parameter: %w: it needs the AWS CLI, and credentials that may write the parameter", key, said(err))
+		return fmt.Errorf("put the %s: aws ssm put-parameter: %w: it needs the AWS CLI, and credentials that may write the parameter", key, console.Said(err))
 	}
 	return nil
 }

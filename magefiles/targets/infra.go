@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/growl-dev/deploy"
 	"github.com/growl-dev/deploy/infra"
-	"github.com/growl-dev/deploy/remote/docker/firstboot"
+	"github.com/growl-dev/deploy/internal/console"
+	"github.com/growl-dev/deploy/internal/signals"
+	"github.com/growl-dev/deploy/report"
 )
 
 // Infra is the infrastructure of an environment, by Terraform.
@@ -21,38 +21,39 @@ type Infra mg.Namespace
 
 // Plan shows what an apply would change in an environment, and who changed it: AWS or the code.
 func (Infra) Plan(ctx context.Context, environment string) (err error) {
-	defer cleanError(&err)
-	e, err := stateOf(environment)
+	defer console.CleanError(&err)
+	made, err := stateOf(environment)
 	if err != nil {
 		return err
 	}
-	plan, err := e.Plan(ctx)
+	plan, err := made.Plan(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, plan.Close()) }()
 	if len(plan.Changes) == 0 {
-		printf("no changes: %s is as the code says\n", environment)
+		console.Printf("no changes: %s is as the code says\n", environment)
 	}
-	for _, change := range plan.Changes {
-		printf("%s\n", whose(change))
-	}
+	printChanges(plan.Changes)
 	warn(plan.Warnings)
 	return nil
 }
 
-// whose is a change, and who made it.
-func whose(change infra.Change) string {
-	if change.Kind == infra.Drift {
-		return fmt.Sprintf("drift, AWS was changed: %s", change)
+// printChanges prints changes, and who made each.
+func printChanges(changes []infra.Change) {
+	for _, change := range changes {
+		who := "not applied, the code was changed"
+		if change.Kind == infra.Drift {
+			who = "drift, AWS was changed"
+		}
+		console.Printf("%s: %s\n", who, change)
 	}
-	return fmt.Sprintf("not applied, the code was changed: %s", change)
 }
 
 // warn prints the failed check blocks of a plan.
 func warn(warnings []string) {
 	for _, text := range warnings {
-		printf("WARNING Terraform's %s\n", text)
+		console.Printf("WARNING Terraform's %s\n", text)
 	}
 }
 
@@ -62,40 +63,62 @@ func (Infra) Apply(ctx context.Context, environment string,
 	oneByOne *bool,
 	// private SSH key; default SSH_KEY, then the SSH agent
 	sshKey *string,
-	// changes to the default policy, such as 'drain.min=30s'
+	// changes to the environment's policy, such as 'drain.min=30s'
 	policy *string,
 	// apply an env file without a variable
 	allowEmptyEnv *bool,
-	// do not ask before touching prod or what environments share
+	// do not ask before touching an environment that wants to be confirmed, or what environments share
 	yes *bool,
 ) (err error) {
-	defer cleanError(&err)
-	e, err := stateOf(environment)
+	defer console.CleanError(&err)
+	made, err := stateOf(environment)
 	if err != nil {
 		return err
 	}
-	if err := e.CheckEnvFile(envFileCheck(allowEmptyEnv)); err != nil {
+	if err := made.CheckEnvFile(envFileCheck(allowEmptyEnv)); err != nil {
 		return err
 	}
-	s := operatorSettings(environment, sshKey, nil, policy)
-	s.Ask = environment != "dev" && !set(yes)
-	ctx, stop := untilSignal(ctx)
+	a := application{name: environment, made: made, flags: Flags{SSHKey: sshKey, Policy: policy}, asks: !set(yes) && confirmed(environment)}
+	ctx, stop := signals.Until(ctx)
 	defer stop()
-	if err := e.CreateWorkspace(ctx); err != nil {
+	if err := made.CreateWorkspace(ctx); err != nil {
 		return err
 	}
 	if set(oneByOne) {
-		if s, err = replaceInTurn(ctx, e, s); err != nil {
+		if err := a.replaceInTurn(ctx); err != nil {
 			return err
 		}
 	}
-	return apply(ctx, e, s)
+	return a.apply(ctx)
 }
 
-// apply applies a plan that somebody agreed to. What an apply leaves as it is makes
-// an error, because the environment is still not as its code says.
-func apply(ctx context.Context, e *infra.Environment, s settings) (err error) {
-	plan, err := e.Plan(ctx)
+// confirmed reports whether somebody has to agree before an environment is touched, or what all share.
+func confirmed(environment string) bool {
+	return environment == infra.SharedState || declared.Environments[environment].Confirm
+}
+
+// application is an apply of an environment.
+type application struct {
+	name  string
+	made  *infra.Environment
+	flags Flags
+	// asks is set if somebody has to agree first.
+	asks bool
+}
+
+// agree asks, unless nobody has to agree. Who agreed to one part of an apply agreed to the rest of it.
+func (a *application) agree(format string, args ...any) error {
+	if !a.asks {
+		return nil
+	}
+	a.asks = false
+	return console.Agree(fmt.Sprintf(format, args...), a.name)
+}
+
+// apply applies a plan that somebody agreed to. What an apply leaves as it is makes an error, because the environment is
+// still not as its code says.
+func (a *application) apply(ctx context.Context) (err error) {
+	plan, err := a.made.Plan(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,10 +128,8 @@ func apply(ctx context.Context, e *infra.Environment, s settings) (err error) {
 	}
 	unsettled := plan.Unsettled()
 	if len(unsettled) < len(plan.Changes) {
-		for _, change := range plan.Changes {
-			printf("%s\n", whose(change))
-		}
-		if err := s.agree(fmt.Sprintf("Apply %d changes to %s?", len(plan.Changes)-len(unsettled), s.Environment)); err != nil {
+		printChanges(plan.Changes)
+		if err := a.agree("Apply %d changes to %s?", len(plan.Changes)-len(unsettled), a.name); err != nil {
 			return err
 		}
 	}
@@ -117,38 +138,74 @@ func apply(ctx context.Context, e *infra.Environment, s settings) (err error) {
 	}
 	warn(plan.Warnings)
 	if len(unsettled) > 0 {
-		return &infra.DriftError{Environment: s.Environment, Changes: unsettled}
+		return &infra.DriftError{Environment: a.name, Changes: unsettled}
 	}
 	return nil
 }
 
+// replaceInTurn replaces the instances that an apply would take, one after the other, under the environment's lease.
+func (a *application) replaceInTurn(ctx context.Context) error {
+	taken, err := takenBy(ctx, a.made)
+	if err != nil || len(taken) == 0 {
+		return err
+	}
+	if err := a.agree("Replace %d instances of %s in turn, and apply the rest of the plan?", len(taken), a.name); err != nil {
+		return err
+	}
+	operator, err := open(ctx, a.name, a.flags)
+	if err != nil {
+		return err
+	}
+	done := 0
+	result, err := operator.Replace(ctx, func(ctx context.Context, swap deploy.Swap) error {
+		defer func() { console.Printf("replaced %d/%d\n", done, len(taken)) }()
+		return a.made.OneByOne(ctx, taken, func(ctx context.Context, old infra.Taken, apply func(context.Context) (string, error)) error {
+			err := swap(ctx, old.ID, apply)
+			if err == nil {
+				done++
+			}
+			return err
+		})
+	})
+	return ended(result, err)
+}
+
+// takenBy are the instances that an apply would take out of service.
+func takenBy(ctx context.Context, made *infra.Environment) ([]infra.Taken, error) {
+	plan, err := made.Plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Taken(), errors.Join(plan.AllowedInTurn(), plan.Close())
+}
+
 // Drift refuses, with exit code 1, when an environment is not as its code says: what a deploy asks first.
 func (Infra) Drift(ctx context.Context, environment string) (err error) {
-	defer cleanError(&err)
-	e, err := stateOf(environment)
+	defer console.CleanError(&err)
+	made, err := stateOf(environment)
 	if err != nil {
 		return err
 	}
-	gate := &infra.Gate{Environment: e}
+	gate := &infra.Gate{Environment: made}
 	err = gate.Check(ctx)
 	for _, text := range gate.Remarks() {
-		printf("%s\n", text)
+		console.Printf("%s\n", text)
 	}
 	if err != nil {
 		return err
 	}
-	printf("no drift: %s is as the code says\n", environment)
+	console.Printf("no drift: %s is as the code says\n", environment)
 	return nil
 }
 
 // Output prints what an environment is made of as JSON: instances, target groups, region, repository.
 func (Infra) Output(ctx context.Context, environment string) (err error) {
-	defer cleanError(&err)
-	e, err := environmentOf(environment)
+	defer console.CleanError(&err)
+	terraform, err := terraformOf(environment)
 	if err != nil {
 		return err
 	}
-	outputs, err := e.Outputs(ctx)
+	outputs, err := terraform.Fleet(ctx, environment)
 	if err != nil {
 		return err
 	}
@@ -156,42 +213,51 @@ func (Infra) Output(ctx context.Context, environment string) (err error) {
 	if err != nil {
 		return fmt.Errorf("write the outputs: %w", err)
 	}
-	printf("%s\n", text)
+	console.Printf("%s\n", text)
 	return nil
 }
 
-// Render writes the first-boot script anew from the container's spec that rollouts use.
-func (Infra) Render() (err error) {
-	defer cleanError(&err)
-	script, err := firstboot.Render(service())
+// terraformOf is the Terraform configuration that an environment's fleet is made by.
+func terraformOf(environment string) (infra.Terraform, error) {
+	declared, err := service()
 	if err != nil {
-		return err
+		return infra.Terraform{}, err
 	}
-	path := filepath.Join(terraformDir, "first-boot.sh")
-	if err := os.WriteFile(path, script, 0o755); err != nil {
-		return fmt.Errorf("write the first-boot script: %w", err)
+	e, err := declared.Environment(environment)
+	if err != nil {
+		return infra.Terraform{}, ended(report.Document{}, err)
 	}
-	printf("written: %s\n", path)
-	return nil
+	terraform, ok := e.Fleet.(infra.Terraform)
+	if !ok {
+		return infra.Terraform{}, console.Usage("Terraform does not make %s: its Fleet in the service's declaration is not infra.Fleet", environment)
+	}
+	terraform.Show = console.Out()
+	return terraform, nil
 }
-
-func environmentOf(name string) (*infra.Environment, error) {
-	if !slices.Contains(environments(), name) {
-		return nil, usage("unknown environment %q: want one of %s", name, strings.Join(environments(), ", "))
-	}
-	return openInfra(name)
-}
-
-// sharedState is the name of the state that holds what an account has once.
-const sharedState = "shared"
 
 // stateOf opens the Terraform configuration of an environment, or that of what all environments share.
 func stateOf(name string) (*infra.Environment, error) {
-	if name == sharedState {
-		return openShared()
+	if name == infra.SharedState {
+		return sharedState()
 	}
-	if !slices.Contains(environments(), name) {
-		return nil, usage("unknown environment %q: want one of %s, or %s for what they share", name, strings.Join(environments(), ", "), sharedState)
+	terraform, err := terraformOf(name)
+	if err != nil {
+		return nil, err
 	}
-	return openInfra(name)
+	return terraform.Open(name)
+}
+
+// sharedState opens what the environments share: the first of them that has it says where that is.
+func sharedState() (*infra.Environment, error) {
+	declared, err := service()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range declared.EnvironmentNames() {
+		if terraform, ok := declared.Environments[name].Fleet.(infra.Terraform); ok && terraform.Shared != "" {
+			terraform.Show = console.Out()
+			return terraform.OpenShared()
+		}
+	}
+	return nil, console.Usage("the environments of %s share no Terraform configuration: want one of %s", declared.Name, strings.Join(declared.EnvironmentNames(), ", "))
 }

@@ -1,7 +1,9 @@
 package targets
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -9,7 +11,12 @@ import (
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/growl-dev/deploy"
+	"github.com/growl-dev/deploy/internal/console"
+	"github.com/growl-dev/deploy/internal/signals"
+	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/remote/docker"
+	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/sandbox"
 )
 
@@ -18,6 +25,8 @@ type Sandbox mg.Namespace
 
 // Run brings an environment up on this machine and rolls a release out under load (short: mage sandbox).
 func (Sandbox) Run(ctx context.Context,
+	// environment of the service; default the first by name that may be deployed to without being asked
+	environment *string,
 	// how many instances; default 3
 	instances *int,
 	// something to go wrong, by name; see the README
@@ -27,8 +36,8 @@ func (Sandbox) Run(ctx context.Context,
 	// file to write the JSON report to
 	report *string,
 ) (err error) {
-	defer cleanError(&err)
-	o, err := sandboxOptions(instances, factor)
+	defer console.CleanError(&err)
+	o, err := sandboxOptions(environment, instances, factor)
 	if err != nil {
 		return err
 	}
@@ -36,16 +45,17 @@ func (Sandbox) Run(ctx context.Context,
 		if err := adopt(env); err != nil {
 			return err
 		}
-		return deploy(ctx, settings{
-			Environment: env.Fleet.Environment, Tag: env.V2, Fleet: env.FleetFile,
-			SSH: sshSettings(nil), Ledger: ledgerLocation(),
-			Policy: env.Policy(), Probe: env.URL, Report: value(report, "", ""), Sandbox: true,
+		policy, yes := env.Policy(), true
+		return Roll(ctx, *declared, o.Environment, Flags{
+			Tag: &env.V2, Fleet: &env.FleetFile, Policy: &policy, Probe: &env.URL, Report: report, Yes: &yes,
 		})
 	})
 }
 
 // Up brings an environment up on this machine and keeps it until Ctrl-C, to be used by hand.
 func (Sandbox) Up(ctx context.Context,
+	// environment of the service; default the first by name that may be deployed to without being asked
+	environment *string,
 	// how many instances; default 3
 	instances *int,
 	// something to go wrong, by name; see the README
@@ -57,20 +67,20 @@ func (Sandbox) Up(ctx context.Context,
 	// file to write at the end what AWS was asked, as JSON
 	report *string,
 ) (err error) {
-	defer cleanError(&err)
-	if err := checkReport(report); err != nil {
+	defer console.CleanError(&err)
+	if err := reportable(report); err != nil {
 		return err
 	}
-	o, err := sandboxOptions(instances, factor)
+	o, err := sandboxOptions(environment, instances, factor)
 	if err != nil {
 		return err
 	}
 	o.Hollow = set(hollow)
 	return inSandbox(ctx, o, fault, func(ctx context.Context, env *sandbox.Environment) error {
-		printf("%s", exports(env))
-		warnf("%s", handbook)
+		console.Printf("%s", exports(env))
+		console.Warnf(handbook, o.Environment)
 		<-ctx.Done()
-		return writeJSON(report, asked{env.Calls()})
+		return (asked{env.Calls()}).write(value(report, ""))
 	})
 }
 
@@ -80,11 +90,33 @@ type asked struct {
 	Calls map[string]int `json:"calls"`
 }
 
+func (a asked) write(path string) error {
+	if path == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(a, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write what AWS was asked: %w", err)
+	}
+	if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write what AWS was asked: %w", err)
+	}
+	return nil
+}
+
+// reportable refuses a report that could not be written.
+func reportable(path *string) error {
+	if err := report.CheckFile(value(path, "")); err != nil {
+		return console.Usage("%v", err)
+	}
+	return nil
+}
+
 // inSandbox does something in an environment of its own, which ends with it. While
 // it is brought up, mage's handling of Ctrl-C serves; then a signal ends the doing.
 func inSandbox(ctx context.Context, o sandbox.Options, fault *string, do func(context.Context, *sandbox.Environment) error) (err error) {
 	if err := checkFault(fault); err != nil {
-		return usage("%v", err)
+		return console.Usage("%v", err)
 	}
 	env, err := sandbox.Start(ctx, o)
 	if err != nil {
@@ -94,7 +126,7 @@ func inSandbox(ctx context.Context, o sandbox.Options, fault *string, do func(co
 	if err := inject(env, fault); err != nil {
 		return err
 	}
-	ctx, stop := untilSignal(ctx)
+	ctx, stop := signals.Until(ctx)
 	defer stop()
 	return do(ctx, env)
 }
@@ -107,31 +139,59 @@ func atLeastOne[T int | float64](name string, flag *T) error {
 	return nil
 }
 
-// growlSandbox is a sandbox of growl-backend's dev: its container, program, image labels, bucket and regions.
-func growlSandbox() sandbox.Options {
-	spec := service()
-	logs := spec.Mounts[0].Target
-	return sandbox.Options{
+// SandboxOf returns the options of a sandbox of a service's environment: its container, ports, paths, bucket and regions.
+func SandboxOf(service deploy.Service, environment string) (sandbox.Options, error) {
+	location, err := ledger.ParseLocation(service.Ledger)
+	if err != nil {
+		return sandbox.Options{}, err
+	}
+	spec, runs := service.WithDefaults().Container, service.Sandbox
+	o := sandbox.Options{
 		Service: sandbox.Service{
 			Name: spec.Name, HostPort: spec.HostPort, ContainerPort: spec.ContainerPort,
-			HealthPath: spec.HealthPath, VersionPath: spec.VersionPath, CountField: spec.CountField, CountFile: logs + "/connections",
-			EnvFile: spec.EnvFile, Mounts: []sandbox.Mount{{Source: spec.Mounts[0].Source, Target: logs}},
-			DrainSignal: spec.DrainSignal, UndrainSignal: spec.UndrainSignal,
-			Program: serviceDir, Env: map[string]string{"LOG_DIR": logs},
-			Labels: map[string]string{
-				spec.Label(docker.LabelDrain): spec.DrainSignal, spec.Label(docker.LabelUndrain): spec.UndrainSignal, spec.Label(docker.LabelConnections): logs + "/connections",
-			},
+			HealthPath: spec.HealthPath, VersionPath: spec.VersionPath, CountField: spec.CountField, CountFile: runs.CountFile,
+			EnvFile: spec.EnvFile, DrainSignal: spec.DrainSignal, UndrainSignal: spec.UndrainSignal,
+			Program: runs.Program, Env: runs.Env, Labels: labels(spec, runs.CountFile),
 		},
-		Zones: []string{"us-west-1a", "us-west-1c"}, Bucket: defaultBucket, BucketRegion: ledgerRegion,
+		Environment: environment, Region: location.Region, Zones: runs.Zones, Bucket: location.Bucket, BucketRegion: location.Region,
 	}
+	for _, m := range spec.Mounts {
+		o.Service.Mounts = append(o.Service.Mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
+	}
+	return o, nil
 }
 
-func sandboxOptions(instances *int, factor *float64) (sandbox.Options, error) {
-	if err := errors.Join(atLeastOne("instances", instances), atLeastOne("factor", factor)); err != nil {
-		return sandbox.Options{}, usage("%v", err)
+// labels are the image labels by which the service is told that it leaves, and which name its count.
+func labels(spec docker.Spec, countFile string) map[string]string {
+	all := map[string]string{}
+	for name, value := range map[docker.Label]string{
+		docker.LabelDrain: spec.DrainSignal, docker.LabelUndrain: spec.UndrainSignal, docker.LabelConnections: countFile,
+	} {
+		if value != "" {
+			all[spec.Label(name)] = value
+		}
 	}
-	o := growlSandbox()
-	o.Logf = func(format string, args ...any) { warnf("sandbox: "+format+"\n", args...) }
+	return all
+}
+
+// sandboxOptions are a sandbox of the declared service, as the flags say.
+func sandboxOptions(environment *string, instances *int, factor *float64) (sandbox.Options, error) {
+	if err := errors.Join(atLeastOne("instances", instances), atLeastOne("factor", factor)); err != nil {
+		return sandbox.Options{}, console.Usage("%v", err)
+	}
+	declared, err := service()
+	if err != nil {
+		return sandbox.Options{}, err
+	}
+	name := cmp.Or(value(environment, ""), tried(declared))
+	if _, err := declared.Environment(name); err != nil {
+		return sandbox.Options{}, ended(report.Document{}, err)
+	}
+	o, err := SandboxOf(declared, name)
+	if err != nil {
+		return o, console.Usage("%v", err)
+	}
+	o.Logf = func(format string, args ...any) { console.Warnf("sandbox: "+format+"\n", args...) }
 	if instances != nil {
 		o.Instances = *instances
 	}
@@ -139,6 +199,17 @@ func sandboxOptions(instances *int, factor *float64) (sandbox.Options, error) {
 		o.Factor = *factor
 	}
 	return o, nil
+}
+
+// tried is the environment that a sandbox is of unless one is named.
+func tried(service deploy.Service) string {
+	names := service.EnvironmentNames()
+	for _, name := range names {
+		if !service.Environments[name].Confirm {
+			return name
+		}
+	}
+	return names[0]
 }
 
 // checkFault refuses an unknown name before an environment is brought up.
@@ -181,7 +252,7 @@ func exports(env *sandbox.Environment) string {
 const handbook = `
 Paste these into another shell, then for example:
 
-  go tool mage deploy:dev -fleet="$FLEET" -tag="$V2" -policy="$POLICY" -probe="http://$NLB/"
+  go tool mage deploy:to %s -fleet="$FLEET" -tag="$V2" -policy="$POLICY" -probe="http://$NLB/"
   curl "http://$NLB/"
   aws elbv2 describe-target-health --target-group-arn "$TARGET_GROUP"
   docker ps                                # the first instance's engine

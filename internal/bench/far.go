@@ -1,0 +1,78 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// far is a sandbox in a process of its own.
+type far struct {
+	dir     string
+	cmd     *exec.Cmd
+	printed bytes.Buffer // for people; read once the process has ended
+	vars    []string
+	calls   map[string]int // once the process has ended
+}
+
+// farEnds brings a sandbox up and reads the variables that lead to it.
+func (o Options) farEnds(ctx context.Context, flags ...string) (f *far, err error) {
+	f = &far{}
+	if f.dir, err = os.MkdirTemp("", "bench-"); err != nil {
+		return nil, fmt.Errorf("make a folder for the sandbox: %w", err)
+	}
+	f.cmd = o.command(ctx, nil, append([]string{"sandbox:up", "-report=" + f.file()}, flags...)...)
+	f.cmd.Stderr = &f.printed
+	exports, err := f.cmd.StdoutPipe()
+	if err == nil {
+		err = f.cmd.Start()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start the sandbox: %w", err), os.RemoveAll(f.dir))
+	}
+	lines := bufio.NewScanner(exports)
+	for f.get("POLICY") == "" && lines.Scan() {
+		name, value, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
+		f.vars = append(f.vars, name+"="+strings.Trim(value, "'"))
+	}
+	if f.get("POLICY") == "" {
+		return nil, oneLine(errors.New("the sandbox did not come up"), f.end())
+	}
+	return f, nil
+}
+
+// file is where the sandbox writes its report.
+func (f *far) file() string { return filepath.Join(f.dir, "calls.json") }
+
+// get returns a variable's value, or "".
+func (f *far) get(name string) string {
+	for _, pair := range f.vars {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// end ends the sandbox, waits for it, and reads how often it was called.
+func (f *far) end() error {
+	defer os.RemoveAll(f.dir)
+	_ = f.cmd.Process.Signal(os.Interrupt) // Wait returns the error of a process that has ended before
+	if err := f.cmd.Wait(); err != nil {
+		return fmt.Errorf("end the sandbox: %w: %s", err, lastLine(f.printed.Bytes()))
+	}
+	var counts struct {
+		Calls map[string]int `json:"calls"`
+	}
+	if err := readJSON(f.file(), &counts); err != nil {
+		return fmt.Errorf("end the sandbox: %w", err)
+	}
+	f.calls = counts.Calls
+	return nil
+}

@@ -1,0 +1,86 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// What a run may cost whoever deploys.
+const (
+	mostMemory = 200 << 20             // bytes, whatever the fleet's size
+	mostCPU    = 10 * time.Millisecond // an instance, in a fleet of a thousand
+)
+
+// FleetResult is a run across a fleet of one size.
+type FleetResult struct {
+	Instances int     `json:"instances"`
+	Batch     string  `json:"batch"`
+	Updated   int     `json:"updated"`
+	TotalMS   float64 `json:"total_ms"`
+	// CPUMS and PeakBytes are the deploying process's alone.
+	CPUMS     float64 `json:"cpu_ms"`
+	PeakBytes int64   `json:"peak_bytes"`
+	// Calls counts the calls to AWS by action.
+	Calls map[string]int `json:"calls"`
+}
+
+func (r FleetResult) String() string {
+	seconds := r.TotalMS / 1000
+	return fmt.Sprintf("%4d instances in %.0fs · memory %d MB · CPU %.1fms an instance · DescribeTargetHealth %d times, %.2f a second",
+		r.Instances, seconds, r.PeakBytes>>20, r.CPUMS/float64(r.Instances),
+		r.Calls["DescribeTargetHealth"], float64(r.Calls["DescribeTargetHealth"])/seconds)
+}
+
+// Missed returns an error if the run took too much memory, or too much CPU in a fleet of a thousand. In a small fleet,
+// what the program itself needs is spread over too few instances.
+func (r FleetResult) Missed() error {
+	var missed []error
+	if r.PeakBytes > mostMemory {
+		missed = append(missed, fmt.Errorf("%d instances took %d MB: at most %d", r.Instances, r.PeakBytes>>20, mostMemory>>20))
+	}
+	if each := r.CPUMS / float64(r.Instances); r.Instances >= 1000 && each > ms(mostCPU) {
+		missed = append(missed, fmt.Errorf("%d instances took %.1fms of CPU each: at most %s", r.Instances, each, mostCPU))
+	}
+	return oneLine(missed...)
+}
+
+// Fleet rolls a release out across a fleet of this many instances behind real SSH servers, a tenth of them at a time. The
+// far ends are in a process of their own, so that memory and time are the deploying process's alone.
+func Fleet(ctx context.Context, o Options, size int) (result FleetResult, err error) {
+	o, err = o.withDefaults()
+	if err != nil {
+		return result, err
+	}
+	far, err := o.farEnds(ctx, "-hollow", "-instances="+strconv.Itoa(size), "-factor="+decimal(o.Sandbox.Factor))
+	if err != nil {
+		return result, err
+	}
+	// What machines need for their own work does not go by faster.
+	policy, err := changed(far.get("POLICY"), "batch=10% prove=60s health=120s parallel=20")
+	if err != nil {
+		return result, errors.Join(err, far.end())
+	}
+	ran, err := o.deploy(ctx, far.vars, far.get("V2"), policy)
+	if err := oneLine(err, far.end()); err != nil {
+		return result, fmt.Errorf("fleet of %d: %w", size, err)
+	}
+	return FleetResult{
+		Instances: size, Batch: "10%", Updated: updated(ran.Result), TotalMS: ms(ran.Finished.Sub(ran.Started)),
+		CPUMS: ms(ran.CPU), PeakBytes: ran.Peak, Calls: far.calls,
+	}, nil
+}
+
+// updated counts the instances that run the new release.
+func updated(r rollout.Result) (n int) {
+	for _, i := range r.Instances {
+		if i.Outcome == rollout.Updated {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,107 @@
+package growl_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/ledger"
+)
+
+// TestBadCommandsTouchNothing: what turns out to be wrong only when the world is
+// asked is told in one line too, through the program that people run.
+func TestBadCommandsTouchNothing(t *testing.T) {
+	needTime(t)
+	t.Parallel()
+	p := keepSandbox(t, "-instances=1")
+	before := p.look(t)
+	for _, test := range []struct {
+		name string
+		vars []string
+		args []string
+		code int
+		says string
+	}{
+		{"a tag nobody pushed", nil, p.deploy("nonesuch"), 1, "resolve tag nonesuch of growl-backend: image not found; " + p.vars["V2"] + " pushed "},
+		{"no SHA for prod", nil, []string{"deploy:prod", "v2"}, 2, `prod takes the full commit SHA of an image that CI pushed (40 hex digits), not "v2"`},
+		{"dev's fleet for prod", nil, []string{"deploy:prod", p.vars["V2"]}, 1, `it describes "dev", not "prod"`},
+		{"a fleet of one", nil, p.deploy(p.vars["V2"]), 1, "alone serves target group"},
+		{"a key that is not there", nil, append(p.deploy(p.vars["V2"]), "-sshKey=/nonesuch"), 1, "read key /nonesuch: private key unusable"},
+		{"a policy", nil, []string{"deploy:dev", "-policy=batch=-1"}, 2, "batch=-1"},
+		{"a probe's path", nil, append(p.deploy(p.vars["V2"]), "-probe=http://"+p.vars["NLB"]+"/nonesuch", "-allowDowntime"), 1, "gate probe: none of "},
+		{"a probe's port", nil, append(p.deploy(p.vars["V2"]), "-probe=http://127.0.0.1:1/", "-allowDowntime"), 1, " dial: refused) · "},
+		{"a probe's name", nil, append(p.deploy(p.vars["V2"]), "-probe=http://nonesuch.invalid/"), 2, "resolve nonesuch.invalid"},
+		{"a flag", nil, []string{"deploy:dev", "-tga=v2"}, 2, `unknown option "tga"`},
+		{"an environment to heal", nil, []string{"deploy:heal", "staging"}, 2, `unknown environment "staging"`},
+		{"a run to go back to", nil, []string{"deploy:rollback", "dev", "-to=nonesuch"}, 1, "find run nonesuch"},
+		{"a run's name", nil, []string{"deploy:rollback", "dev", "-to=../current"}, 1, `run "../current": want 1 to 128 letters`},
+		{"a ledger on disk", []string{"DEPLOY_LEDGER=/tmp"}, p.deploy(p.vars["V2"]), 2, `ledger "/tmp": want s3://BUCKET/PREFIX`},
+		{"no such bucket of the state", []string{"TF_STATE_BUCKET=nonesuch"}, p.deploy(p.vars["V2"]), 1, "there is no bucket nonesuch"},
+		{"a ledger in no bucket", []string{"DEPLOY_LEDGER=s3://nonesuch/ledger"}, p.deploy(p.vars["V2"]), 1, "there is no bucket nonesuch"},
+		{"somebody else's AWS key", []string{"AWS_ACCESS_KEY_ID=AKIANONESUCH"}, p.deploy(p.vars["V2"]), 1, "the AWS credentials are expired or not valid"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			run := p.start(t, test.vars, test.args...)
+			assert.Equal(t, test.code, run.end(t), "%s", run.said())
+			assertOneLine(t, run.said(), test.says)
+		})
+	}
+	assert.Equal(t, before, p.look(t))
+	p.assertHealthy(t)
+	status, err := p.ledger(t).Current(t.Context())
+	require.NoError(t, err)
+	assert.Nil(t, status.Lease, "a lease was kept")
+	assert.Empty(t, status.Unfinished)
+}
+
+// assertOneLine wants the last line to tell what is wrong, and nothing before it
+// but what a run says of itself.
+func assertOneLine(t *testing.T, said, want string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimRight(said, "\n"), "\n")
+	assert.Contains(t, lines[len(lines)-1], want)
+	faults := 0
+	for _, line := range lines {
+		if strings.HasPrefix(line, "Error: ") {
+			faults++
+		}
+	}
+	assert.LessOrEqual(t, faults, 1, "%s", said)
+}
+
+// TestABadJournalIsLeftAlone: what the program cannot read it neither acts upon
+// nor writes over.
+func TestABadJournalIsLeftAlone(t *testing.T) {
+	needTime(t)
+	t.Parallel()
+	p := keepSandbox(t, "-instances=2")
+	before, store, version := p.look(t), p.store(t), ledger.Absent
+	for _, test := range []struct{ name, object, says string }{
+		{"another version's", `{"version":3,"write":"a","environment":"dev"}`, "it is of version 3, this program knows version 2: use the program that wrote it"},
+		{"cut off", `{"version":2,"write":"a","envir`, "cut off or not JSON"},
+		{"empty", ``, "cut off or not JSON"},
+		{"another environment's", `{"version":2,"write":"a","service":"growl-backend","environment":"prod"}`, `it is of environment "prod", not "dev"`},
+		{"of a step by hand", `{"version":2,"write":"a","service":"growl-backend","environment":"dev","unfinished":[{"run":"r","journal":[{"instance":"i-1","step":"reboot","mark":"begun"}]}]}`, `step "reboot" is not known`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			stamp, err := store.Put(t.Context(), "growl-backend/dev/current", []byte(test.object), version)
+			require.NoError(t, err)
+			version = stamp.Version
+			for _, args := range [][]string{
+				p.deploy(p.vars["V2"]), p.tend("heal"), p.tend("resume"), p.tend("rollback"),
+				{"deploy:unlock", "dev", "-run=r"}, {"deploy:status", "dev"}, {"deploy:history", "dev"},
+			} {
+				code, said := p.run(t, args...)
+				assert.Equal(t, 1, code, "%s", said)
+				assertOneLine(t, said, test.says)
+			}
+			left, err := store.Get(t.Context(), "growl-backend/dev/current")
+			require.NoError(t, err)
+			assert.Equal(t, test.object, string(left.Data))
+		})
+	}
+	assert.Equal(t, before, p.look(t))
+	p.assertHealthy(t)
+}

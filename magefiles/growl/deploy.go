@@ -1,0 +1,104 @@
+package growl
+
+import (
+	"context"
+
+	"github.com/magefile/mage/mg"
+
+	"github.com/growl-dev/deploy/internal/console"
+	"github.com/growl-dev/deploy/magefiles/targets"
+)
+
+// Deploy rolls releases of growl-backend out.
+type Deploy mg.Namespace
+
+// Dev rolls the image that -tag names across dev, one instance at a time, without a failed request.
+func (Deploy) Dev(ctx context.Context,
+	// image tag to roll out; default IMAGE_TAG, then latest
+	tag *string,
+	// the same, under the old script's name
+	imageTag *string,
+	// private SSH key; default SSH_KEY, then the SSH agent
+	sshKey *string,
+	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
+	fleet *string,
+	// changes to the default policy, such as 'batch=2 drain.min=30s'
+	policy *string,
+	// URL to send requests to during the run, through the load balancer
+	probe *string,
+	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always asked
+	alarms *string,
+	// file to write the JSON report to
+	report *string,
+	// do not ask Terraform whether AWS is as the code says
+	skipDrift *bool,
+	// let instances run with an env file that is not the sealed one
+	allowEnvDrift *bool,
+	// do not ask any CloudWatch alarm
+	skipAlarms *bool,
+	// go on although a target is registered that is not in the fleet
+	allowUnknownTargets *bool,
+	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
+	allowZoneLoss *bool,
+	// update an instance that serves alone, which takes the service down; the same as -policy=downtime=true
+	allowDowntime *bool,
+	// skip a release whose commit is older than what an instance runs, and exit with 0
+	onlyForward *bool,
+	// show what would be done and touch nothing
+	dryRun *bool,
+) (err error) {
+	defer console.CleanError(&err)
+	if tag != nil && imageTag != nil && *tag != *imageTag {
+		return console.Usage("-tag=%s and -imageTag=%s disagree: give one of them", *tag, *imageTag)
+	}
+	if tag == nil {
+		tag = imageTag
+	}
+	return targets.Roll(ctx, Service(), "dev", targets.Flags{
+		Tag: tag, SSHKey: sshKey, Fleet: fleet, Policy: policy, Probe: probe, Alarms: alarms, Report: report,
+		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets,
+		AllowZoneLoss: allowZoneLoss, AllowDowntime: allowDowntime, OnlyForward: onlyForward, DryRun: dryRun,
+	})
+}
+
+// Prod rolls an image that CI built and pushed, named by its full commit SHA, across prod.
+func (Deploy) Prod(ctx context.Context,
+	sha string,
+	// private SSH key; default SSH_KEY, then the SSH agent
+	sshKey *string,
+	// JSON file that describes the fleet; default FLEET, then Terraform's outputs
+	fleet *string,
+	// changes to the default policy, such as 'batch=2 drain.min=30s'
+	policy *string,
+	// URL to send requests to during the run, through the load balancer
+	probe *string,
+	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always asked
+	alarms *string,
+	// file to write the JSON report to
+	report *string,
+	// do not ask Terraform whether AWS is as the code says
+	skipDrift *bool,
+	// let instances run with an env file that is not the sealed one
+	allowEnvDrift *bool,
+	// do not ask any CloudWatch alarm
+	skipAlarms *bool,
+	// go on although a target is registered that is not in the fleet
+	allowUnknownTargets *bool,
+	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
+	allowZoneLoss *bool,
+	// update an instance that serves alone, which takes the service down; the same as -policy=downtime=true
+	allowDowntime *bool,
+	// image of that commit, sha256:…, to deploy without comparing the tag with what dev ran
+	digest *string,
+	// show what would be done and touch nothing
+	dryRun *bool,
+	// do not ask before touching prod
+	yes *bool,
+) (err error) {
+	defer console.CleanError(&err)
+	return targets.Roll(ctx, Service(), "prod", targets.Flags{
+		Tag: &sha, SSHKey: sshKey, Fleet: fleet, Policy: policy, Probe: probe, Alarms: alarms, Report: report, Digest: digest,
+		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets,
+		AllowZoneLoss: allowZoneLoss, AllowDowntime: allowDowntime, DryRun: dryRun, Yes: yes,
+	})
+}

@@ -1,0 +1,162 @@
+package growl_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// trouble is the address of what stands between a run and the ledger's bucket: the
+// store that the test has in mind.
+type trouble string
+
+// nowhere is a port that no test is ever given: one that was given back may be
+// another test's by now.
+const nowhere trouble = "http://127.0.0.1:1"
+
+// trouble is a bucket in trouble: before may answer a call itself, after may change
+// the bucket's answer.
+func (p place) trouble(t *testing.T, before func(w http.ResponseWriter, r *http.Request) bool, after func(*http.Response)) trouble {
+	t.Helper()
+	target, err := url.Parse(p.vars["AWS_ENDPOINT_URL"])
+	require.NoError(t, err)
+	store := httputil.NewSingleHostReverseProxy(target)
+	store.ModifyResponse = func(r *http.Response) error {
+		if after != nil {
+			after(r)
+		}
+		return nil
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if before == nil || !before(w, r) {
+			store.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return trouble(server.URL)
+}
+
+func (b trouble) variable() string { return "AWS_ENDPOINT_URL_S3=" + string(b) }
+
+// refuse answers as S3 does.
+func refuse(w http.ResponseWriter, status int, code string) bool {
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>` + code + `</Code><Message>by the test</Message></Error>`))
+	return true
+}
+
+// TestAStoreInTrouble: a store that is slow, throttled, or an hour off costs a
+// run no more than time; one that cannot be written to is said in a line, and no
+// instance is lost.
+func TestAStoreInTrouble(t *testing.T) {
+	needTime(t)
+	t.Parallel()
+	p, began := keepSandbox(t, "-instances=2"), time.Now()
+	for _, test := range []struct {
+		name   string
+		before func(http.ResponseWriter, *http.Request) bool
+		after  func(*http.Response)
+	}{
+		{name: "throttled", before: func(w http.ResponseWriter, _ *http.Request) bool {
+			return time.Since(began)%(2*time.Second) < time.Second && refuse(w, http.StatusServiceUnavailable, "SlowDown")
+		}},
+		{name: "late", before: func(http.ResponseWriter, *http.Request) bool {
+			time.Sleep(200 * time.Millisecond)
+			return false
+		}},
+		{name: "an hour behind", after: shift(-time.Hour)},
+		{name: "an hour ahead", after: shift(time.Hour)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			release := p.other(t)
+			run := p.start(t, []string{p.trouble(t, test.before, test.after).variable()}, p.deploy(release)...)
+			require.Zero(t, run.end(t), "%s", run.said())
+			for id, r := range p.look(t) {
+				assert.Equal(t, release, r.commit, id)
+			}
+		})
+	}
+	t.Run("read-only", func(t *testing.T) { p.refusedBy(t, p.readOnly(t, rollout.Entry{}), "denies access") })
+	t.Run("not there", func(t *testing.T) { p.refusedBy(t, nowhere, "connection refused") })
+	t.Run("read-only in the middle of a run", p.strandedBy)
+}
+
+// other is the release that the fleet does not run.
+func (p place) other(t *testing.T) string {
+	t.Helper()
+	if p.look(t)[p.fleet.Instances[0].ID].commit == p.vars["V2"] {
+		return p.vars["V1"]
+	}
+	return p.vars["V2"]
+}
+
+// shift is a store whose clock is off.
+func shift(by time.Duration) func(*http.Response) {
+	return func(r *http.Response) {
+		for _, name := range []string{"Date", "Last-Modified"} {
+			if at, err := http.ParseTime(r.Header.Get(name)); err == nil {
+				r.Header.Set(name, at.Add(by).UTC().Format(http.TimeFormat))
+			}
+		}
+	}
+}
+
+// readOnly is a bucket that takes no writes from the one on that holds an entry
+// like this; the zero Entry: from the first.
+func (p place) readOnly(t *testing.T, from rollout.Entry) trouble {
+	var shut atomic.Bool
+	shut.Store(from.Instance == "")
+	return p.trouble(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPut {
+			return false
+		}
+		for _, e := range journalOf(r) {
+			if e.Instance == from.Instance && e.Step == from.Step && e.Mark == from.Mark {
+				shut.Store(true)
+			}
+		}
+		return shut.Load() && refuse(w, http.StatusForbidden, "AccessDenied")
+	}, nil)
+}
+
+// refusedBy wants a deploy to be refused in one line, and nothing touched.
+func (p place) refusedBy(t *testing.T, b trouble, says string) {
+	before := p.look(t)
+	run := p.start(t, []string{b.variable()}, p.deploy(p.other(t))...)
+	assert.Equal(t, 1, run.end(t), "%s", run.said())
+	assertOneLine(t, run.said(), says)
+	assert.Equal(t, before, p.look(t))
+	p.assertHealthy(t)
+}
+
+// strandedBy: a run that can write no intent any more does nothing more, not even
+// put back what it took. It says so, and the next command puts it back.
+func (p place) strandedBy(t *testing.T) {
+	first, release := p.fleet.Instances[0].ID, p.other(t)
+	b := p.readOnly(t, rollout.Entry{Instance: first, Step: rollout.StepStop, Mark: rollout.Begun})
+	run := p.start(t, []string{b.variable()}, p.deploy(release)...)
+	assert.Equal(t, rollout.Orphaned.ExitCode(), run.end(t), "%s", run.said())
+	assertOneLine(t, run.said(), "denies access")
+	assert.Contains(t, run.said(), "out of service: "+first)
+
+	status, err := p.ledger(t).Current(t.Context())
+	require.NoError(t, err)
+	code, said := p.run(t, "deploy:unlock", "dev", "-run="+status.Lease.RunID)
+	require.Zero(t, code, "%s", said)
+	code, said = p.run(t, p.tend("heal")...)
+	require.Zero(t, code, "%s", said)
+	p.assertHealthy(t)
+	for id, r := range p.look(t) {
+		assert.NotEqual(t, release, r.commit, id)
+	}
+}

@@ -1,0 +1,97 @@
+package targets
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/magefile/mage/mg"
+
+	"github.com/growl-dev/deploy"
+	"github.com/growl-dev/deploy/fleet"
+	"github.com/growl-dev/deploy/internal/console"
+	"github.com/growl-dev/deploy/report"
+)
+
+// Flags are the flags of a deploy as mage passes them on: nil where one was not given. The environment variable that is
+// named beside a flag is used instead then.
+type Flags struct {
+	Tag    *string // IMAGE_TAG; else latest
+	SSHKey *string // SSH_KEY; else the SSH agent
+	Fleet  *string // FLEET; else the environment's
+	Policy *string
+	Probe  *string
+	Alarms *string
+	Report *string
+	Digest *string
+	DryRun *bool
+	Yes    *bool
+
+	SkipDrift, AllowEnvDrift, SkipAlarms, AllowUnknownTargets *bool
+	AllowZoneLoss, AllowDowntime, OnlyForward                 *bool
+}
+
+// options are the flags, and the variables of the environment, as package deploy takes them.
+func (f Flags) options() deploy.Options {
+	o := deploy.Options{
+		SSH: deploy.SSH{
+			KeyFile: value(f.SSHKey, "SSH_KEY"), Passphrase: sync.OnceValues(console.Passphrase),
+			KnownHosts: filepath.SplitList(os.Getenv("SSH_KNOWN_HOSTS")), Jump: os.Getenv("SSH_JUMP"), ProxyCommand: os.Getenv("SSH_PROXY_COMMAND"),
+		},
+		Ledger: os.Getenv("DEPLOY_LEDGER"), Policy: value(f.Policy, ""), Digest: value(f.Digest, ""),
+		Probe: value(f.Probe, ""), Alarms: split(value(f.Alarms, "")), Report: value(f.Report, ""),
+		OnlyForward: set(f.OnlyForward), SkipDrift: set(f.SkipDrift), AllowEnvDrift: set(f.AllowEnvDrift),
+		SkipAlarms: set(f.SkipAlarms), AllowUnknownTargets: set(f.AllowUnknownTargets),
+		AllowZoneLoss: set(f.AllowZoneLoss), AllowDowntime: set(f.AllowDowntime),
+		Signals: true, Out: console.Screen(), Summary: os.Getenv("GITHUB_STEP_SUMMARY"),
+	}
+	if file := value(f.Fleet, "FLEET"); file != "" {
+		o.Fleet = fleet.File(file)
+	}
+	return o
+}
+
+// value is a flag's value, or else the environment variable's.
+func value(flag *string, variable string) string {
+	switch {
+	case flag != nil:
+		return *flag
+	case variable == "":
+		return ""
+	default:
+		return os.Getenv(variable)
+	}
+}
+
+// set reports whether a flag without a value was given.
+func set(flag *bool) bool { return flag != nil && *flag }
+
+// split reads NAME,NAME; nothing is no name.
+func split(names string) []string {
+	if names == "" {
+		return nil
+	}
+	var all []string
+	for name := range strings.SplitSeq(names, ",") {
+		all = append(all, strings.TrimSpace(name))
+	}
+	return all
+}
+
+// ended gives an error its exit code, which mage looks for on the error itself.
+func ended(result report.Document, err error) error {
+	if err == nil {
+		return nil
+	}
+	return mg.Fatal(deploy.ExitCode(result, err), err)
+}
+
+// tag is the image tag that was asked for.
+func (f Flags) tag() string {
+	if f.Tag != nil {
+		return *f.Tag
+	}
+	return cmp.Or(os.Getenv("IMAGE_TAG"), "latest")
+}

@@ -1,0 +1,31 @@
+package upkeep
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/magefile/mage/mg"
+
+	"github.com/growl-dev/deploy/internal/console"
+	"github.com/growl-dev/deploy/magefiles/growl"
+	"github.com/growl-dev/deploy/remote/docker/firstboot"
+)
+
+// Infra is the infrastructure of an environment, by Terraform.
+type Infra mg.Namespace
+
+// Render writes the first-boot script anew from the container's spec that rollouts use.
+func (Infra) Render() (err error) {
+	defer console.CleanError(&err)
+	script, err := firstboot.Render(growl.Service().WithDefaults().Container)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(growl.Terraform, "first-boot.sh")
+	if err := os.WriteFile(path, script, 0o755); err != nil {
+		return fmt.Errorf("write the first-boot script: %w", err)
+	}
+	console.Printf("written: %s\n", path)
+	return nil
+}

@@ -1,0 +1,23 @@
+// Package upkeep holds the mage targets that look after this repository: its tests, its linters, its benches, its git
+// hooks, and the files that are rendered from the service's declaration. They need the repository's tools module and its
+// other modules, so that nobody else can import them.
+//
+// A magefile passes [Sources] to targets.Use, which reads from them what a command line may hold.
+package upkeep
+
+import (
+	"embed"
+
+	"github.com/growl-dev/deploy/magefiles/growl"
+)
+
+// Sources are this package's own files. The compiled program does not hold the names of the targets' parameters, so they
+// are read from the source.
+//
+//go:embed *.go
+var Sources embed.FS
+
+// modules are the folders of the modules that are tested and linted. The linters' own, tools, is not among them.
+func modules() []string {
+	return []string{".", growl.Service().Image.Dir}
+}
