@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/growl-dev/deploy/ecr"
+	"github.com/growl-dev/deploy/internal/magetest"
 	"github.com/growl-dev/deploy/internal/tftest"
 	"github.com/growl-dev/deploy/magefiles/growl"
 	"github.com/growl-dev/deploy/sandbox"
@@ -22,7 +23,7 @@ import (
 // TestBuildAndPush goes the way of CI with a real engine, against the sandbox's registry.
 func TestBuildAndPush(t *testing.T) {
 	needEngine(t)
-	program := compileTargets(t)
+	program := magetest.Program(t)
 	commit := cloneService(t)
 	o := growl.Sandbox()
 	o.Instances = 1
@@ -95,7 +96,7 @@ func TestDevsRoleMayBuildAndPush(t *testing.T) {
 	const name = "growl-backend-dev-github"
 	policies := rolePolicies(t, openRecording(t, "dev"))[name]
 	require.Len(t, policies, 2)
-	program := compileTargets(t)
+	program := magetest.Program(t)
 	commit := cloneService(t)
 	o := growl.Sandbox()
 	o.Instances = 1

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/growl-dev/deploy/internal/commandline"
+	"github.com/growl-dev/deploy/internal/magetest"
 	"github.com/growl-dev/deploy/magefiles/growl"
 	"github.com/growl-dev/deploy/magefiles/targets"
 	"github.com/growl-dev/deploy/magefiles/upkeep"
@@ -116,7 +117,7 @@ var strays = []struct {
 // the instance get no request, and no file is written.
 func TestAStrayWordRunsNothing(t *testing.T) {
 	needTime(t)
-	program := compileTargets(t)
+	program := magetest.Program(t)
 	w := watchedWorld(t)
 	t.Setenv("FLEET", w.file(t, "fleet.json", w.fleet))
 	t.Setenv("SSH_KEY", w.key(t, 0o600))

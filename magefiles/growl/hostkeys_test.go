@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	cryptossh "golang.org/x/crypto/ssh"
+
+	"github.com/growl-dev/deploy/internal/magetest"
 )
 
 // keyMaker is a checkout of somebody who makes host keys, with an AWS CLI that
@@ -65,7 +67,7 @@ func (m keyMaker) read(name string) string {
 // run makes keys, and sees to it that no secret is said or left.
 func (m keyMaker) run(variable string, args ...string) (code int, said string) {
 	m.t.Helper()
-	cmd := exec.Command(compileTargets(m.t), append([]string{"infra:hostkeys"}, args...)...)
+	cmd := exec.Command(magetest.Program(m.t), append([]string{"infra:hostkeys"}, args...)...)
 	cmd.Dir = m.root
 	cmd.Env = place{}.environ("PATH="+filepath.Join(m.root, "bin")+":"+os.Getenv("PATH"), "HOME="+m.root, "TMPDIR="+filepath.Join(m.root, "tmp"), variable)
 	out, _ := cmd.CombinedOutput()

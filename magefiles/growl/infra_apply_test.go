@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/internal/magetest"
 )
 
 // plannedTerraform plans what plan.json says, and notes that it applied it.
@@ -65,7 +67,7 @@ func newPlannedOf(t *testing.T, plan string) *planned {
 // that there is none.
 func (p *planned) run(typed []byte, args ...string) (code int, said string) {
 	p.t.Helper()
-	cmd := exec.Command(compileTargets(p.t), args...)
+	cmd := exec.Command(magetest.Program(p.t), args...)
 	cmd.Dir = p.root
 	cmd.Env = place{}.environ("PATH="+filepath.Join(p.root, "bin")+":"+os.Getenv("PATH"), "TF_STATE_BUCKET=")
 	if typed != nil {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/internal/magetest"
 )
 
 // fakeTerraform answers as far as a command comes that is refused.
@@ -92,7 +94,7 @@ func TestBadInputOfTheInfrastructure(t *testing.T) {
 				t.Errorf("AWS was asked: %s %s", r.Method, r.URL)
 			}))
 			defer nobody.Close()
-			cmd := exec.Command(compileTargets(t), test.target)
+			cmd := exec.Command(magetest.Program(t), test.target)
 			if !strings.HasPrefix(test.target, "env:") && test.target != "deploy:dev" {
 				cmd.Args = append(cmd.Args, "dev")
 			}
@@ -120,7 +122,7 @@ func badInputRoot(t *testing.T) string {
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o700))
 	}
-	cmd := exec.Command(compileTargets(t), "env:seal")
+	cmd := exec.Command(magetest.Program(t), "env:seal")
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)

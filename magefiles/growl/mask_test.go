@@ -9,12 +9,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/growl-dev/deploy/internal/magetest"
 )
 
 // TestMask: GitHub's runner is given each value of an env file and each secret part of one,
 // and nobody else is.
 func TestMask(t *testing.T) {
-	program, root := compileTargets(t), t.TempDir()
+	program, root := magetest.Program(t), t.TempDir()
 	file := filepath.Join(root, devEnv)
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
 	mask := func(content string, env ...string) (code int, said string) {

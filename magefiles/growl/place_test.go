@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/growl-dev/deploy/fleet"
+	"github.com/growl-dev/deploy/internal/magetest"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/rollout"
 )
@@ -32,7 +32,7 @@ type place struct {
 // keepSandbox brings a place up that ends with the test.
 func keepSandbox(t *testing.T, flags ...string) place {
 	t.Helper()
-	p := place{program: compileTargets(t), vars: map[string]string{}}
+	p := place{program: magetest.Program(t), vars: map[string]string{}}
 	up := exec.Command(p.program, append([]string{"sandbox:up", "-factor=60"}, flags...)...)
 	up.Dir = "../.."
 	up.Env = p.environ()
@@ -57,19 +57,14 @@ func keepSandbox(t *testing.T, flags ...string) place {
 	return p
 }
 
-// environ is the environment of a process at this place: what this one has of
-// AWS, of SSH and of a CI job, which all runs of would share, is not the place's.
+// environ is the environment of a process at this place. What this process has of AWS, of SSH and of a CI job is not the
+// place's.
 func (p place) environ(more ...string) []string {
-	env := slices.DeleteFunc(os.Environ(), func(line string) bool {
-		return slices.ContainsFunc([]string{"AWS_", "GITHUB_", "SSH_", "DEPLOY_", "FLEET=", "IMAGE_TAG="}, func(prefix string) bool {
-			return strings.HasPrefix(line, prefix)
-		})
-	})
-	env = append(env, "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+	own := magetest.Environ()
 	for name, value := range p.vars {
-		env = append(env, name+"="+value)
+		own = append(own, name+"="+value)
 	}
-	return append(env, more...)
+	return append(own, more...)
 }
 
 // aws is the place's AWS for this process.

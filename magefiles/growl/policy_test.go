@@ -18,6 +18,7 @@ import (
 
 	"github.com/growl-dev/deploy/ecr"
 	"github.com/growl-dev/deploy/internal/iam"
+	"github.com/growl-dev/deploy/internal/magetest"
 	"github.com/growl-dev/deploy/internal/tftest"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/magefiles/growl"
@@ -83,7 +84,7 @@ func newCI(t *testing.T, environment string) *ci {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, env.Close()) })
 	c := &ci{
-		stack:       &stack{place: place{program: compileTargets(t), fleet: env.Fleet, vars: map[string]string{}}, t: t},
+		stack:       &stack{place: place{program: magetest.Program(t), fleet: env.Fleet, vars: map[string]string{}}, t: t},
 		environment: environment, env: env, recording: r,
 	}
 	for _, line := range env.Env() {

@@ -28,7 +28,7 @@ func measured[Result any](t *testing.T, args ...string) (said string, results []
 	require.NoError(t, err)
 	var report struct {
 		bench.Report
-		Results []Result
+		Results []Result `json:"results"`
 	}
 	require.NoError(t, json.Unmarshal(text, &report))
 	assert.Positive(t, report.CPUs)
