@@ -20,6 +20,7 @@ import (
 
 // TestAnEnvironmentsLife goes through what people do in an environment, one after the other.
 func TestAnEnvironmentsLife(t *testing.T) {
+	t.Parallel()
 	p := bringUp(t, "staging", 2)
 	p.options.Report, p.options.Probe = filepath.Join(t.TempDir(), "report.json"), p.URL
 	var steps []rollout.StepName
@@ -70,6 +71,7 @@ func TestAnEnvironmentsLife(t *testing.T) {
 
 // TestATargetGroupBelongsToOneService: a second declaration with the same ledger is refused, also as a plan.
 func TestATargetGroupBelongsToOneService(t *testing.T) {
+	t.Parallel()
 	p := bringUp(t, "staging", 2)
 	_, err := p.open(t, orders()).Deploy(t.Context(), p.V2)
 	require.NoError(t, err)
@@ -87,6 +89,7 @@ func TestATargetGroupBelongsToOneService(t *testing.T) {
 
 // TestARollbackStaysInItsRepository: the ledger's history may be of another image repository.
 func TestARollbackStaysInItsRepository(t *testing.T) {
+	t.Parallel()
 	p := bringUp(t, "staging", 2)
 	operator := p.open(t, orders())
 	for _, tag := range []string{p.V2, p.V1} {
@@ -106,14 +109,13 @@ func TestARollbackStaysInItsRepository(t *testing.T) {
 
 // TestWhatFollowsARolloutFails: the tag that new instances pull cannot be moved.
 func TestWhatFollowsARolloutFails(t *testing.T) {
+	t.Parallel()
 	p := bringUp(t, "staging", 2)
 	policy, err := iam.Parse([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
 		{"Effect":"Deny","Action":"ecr:PutImage","Resource":"*"}]}`))
 	require.NoError(t, err)
-	for _, line := range p.AddRole("deployer", policy).Env() {
-		name, value, _ := strings.Cut(line, "=")
-		t.Setenv(name, value)
-	}
+	vars := variables(append(p.Env(), p.AddRole("deployer", policy).Env()...))
+	p.options.AWS = awsOf(vars)
 	result, err := deploy.Run(t.Context(), orders(), "staging", p.V2, p.options)
 	require.ErrorIs(t, err, deploy.ErrUnfinished)
 	assert.Equal(t, rollout.Deployed, result.Outcome)
@@ -129,6 +131,7 @@ func TestWhatFollowsARolloutFails(t *testing.T) {
 
 // TestARunIsBrokenOff: the context ends while an instance drains.
 func TestARunIsBrokenOff(t *testing.T) {
+	t.Parallel()
 	p := bringUp(t, "staging", 2)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -153,6 +156,7 @@ func TestARunIsBrokenOff(t *testing.T) {
 
 // TestRulesOfAnEnvironment: live takes full SHAs, wants to be confirmed, and compares with what staging ran.
 func TestRulesOfAnEnvironment(t *testing.T) {
+	t.Parallel()
 	p := bringUp(t, "live", 2)
 	_, err := deploy.Run(t.Context(), orders(), "live", "latest", p.options)
 	require.ErrorIs(t, err, deploy.ErrUsage)

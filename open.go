@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -50,7 +51,7 @@ func Run(ctx context.Context, service Service, environment, tag string, options 
 // Open checks the declaration and the options, and reads the environment's fleet. It dials nobody: of AWS it calls only
 // what the fleet's source needs.
 func Open(ctx context.Context, service Service, environment string, options Options) (*Operator, error) {
-	service.Ledger = cmp.Or(options.Ledger, service.Ledger)
+	service.Ledger = located(service.Ledger, options.Ledger)
 	if err := service.Validate(); err != nil {
 		return nil, usage("%v", err)
 	}
@@ -72,9 +73,23 @@ func Open(ctx context.Context, service Service, environment string, options Opti
 	return o, o.dialAWS(ctx)
 }
 
+// located is the ledger's location, or another one, which is in the same region unless it names one.
+func located(declared, other string) string {
+	_, region, _ := strings.Cut(declared, "?")
+	switch {
+	case other == "":
+		return declared
+	case strings.HasPrefix(other, "s3://") && !strings.Contains(other, "?"):
+		return other + "?" + region
+	default:
+		return other
+	}
+}
+
 // dialAWS makes the clients, which call nobody yet.
 func (o *Operator) dialAWS(ctx context.Context) (err error) {
-	if o.aws, err = awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(o.fleet.Region)); err != nil {
+	load := append([]func(*awsconfig.LoadOptions) error{awsconfig.WithRegion(o.fleet.Region)}, o.options.AWS...)
+	if o.aws, err = awsconfig.LoadDefaultConfig(ctx, load...); err != nil {
 		return fmt.Errorf("load the AWS configuration: %w", err)
 	}
 	o.images, err = ecr.NewFromConfig(o.aws, o.fleet.Repository, ecr.Options{Region: o.fleet.RegistryRegion, MaxBackoff: 5 * time.Second})

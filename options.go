@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
 	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/probe"
 	"github.com/growl-dev/deploy/report"
@@ -17,9 +19,12 @@ import (
 type Options struct {
 	// SSH is how the instances are reached.
 	SSH SSH
+	// AWS change how the AWS configuration is loaded, such as awsconfig.WithSharedConfigProfile. Its region is the fleet's
+	// unless one of them sets another.
+	AWS []func(*awsconfig.LoadOptions) error
 	// Fleet replaces the environment's Fleet. Nil: it stays.
 	Fleet fleet.Source
-	// Ledger replaces the service's Ledger. Empty: it stays.
+	// Ledger replaces the service's Ledger. Without a region it is in the same one. Empty: the service's stays.
 	Ledger string
 	// Policy changes the environment's policy, in the form of [rollout.ParsePolicy].
 	Policy string

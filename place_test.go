@@ -1,11 +1,13 @@
 package deploy_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/stretchr/testify/require"
 
 	"github.com/growl-dev/deploy"
@@ -34,7 +36,7 @@ type place struct {
 	options deploy.Options
 }
 
-// bringUp brings a place up, and points this process at it.
+// bringUp brings a place up beside those of other tests.
 func bringUp(t testing.TB, environment string, instances int) place {
 	t.Helper()
 	env, err := sandbox.Start(t.Context(), sandbox.Options{
@@ -43,21 +45,13 @@ func bringUp(t testing.TB, environment string, instances int) place {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, env.Close()) })
-	for _, line := range append(env.Env(), "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull) {
-		name, value, _ := strings.Cut(line, "=")
-		t.Setenv(name, value)
-	}
 	return place{env, optionsOf(env)}
 }
 
 // optionsOf are the options of somebody who deploys to a sandbox, with a policy that leaves a busy machine the time it
 // needs.
 func optionsOf(env *sandbox.Environment) deploy.Options {
-	vars := map[string]string{}
-	for _, line := range env.Env() {
-		name, value, _ := strings.Cut(line, "=")
-		vars[name] = value
-	}
+	vars := variables(env.Env())
 	policy, err := rollout.ParsePolicy(rollout.DefaultPolicy(), env.Policy())
 	if err != nil {
 		panic(err) // the sandbox's own
@@ -65,9 +59,29 @@ func optionsOf(env *sandbox.Environment) deploy.Options {
 	policy.Drain.Lag, policy.Drain.Quiet, policy.Drain.Max = 2300*time.Millisecond, 400*time.Millisecond, 10*time.Second
 	policy.Prove, policy.Health = 20*time.Second, 30*time.Second
 	return deploy.Options{
+		AWS:   awsOf(vars),
 		SSH:   deploy.SSH{KeyFile: vars["SSH_KEY"], KnownHosts: []string{vars["SSH_KNOWN_HOSTS"]}},
 		Fleet: fleet.File(env.FleetFile), Policy: policy.String(),
 	}
+}
+
+// awsOf loads the AWS configuration of a sandbox, or of a role in it.
+func awsOf(vars map[string]string) []func(*awsconfig.LoadOptions) error {
+	keys := credentials.NewStaticCredentialsProvider(vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], "")
+	return []func(*awsconfig.LoadOptions) error{
+		awsconfig.WithBaseEndpoint(vars["AWS_ENDPOINT_URL"]), awsconfig.WithCredentialsProvider(keys),
+		awsconfig.WithSharedConfigFiles(nil), awsconfig.WithSharedCredentialsFiles(nil),
+	}
+}
+
+// variables reads lines of the form NAME=VALUE.
+func variables(lines []string) map[string]string {
+	vars := map[string]string{}
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, "=")
+		vars[name] = value
+	}
+	return vars
 }
 
 // open opens an environment of a service at the place.

@@ -1,9 +1,6 @@
 package growl_test
 
 import (
-	"cmp"
-	"os"
-
 	"github.com/growl-dev/deploy/magefiles/growl"
 	"github.com/growl-dev/deploy/remote/docker"
 )
@@ -19,5 +16,3 @@ const (
 )
 
 func service() docker.Spec { return growl.Service().WithDefaults().Container }
-
-func stateBucket() string { return cmp.Or(os.Getenv("TF_STATE_BUCKET"), defaultBucket) }
