@@ -193,15 +193,15 @@ func TestExitCode(t *testing.T) {
 
 func TestADeclarationThatMakesNoSense(t *testing.T) {
 	for says, spoil := range map[string]func(*deploy.Service){
-		`Name "Orders": want`:                    func(s *deploy.Service) { s.Name = "Orders" },
-		"Container: host_port 0":                 func(s *deploy.Service) { s.Container.HostPort = 0 },
-		"want s3://BUCKET/PREFIX?region=":        func(s *deploy.Service) { s.Ledger = "s3://b" },
-		"Environments is empty":                  func(s *deploy.Service) { s.Environments = nil },
-		`Environments["live"]: Fleet is missing`: func(s *deploy.Service) { s.Environments = map[string]deploy.Environment{"live": {}} },
+		`name "Orders": want`:                 func(s *deploy.Service) { s.Name = "Orders" },
+		"container: host_port 0":              func(s *deploy.Service) { s.Container.HostPort = 0 },
+		"want s3://BUCKET/PREFIX?region=":     func(s *deploy.Service) { s.Ledger = "s3://b" },
+		"it has no environments":              func(s *deploy.Service) { s.Environments = nil },
+		`environment "live": it has no fleet`: func(s *deploy.Service) { s.Environments = map[string]deploy.Environment{"live": {}} },
 		`unknown key "bacth"`: func(s *deploy.Service) {
 			s.Environments = map[string]deploy.Environment{"live": {Fleet: fleet.File("x"), Policy: "bacth=2"}}
 		},
-		`PromotedFrom "qa" is not an environment`: func(s *deploy.Service) {
+		`promoted from "qa", which is not an environment`: func(s *deploy.Service) {
 			s.Environments = map[string]deploy.Environment{"live": {Fleet: fleet.File("x"), PromotedFrom: "qa"}}
 		},
 	} {

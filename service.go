@@ -99,21 +99,21 @@ func (s Service) WithDefaults() Service {
 func (s Service) Validate() error {
 	var faults []error
 	if !serviceName.MatchString(s.Name) {
-		faults = append(faults, fmt.Errorf("Name %q: want lower-case letters, digits and hyphens", s.Name))
+		faults = append(faults, fmt.Errorf("name %q: want lower-case letters, digits and hyphens", s.Name))
 	}
 	filled := s.WithDefaults()
 	if err := filled.Container.Validate(); err != nil {
-		faults = append(faults, fmt.Errorf("Container: %w", err))
+		faults = append(faults, fmt.Errorf("container: %w", err))
 	}
 	if _, err := ledger.ParseLocation(s.Ledger); err != nil {
 		faults = append(faults, err)
 	}
 	if len(s.Environments) == 0 {
-		faults = append(faults, errors.New("Environments is empty"))
+		faults = append(faults, errors.New("it has no environments"))
 	}
 	for _, name := range s.EnvironmentNames() {
 		if err := s.validate(name); err != nil {
-			faults = append(faults, fmt.Errorf("Environments[%q]: %w", name, err))
+			faults = append(faults, fmt.Errorf("environment %q: %w", name, err))
 		}
 	}
 	if len(faults) == 0 {
@@ -132,10 +132,10 @@ func (s Service) validate(name string) error {
 		faults = append(faults, errors.New("its name: want lower-case letters, digits and hyphens"))
 	}
 	if e.Fleet == nil {
-		faults = append(faults, errors.New("Fleet is missing"))
+		faults = append(faults, errors.New("it has no fleet"))
 	}
 	if _, known := s.Environments[e.PromotedFrom]; e.PromotedFrom != "" && !known {
-		faults = append(faults, fmt.Errorf("PromotedFrom %q is not an environment of the service", e.PromotedFrom))
+		faults = append(faults, fmt.Errorf("promoted from %q, which is not an environment of the service", e.PromotedFrom))
 	}
 	return errors.Join(faults...)
 }
