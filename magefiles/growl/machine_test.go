@@ -264,17 +264,6 @@ func (here) Exchange(ctx context.Context, address string, talk func(io.ReadWrite
 	return talk(conn)
 }
 
-func (here) Reread(_ context.Context, paths ...string) (contents [][]byte, err error) {
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			data = nil
-		}
-		contents = append(contents, data)
-	}
-	return contents, nil
-}
-
 func (here) ReadFile(_ context.Context, path string) ([]byte, error)  { return os.ReadFile(path) }
 func (here) Stat(_ context.Context, path string) (fs.FileInfo, error) { return os.Stat(path) }
 func (here) FreeDisk(_ context.Context, _ string) (uint64, error)     { return 1 << 40, nil }

@@ -182,10 +182,6 @@ func (f *fakeEngine) ReadFile(_ context.Context, path string) ([]byte, error) {
 	return nil, fs.ErrNotExist
 }
 
-func (f *fakeEngine) Reread(ctx context.Context, paths ...string) ([][]byte, error) {
-	return rereadAs(ctx, f.ReadFile, paths)
-}
-
 func (f *fakeEngine) Stat(context.Context, string) (fs.FileInfo, error) { return nil, fs.ErrPermission }
 
 func (f *fakeEngine) FreeDisk(context.Context, string) (uint64, error) { return 1 << 40, nil }

@@ -21,11 +21,6 @@ type Conn interface {
 	// leave talk under way.
 	Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error
 	ReadFile(ctx context.Context, path string) ([]byte, error)
-	// Reread reads files that are read again and again, in order and in one trip. The
-	// content of one that is not there is nil. Where another file has taken the name, it
-	// may go on reading the one that had it. The contents of the others are there too
-	// where the error says why one cannot be read; none are where the way failed.
-	Reread(ctx context.Context, paths ...string) ([][]byte, error)
 	Stat(ctx context.Context, path string) (fs.FileInfo, error)
 	FreeDisk(ctx context.Context, path string) (uint64, error)
 	Close() error

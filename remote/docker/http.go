@@ -21,32 +21,44 @@ const (
 	maxAnswer      = 1 << 20     // bytes that are read, header and all
 )
 
-// answer is what the service said.
+// answer is the response of the service.
 type answer struct {
 	status int
 	body   []byte
 }
 
-// published is the service's address on the instance itself.
-func (h *Host) published() string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(h.spec.HostPort))
+// serviceConn is the part of a [Conn] that a service needs.
+type serviceConn interface {
+	Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error
 }
 
-// get asks the service at an address as the instance sees it, each time on a
-// connection of its own. The service closes it after the answer, and where it says so
-// that is waited for: else the next look at its connections might still find ours.
-func (h *Host) get(ctx context.Context, address, path string) (answer, error) {
+// service sends requests to the service on an instance, through the port that its container publishes.
+type service struct {
+	conn serviceConn
+	spec Spec
+}
+
+func (h *Host) service() service { return service{conn: h.conn, spec: h.spec} }
+
+// address is the service's, as the instance itself reaches it.
+func (s service) address() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.spec.HostPort))
+}
+
+// get requests a path, each time on a connection of its own. The service closes it after the answer. If its answer
+// announces that, get waits for it, because the next sample of its connections might still find ours otherwise.
+func (s service) get(ctx context.Context, path string) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address()+path, nil)
 	if err != nil {
 		return answer{}, err
 	}
 	request.Header.Set("User-Agent", "deploy")
 	request.Close = true
 	answers := make(chan answer, 2) // the exchange may begin again
-	err = h.conn.Exchange(ctx, address, func(service io.ReadWriter) error {
-		a, rest, err := ask(service, request)
+	err = s.conn.Exchange(ctx, s.address(), func(stream io.ReadWriter) error {
+		a, rest, err := exchange(stream, request)
 		if err == nil {
 			answers <- a
 			defer time.AfterFunc(endTimeout, cancel).Stop()
@@ -62,18 +74,18 @@ func (h *Host) get(ctx context.Context, address, path string) (answer, error) {
 	}
 }
 
-// ask sends a request and reads the answer; rest ends when the service closes the
-// connection, if it says that it will. Both are small, and a thousand instances are
-// asked often: so are the buffers.
-func ask(service io.ReadWriter, request *http.Request) (a answer, rest io.Reader, err error) {
+// exchange sends a request and reads the answer. rest ends when the service closes the connection; it is empty if the
+// answer does not announce that. Both messages are small and so are the buffers, because a thousand instances may be
+// sampled at once.
+func exchange(stream io.ReadWriter, request *http.Request) (a answer, rest io.Reader, err error) {
 	var text bytes.Buffer
 	if err := request.Write(&text); err != nil {
 		return a, nil, err
 	}
-	if _, err := service.Write(text.Bytes()); err != nil {
+	if _, err := stream.Write(text.Bytes()); err != nil {
 		return a, nil, err
 	}
-	reader := bufio.NewReaderSize(io.LimitReader(service, maxAnswer), 512)
+	reader := bufio.NewReaderSize(io.LimitReader(stream, maxAnswer), 512)
 	response, err := http.ReadResponse(reader, request)
 	if err != nil {
 		return a, nil, err
@@ -87,44 +99,42 @@ func ask(service io.ReadWriter, request *http.Request) (a answer, rest io.Reader
 	return a, reader, err
 }
 
-// healthy is nil when the health path answers 200. Its error names the setting if a
-// wrong one may be the reason: a service that answers with a 5xx has the path.
-func (h *Host) healthy(ctx context.Context) error {
-	said, err := h.get(ctx, h.published(), h.spec.HealthPath)
+// healthy returns nil if the health path answers 200. Its error names the setting if a wrong one may be the reason: a
+// service that answers with a 5xx has the path.
+func (s service) healthy(ctx context.Context) error {
+	response, err := s.get(ctx, s.spec.HealthPath)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: does the service listen on port %d (ContainerPort) inside the container?", err, h.spec.ContainerPort)
-	case said.status == http.StatusOK:
+		return fmt.Errorf("%w: does the service listen on port %d (ContainerPort) inside the container?", err, s.spec.ContainerPort)
+	case response.status == http.StatusOK:
 		return nil
-	case said.status < http.StatusInternalServerError:
-		return fmt.Errorf("GET %s answers %d: set HealthPath of the service's container to a path that answers %d", h.spec.HealthPath, said.status, http.StatusOK)
+	case response.status < http.StatusInternalServerError:
+		return fmt.Errorf("GET %s answers %d: set HealthPath of the service's container to a path that answers %d", s.spec.HealthPath, response.status, http.StatusOK)
 	}
-	return fmt.Errorf("GET %s answers %d", h.spec.HealthPath, said.status)
+	return fmt.Errorf("GET %s answers %d", s.spec.HealthPath, response.status)
 }
 
-// version is what the version path answers.
+// version is what the version path answers with.
 type version struct {
 	commit string
-	// count is the service's own count of connections; nil where it has none.
+	// count is the service's own count of connections; nil if it has none.
 	count *uint64
 }
 
-// askVersion asks the version path. Not being one is an answer too: then found
-// is false.
-func (h *Host) askVersion(ctx context.Context, address string) (v version, found bool, err error) {
-	said, err := h.get(ctx, address, h.spec.VersionPath)
+// version requests the version path. found is false if the answer is not that of a version path.
+func (s service) version(ctx context.Context) (v version, found bool, err error) {
+	response, err := s.get(ctx, s.spec.VersionPath)
 	if err != nil {
 		return v, false, err
 	}
-	if said.status != http.StatusOK {
+	if response.status != http.StatusOK {
 		return v, false, nil
 	}
-	v, found = parseVersion(said.body, h.spec.CountField)
+	v, found = parseVersion(response.body, s.spec.CountField)
 	return v, found, nil
 }
 
-// parseVersion reads a JSON object's commit and count; what has another type is
-// not there.
+// parseVersion reads the commit and the count from a JSON object. A field of another type counts as missing.
 func parseVersion(body []byte, countField string) (v version, ok bool) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil || fields == nil {

@@ -42,7 +42,7 @@ func TestAQuestionEndsWithItsConnection(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := &Host{conn: piped{serve: func(c net.Conn) {
+				s := service{conn: piped{serve: func(c net.Conn) {
 					defer c.Close()
 					if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
 						_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n"+test.header+"Content-Length: 2\r\n\r\nok")
@@ -50,7 +50,7 @@ func TestAQuestionEndsWithItsConnection(t *testing.T) {
 					}
 				}}}
 				began := time.Now()
-				said, err := h.get(t.Context(), "service:80", "/")
+				said, err := s.get(t.Context(), "/")
 				require.NoError(t, err)
 				require.Equal(t, answer{http.StatusOK, []byte("ok")}, said)
 				require.Equal(t, test.want, time.Since(began))

@@ -35,7 +35,7 @@ func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
 	}
 	if s := crew.serving(); same(s, found) {
 		h.serving = &serving{Summary: *s}
-		h.serving.learn(details, h.spec)
+		h.addDetails(h.serving, details)
 	}
 	release, remarks, err := h.release(ctx, details)
 	if err != nil {

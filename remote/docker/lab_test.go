@@ -231,10 +231,8 @@ func (l *lab) within(d time.Duration) context.Context {
 
 // localConn is an instance that is this machine.
 type localConn struct {
-	id     string
-	free   uint64
-	looked int    // closely, at the kernel's tables
-	asked  string // the last address
+	id   string
+	free uint64
 }
 
 var _ docker.Conn = (*localConn)(nil)
@@ -244,7 +242,6 @@ func (c *localConn) DialUnix(ctx context.Context, path string) (net.Conn, error)
 }
 
 func (c *localConn) Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error {
-	c.asked = address
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return err
@@ -259,27 +256,6 @@ func (c *localConn) ReadFile(_ context.Context, path string) ([]byte, error) {
 		return []byte(c.id + "\n"), nil
 	}
 	return os.ReadFile(path)
-}
-
-func (c *localConn) Reread(ctx context.Context, paths ...string) ([][]byte, error) {
-	for _, path := range paths {
-		if !strings.HasSuffix(path, "/snmp") {
-			c.looked++
-		}
-	}
-	return rereadAs(ctx, c.ReadFile, paths)
-}
-
-// rereadAs is Reread where reading again is as good as reading.
-func rereadAs(ctx context.Context, read func(context.Context, string) ([]byte, error), paths []string) (contents [][]byte, err error) {
-	for _, path := range paths {
-		data, err := read(ctx, path)
-		if err != nil {
-			data = nil
-		}
-		contents = append(contents, data)
-	}
-	return contents, nil
 }
 
 func (c *localConn) Stat(_ context.Context, path string) (fs.FileInfo, error) { return os.Stat(path) }

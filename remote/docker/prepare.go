@@ -93,7 +93,7 @@ func (h *Host) checkOld(ctx context.Context) (leftover *container.Summary, err e
 	if gone {
 		return nil, fmt.Errorf("container %s was started with --rm and could not be put back: start it again without", title(crew.current))
 	}
-	if crew.previous == nil || (!h.neverStopped(crew) && h.healthy(ctx) != nil) {
+	if crew.previous == nil || (!h.neverStopped(crew) && h.service().healthy(ctx) != nil) {
 		return nil, nil
 	}
 	return crew.previous, nil
@@ -104,7 +104,7 @@ func (h *Host) checkOld(ctx context.Context) (leftover *container.Summary, err e
 func (h *Host) checkPort(ctx context.Context, c crew) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if h.conn.Exchange(ctx, h.published(), func(io.ReadWriter) error { return nil }) != nil {
+	if h.conn.Exchange(ctx, h.service().address(), func(io.ReadWriter) error { return nil }) != nil {
 		return nil
 	}
 	found := h.spec.noneFound()
@@ -116,7 +116,7 @@ func (h *Host) checkPort(ctx context.Context, c crew) error {
 
 // autoRemoved reports whether the engine removes the container when it stops.
 func (h *Host) autoRemoved(ctx context.Context, s *container.Summary) (bool, error) {
-	if known := h.serving; known != nil && known.ID == s.ID && known.pid != 0 {
+	if known := h.serving; known != nil && known.ID == s.ID && known.sampler != nil {
 		return known.autoRemove, nil
 	}
 	found, err := h.engine.inspect(ctx, s.ID)

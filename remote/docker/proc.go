@@ -8,67 +8,49 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 )
 
-// The kernel's TCP_ESTABLISHED and TCP_LISTEN in /proc/net/tcp's column st.
-const (
-	established = "01"
-	listen      = "0A"
-)
+// established is the kernel's TCP_ESTABLISHED, in column st of /proc/net/tcp.
+const established = "01"
 
-// table is what /proc/net/tcp or tcp6 tells of a local port.
-type table struct {
-	// open are the rows of clients: established, and the peer not loopback.
-	open    int
-	listens bool
-}
-
-// parseTable looks closely at the rows of the port alone: a machine may have ten
-// thousand others.
-func parseTable(data []byte, port int) (table, error) {
-	var t table
+// parseOpen counts the connections that clients have open to a port, in /proc/net/tcp or tcp6: the rows that are
+// established and whose peer is not a loopback address.
+func parseOpen(data []byte, port int) (open int, err error) {
 	header, rows, _ := bytes.Cut(data, []byte("\n"))
 	if !bytes.Contains(header, []byte("local_address")) {
-		return t, errors.New("there is no header")
+		return 0, errors.New("there is no header")
 	}
 	n := 0
 	for line := range bytes.Lines(rows) {
 		n++
-		if err := t.count(line, port); err != nil {
-			return t, fmt.Errorf("row %d: %w", n, err)
+		client, err := isClient(line, port)
+		if err != nil {
+			return 0, fmt.Errorf("row %d: %w", n, err)
+		}
+		if client {
+			open++
 		}
 	}
-	return t, nil
+	return open, nil
 }
 
-// count looks at one row: its number, then the local endpoint, the peer's, and the
-// state.
-func (t *table) count(line []byte, port int) error {
-	var columns [4][]byte
-	n := 0
-	for field := range bytes.FieldsSeq(line) {
-		if columns[n] = field; n == 3 {
-			break
-		}
-		n++
+// isClient parses one row: its number, the local endpoint, the peer's, the state, and more. It parses the peer only in
+// rows of the port, because a machine may have ten thousand others.
+func isClient(line []byte, port int) (bool, error) {
+	columns := bytes.Fields(line)
+	if len(columns) < 4 {
+		return false, fmt.Errorf("%d columns", len(columns))
 	}
 	local, peer, state := columns[1], columns[2], columns[3]
-	if state == nil {
-		return fmt.Errorf("%d columns", n)
-	}
 	if found, err := parsePort(local); err != nil || found != port {
-		return err
+		return false, err
 	}
 	address, err := parseAddress(peer)
-	switch {
-	case err != nil:
-		return err
-	case string(state) == listen:
-		t.listens = true
-	case string(state) == established && !address.Unmap().IsLoopback():
-		t.open++
+	if err != nil {
+		return false, err
 	}
-	return nil
+	return string(state) == established && !address.Unmap().IsLoopback(), nil
 }
 
 // parsePort reads the port of ADDRESS:PORT, in hexadecimal.
@@ -81,9 +63,8 @@ func parsePort(endpoint []byte) (int, error) {
 	return int(port), nil
 }
 
-// parseAddress reads the address of ADDRESS:PORT. The kernel prints it in
-// hexadecimal, as 32-bit words of the machine's own byte order, which is
-// little-endian on every machine EC2 has.
+// parseAddress reads the address of ADDRESS:PORT. The kernel prints it in hexadecimal, as 32-bit words of the machine's
+// own byte order, which is little-endian on every machine that EC2 has.
 func parseAddress(endpoint []byte) (netip.Addr, error) {
 	text, _, _ := bytes.Cut(endpoint, []byte(":"))
 	address, err := hex.AppendDecode(nil, text)
@@ -95,4 +76,30 @@ func parseAddress(endpoint []byte) (netip.Addr, error) {
 	}
 	addr, _ := netip.AddrFromSlice(address)
 	return addr, nil
+}
+
+// parsePassiveOpens reads, from /proc/net/snmp, how many connections were accepted in a network so far. The file has
+// one line "Tcp:" of names and then one of numbers.
+func parsePassiveOpens(data []byte) (uint64, error) {
+	const name = "PassiveOpens"
+	column := -1
+	for line := range strings.Lines(string(data)) {
+		fields := strings.Fields(line)
+		switch {
+		case !strings.HasPrefix(line, "Tcp:"):
+		case column < 0:
+			if column = slices.Index(fields, name); column < 0 {
+				return 0, fmt.Errorf("there is no %s", name)
+			}
+		case column >= len(fields):
+			return 0, fmt.Errorf("%s has no number", name)
+		default:
+			opened, err := strconv.ParseUint(fields[column], 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("%s is not a number: %w", name, err)
+			}
+			return opened, nil
+		}
+	}
+	return 0, errors.New("there are no two Tcp lines")
 }

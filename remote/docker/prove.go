@@ -97,7 +97,7 @@ func (p *proof) wait(ctx context.Context) error {
 
 // look asks once: missing is what is not there yet, err what never will be.
 func (p *proof) look(ctx context.Context) (missing, err error) {
-	missing = p.host.healthy(ctx)
+	missing = p.host.service().healthy(ctx)
 	if missing == nil && p.answered.IsZero() {
 		p.answered = time.Now()
 	}
@@ -134,7 +134,7 @@ func (p *proof) checkCommit(ctx context.Context, found container.InspectResponse
 	if p.commit == "" {
 		return nil, nil
 	}
-	answer, ok, err := p.host.askVersion(ctx, p.host.published())
+	answer, ok, err := p.host.service().version(ctx)
 	switch {
 	case err != nil:
 		return err, nil

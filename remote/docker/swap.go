@@ -52,7 +52,7 @@ func (h *Host) stop(ctx context.Context, r rollout.Release) error {
 // a dead run left unproven, and the kept one is the better.
 func (h *Host) oldOf(ctx context.Context, c crew) (*container.Summary, error) {
 	old, stale := c.current, c.previous
-	if old == nil || (stale != nil && !h.neverStopped(c) && h.healthy(ctx) != nil) {
+	if old == nil || (stale != nil && !h.neverStopped(c) && h.service().healthy(ctx) != nil) {
 		old, stale = stale, old
 	}
 	kept := same(old, c.previous)

@@ -6,37 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
+	"path"
+	"strings"
 
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/network"
 
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// serving is the container that runs, and how it is counted. It holds until the
-// container changes.
+// serving is the container that runs now. It is valid until the container changes.
 type serving struct {
 	container.Summary
 
-	pid  int  // 0 while it is not known, nor what follows
-	port int  // the service's, inside the container
-	host bool // the network is the instance's
-	// autoRemove is set where the engine removes the container when it stops.
+	// sampler counts the container's connections; nil until the container was inspected.
+	sampler *sampler
+	// autoRemove is set if the engine removes the container when it stops. It is set together with sampler.
 	autoRemove bool
-	endpoints  map[string]*network.EndpointSettings
-	// countFile is where the instance has the service's count; empty where it has not.
-	countFile string
-
-	// What samples before found out.
-	tables tables
-	count  count
-	// failed is set where the last one did: the next is whole, or a half that fails
-	// each time would show every other time.
-	failed bool
 }
 
-// lookForServing looks once: nobody but this run changes what runs.
+// lookForServing lists the containers once, because only this run changes which one runs.
 func (h *Host) lookForServing(ctx context.Context) (*serving, error) {
 	if h.serving != nil {
 		return h.serving, nil
@@ -53,20 +41,13 @@ func (h *Host) lookForServing(ctx context.Context) (*serving, error) {
 	return h.serving, nil
 }
 
-// Traffic counts the connections of whichever container runs now: those open
-// from the kernel's tables, those opened from the service's own count where it
-// has one, else from the kernel's. What the kernel's counters show to be as it was
-// is not looked at again; of what is not, one call looks at the tables or asks the
-// service, and the next does the other: a half sample's other half is that of the
-// sample before. With clients connected what was looked at or asked for is believed
-// for 10 s, and an Open of more than five may be an estimate: as many as were seen
-// then, and by how many the kernel has more or fewer established since, the service's
-// own connections among them. A count that the service keeps in a file is read each
-// time, and no sample is half then.
+// Traffic counts the connections of the container that runs now: those that are open, from the kernel's tables, and
+// how many were opened, from the service's own count if it has one, else from the kernel's. Every call reads both anew,
+// and fails if it cannot read one of them.
 func (h *Host) Traffic(ctx context.Context) (rollout.Traffic, error) {
 	sample, err := h.sample(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
-		h.serving = nil // it was restarted, and its process is another
+		h.serving = nil // the container was restarted, so that its process is another one
 		sample, err = h.sample(ctx)
 	}
 	if err != nil {
@@ -75,76 +56,62 @@ func (h *Host) Traffic(ctx context.Context) (rollout.Traffic, error) {
 	return sample, nil
 }
 
-// sample looks at the tables before it asks the service, where it does both: our
-// question is a connection too.
-func (h *Host) sample(ctx context.Context) (found rollout.Traffic, err error) {
+func (h *Host) sample(ctx context.Context) (rollout.Traffic, error) {
 	s, err := h.lookForServing(ctx)
-	if err == nil && s.pid == 0 {
-		err = h.findProcess(ctx, s)
-	}
 	if err != nil {
-		return found, err
+		return rollout.Traffic{}, err
 	}
-	now, err := h.glance(ctx, s)
-	if err != nil {
-		return found, err
+	if s.sampler == nil {
+		if err := h.inspectServing(ctx, s); err != nil {
+			h.serving = nil
+			return rollout.Traffic{}, err
+		}
 	}
-	look, ask, half := s.due(now.counters)
-	if look {
-		err = h.lookAtTables(ctx, s, now.counters)
-	}
-	if ask && err == nil {
-		err = h.lookAtCount(ctx, s, now)
-	}
-	s.failed = err != nil
-	found.Open, _ = s.tables.still(now.counters)
-	found.Opened, found.Source = s.count.opened, s.count.source
-	found.Half = half
-	return found, err
+	return s.sampler.sample(ctx)
 }
 
-// due tells whether to look at the tables and whether to ask the service. Where both
-// may have changed it is one of them and half a sample, for both together cost the
-// instance more than a sample may. First the service. While it says that clients keep
-// coming, the tables have nothing to add: nothing is quiet.
-func (s *serving) due(now counters) (look, ask, half bool) {
-	_, known := s.tables.still(now)
-	look, ask = s.host || !known, s.host || !s.count.still(now)
-	half = look && ask && s.count.source == rollout.ServiceCount && s.count.file == "" && !s.failed
-	if half {
-		look = s.tables.putOff && (!s.count.grew || time.Since(s.tables.at) >= believed)
-		ask = !look
-	}
-	s.tables.putOff = half && ask
-	return look, ask, half
-}
-
-// findProcess finds out whose tables to read, and what to look for in them.
-func (h *Host) findProcess(ctx context.Context, s *serving) error {
+func (h *Host) inspectServing(ctx context.Context, s *serving) error {
 	inspected, err := h.engine.inspect(ctx, s.ID)
 	if err != nil {
-		h.serving = nil
 		return fmt.Errorf("inspect container %s: %w", title(&s.Summary), err)
 	}
-	if s.learn(inspected, h.spec); s.pid == 0 {
-		h.serving = nil
+	if h.addDetails(s, inspected); s.sampler == nil {
 		return fmt.Errorf("%w: container %s has no process", ErrNotRunning, title(&s.Summary))
 	}
 	return nil
 }
 
-func (s *serving) learn(found container.InspectResponse, spec Spec) {
+// addDetails adds what only inspecting the container shows. It adds nothing if the container has no process.
+func (h *Host) addDetails(s *serving, found container.InspectResponse) {
 	if found.State == nil || found.State.Pid <= 0 {
 		return
 	}
-	s.pid = found.State.Pid
-	s.port = cmp.Or(containerPort(&s.Summary, uint16(spec.HostPort)), spec.ContainerPort)
-	s.host = found.HostConfig.NetworkMode == hostNetwork
 	s.autoRemove = found.HostConfig.AutoRemove
+	s.sampler = &sampler{
+		conn:        h.conn,
+		service:     h.service(),
+		process:     found.State.Pid,
+		port:        cmp.Or(containerPort(&s.Summary, uint16(h.spec.HostPort)), h.spec.ContainerPort),
+		hostNetwork: found.HostConfig.NetworkMode == hostNetwork,
+	}
 	if found.Config != nil {
-		s.countFile = onInstance(found.Mounts, found.Config.Labels[spec.Label(LabelConnections)])
+		s.sampler.countFile = onInstance(found.Mounts, found.Config.Labels[h.spec.Label(LabelConnections)])
 	}
-	if found.NetworkSettings != nil {
-		s.endpoints = found.NetworkSettings.Networks
+}
+
+// onInstance returns where the instance has a file of a container; empty if no mount holds it.
+func onInstance(mounts []container.MountPoint, name string) string {
+	if !path.IsAbs(name) {
+		return ""
 	}
+	name = path.Clean(name)
+	found, deepest := "", -1
+	for _, m := range mounts {
+		target := path.Clean(m.Destination)
+		rest, inside := strings.CutPrefix(name, strings.TrimSuffix(target, "/")+"/")
+		if inside && path.IsAbs(m.Source) && len(target) > deepest {
+			found, deepest = path.Join(m.Source, rest), len(target)
+		}
+	}
+	return found
 }
