@@ -85,9 +85,6 @@ func (p *passage) awaitQuiet(ctx context.Context, name StepName) (string, error)
 	e := evidence{policy: p.run.Policy.Drain, before: p.rate}
 	for {
 		done, seen := p.look(ctx, &e)
-		if done && e.sampled && e.last.Half {
-			done, seen = p.look(ctx, &e)
-		}
 		if done {
 			return p.left(name, &e, seen), nil
 		}
@@ -135,16 +132,6 @@ func (p *passage) traffic(ctx context.Context) (Traffic, error) {
 	return p.host.Traffic(ctx)
 }
 
-// wholeTraffic is a sample, and another where the first left something out: a rate
-// is measured between counts of now.
-func (p *passage) wholeTraffic(ctx context.Context) (Traffic, error) {
-	t, err := p.traffic(ctx)
-	if err == nil && t.Half {
-		return p.traffic(ctx)
-	}
-	return t, err
-}
-
 var errUnreachable = errors.New("the instance cannot be reached")
 
 // gauge measures the rate since the baseline sample, and tells whether it is proven.
@@ -152,7 +139,7 @@ func (p *passage) gauge(ctx context.Context) bool {
 	if p.run.Policy.Drain.Fixed || p.baselineAt.IsZero() {
 		return true
 	}
-	t, err := p.wholeTraffic(ctx)
+	t, err := p.traffic(ctx)
 	if err != nil {
 		return false
 	}

@@ -123,16 +123,12 @@ func (p *passage) awaitTraffic(ctx context.Context) (string, error) {
 	}
 	began := time.Now()
 	seen := arrival{before: p.rate, window: policy.Drain.Quiet}
-	t, err := p.wholeTraffic(ctx)
+	t, err := p.traffic(ctx)
 	for seen.observe(time.Since(began), t, err); time.Since(began) < policy.Traffic; {
 		if err := sleep(ctx, tick(policy.Drain.Quiet)); err != nil {
 			return "", err
 		}
-		look := p.traffic
-		if len(seen.samples) == 0 {
-			look = p.wholeTraffic
-		}
-		t, err := look(ctx)
+		t, err := p.traffic(ctx)
 		if seen.observe(time.Since(began), t, err); seen.proven() {
 			// Of several targets any may have brought it, and in the kernel's count
 			// health checks may.

@@ -28,7 +28,7 @@ func (p *passage) sampleBaseline(ctx context.Context) {
 	if p.run.Policy.Drain.Fixed || !p.before.Running {
 		return
 	}
-	t, err := p.wholeTraffic(ctx)
+	t, err := p.traffic(ctx)
 	if err != nil || t.Source == Uncounted {
 		return
 	}

@@ -111,7 +111,7 @@ func (e *evidence) drained(at time.Duration) (bool, string) {
 
 // lostSight reports whether the count cannot be read, and not only for a moment: one
 // that could be read has to be unreadable for the quiet period, and to have shown
-// no open connection when it was seen last, by a whole sample. Where only what was
+// no open connection when it was seen last. Where only what was
 // opened cannot be counted, what is open still has to be gone.
 func (e *evidence) lostSight(at time.Duration) bool {
 	switch {
@@ -120,7 +120,7 @@ func (e *evidence) lostSight(at time.Duration) bool {
 	case e.saw:
 		return at-e.busyAt >= e.lately()
 	default:
-		return !e.counted || (e.last.Open == 0 && !e.last.Half && at-e.lastAt >= e.policy.Quiet)
+		return !e.counted || (e.last.Open == 0 && at-e.lastAt >= e.policy.Quiet)
 	}
 }
 

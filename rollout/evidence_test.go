@@ -57,7 +57,6 @@ func TestDrainOnEvidence(t *testing.T) {
 		"unreadable for a moment at the lag's end":          {rate{50, ServiceCount}, blinded(118*second, 123*second, 0), 123 * second, 130 * second},
 		"unreadable in the end: the quiet period more":      {rate{50, ServiceCount}, blinded(118*second, time.Hour, 0), 131 * second, 135 * second},
 		"unreadable in the end, one was open: the maximum":  {rate{50, ServiceCount}, blinded(118*second, time.Hour, 1), 300 * second, 302 * second},
-		"unreadable after half a sample: the maximum":       {rate{50, ServiceCount}, halfBlinded(118 * second), 300 * second, 302 * second},
 		"not counted: the lag":                              {rate{}, func(time.Duration) (Traffic, error) { return Traffic{}, nil }, 120 * second, 122 * second},
 		"not counted, one stays open: the maximum":          {rate{}, func(time.Duration) (Traffic, error) { return Traffic{Open: 1}, nil }, 300 * second, 302 * second},
 		"not counted, one is open until after the lag":      {rate{}, uncounted(150 * second), 163 * second, 170 * second},
@@ -164,17 +163,6 @@ func blinded(from, to time.Duration, open int) func(time.Duration) (Traffic, err
 	}
 }
 
-// halfBlinded is blinded for good, and the last samples before are half: who is open
-// is not known by them.
-func halfBlinded(from time.Duration) func(time.Duration) (Traffic, error) {
-	sample := blinded(from, time.Hour, 0)
-	return func(at time.Duration) (Traffic, error) {
-		t, err := sample(at)
-		t.Half = true
-		return t, err
-	}
-}
-
 func opened(until time.Duration) func(time.Duration) (Traffic, error) {
 	return func(at time.Duration) (Traffic, error) {
 		if at < until {
@@ -230,9 +218,8 @@ func TestRateIsLookedAtWhenItWillTell(t *testing.T) {
 	}
 }
 
-// A drain ends on what two samples in a row say: who is connected when one shows the
-// end shows in the next, at the latest.
-func TestDrainEndsOnWholeSamples(t *testing.T) {
+// A client that connects just before the sample that would end a drain keeps it open.
+func TestDrainSeesWhoIsConnectedAtTheEnd(t *testing.T) {
 	for _, from := range []time.Duration{57, 58, 59, 60} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, 1)
@@ -291,15 +278,12 @@ func TestDrainSaysWhatItCutWhenItIsBlindAtTheEnd(t *testing.T) {
 	})
 }
 
-// A rate is measured on two samples at either end: the first may hold the count as it
-// was, at the beginning that of a rollout before.
-func TestRateIsMeasuredOnWholeSamples(t *testing.T) {
+// A rate is measured from the baseline sample on, not from what was opened before it.
+func TestRateIsMeasuredSinceTheBaseline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		m := w.machines["i-1"]
 		p := &passage{run: &run{Config: w.config()}, host: &fakeHost{w, m}, before: State{Running: true}}
-		_, err := p.traffic(t.Context())
-		assert.NoError(t, err)
 		m.opened += 100 * proof
 		p.sampleBaseline(t.Context())
 		for range 4 {

@@ -91,7 +91,7 @@ type Progress struct {
 	Done, Total int64
 }
 
-// Traffic is a sample of one container's connections. Health checks, loopback
+// Traffic is a sample of one container's connections: both numbers are of now. Health checks, loopback
 // peers and outgoing connections are never in Open.
 type Traffic struct {
 	// Open is how many connections clients have open to the service's port.
@@ -101,10 +101,6 @@ type Traffic struct {
 	Opened uint64
 	// Source tells whose count Opened is.
 	Source Source
-	// Half is set where Open or Opened is of a sample before, to spare the instance:
-	// the next sample that succeeds has it. Only an Open may be older, while Opened
-	// grows.
-	Half bool
 }
 
 // Source is where a count of opened connections comes from.

@@ -13,7 +13,6 @@ type box struct {
 	proven     bool
 	told       bool // it sends its clients away
 	connection float64
-	samples    halves
 	outcome    defect
 	labelled   bool // a rollout made it
 }

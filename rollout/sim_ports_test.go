@@ -114,7 +114,7 @@ func (h *hand) Traffic(ctx context.Context) (t Traffic, err error) {
 			missing = errNothingRuns
 			return
 		}
-		t = b.samples.next(Traffic{Open: h.m.clings, Opened: uint64(b.connection), Source: h.m.source})
+		t = Traffic{Open: h.m.clings, Opened: uint64(b.connection), Source: h.m.source}
 	})
 	return t, errors.Join(err, missing)
 }

@@ -65,7 +65,6 @@ type machine struct {
 	opened   uint64
 	open     int
 	source   Source
-	samples  halves // of the running container's
 	share    float64
 	grace    time.Duration // how long the old container takes to stop
 	asked    chan struct{} // its stop was asked for; closed when it has stopped
@@ -330,29 +329,9 @@ func (h *fakeHost) Undrain(ctx context.Context) error {
 
 func (h *fakeHost) Traffic(ctx context.Context) (t Traffic, err error) {
 	err = h.call(ctx, "traffic", func() {
-		t = h.m.samples.next(Traffic{Open: h.m.open, Opened: h.m.opened, Source: h.m.source})
+		t = Traffic{Open: h.m.open, Opened: h.m.opened, Source: h.m.source}
 	})
 	return t, err
-}
-
-// halves are samples that leave out as much as a host's may: each brings Open or
-// Opened up to date, in turn.
-type halves struct {
-	last   Traffic
-	opened bool // what the last one left as it was
-}
-
-func (s *halves) next(now Traffic) Traffic {
-	if now.Half = s.last.Source == now.Source; now.Half {
-		if s.opened {
-			now.Open = s.last.Open
-		} else {
-			now.Opened = s.last.Opened
-		}
-		s.opened = !s.opened
-	}
-	s.last = now
-	return now
 }
 
 // Stop asks the old container to stop, which then takes its grace, whether the
@@ -388,7 +367,6 @@ func (h *fakeHost) Start(ctx context.Context, r Release) error {
 	return h.call(ctx, "start", func() {
 		require.True(h.w.t, h.m.created, "%s: started before it was created", h.m.id)
 		h.m.running, h.m.created, h.m.opened, h.m.told = r.Digest(), false, 0, false
-		h.m.samples = halves{}
 	})
 }
 

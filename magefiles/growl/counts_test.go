@@ -173,9 +173,6 @@ func (c counted) story() (told []chapter) {
 func (c counted) sample() rollout.Traffic {
 	c.Helper()
 	seen, err := c.host.Traffic(c.Context())
-	if err == nil && seen.Half {
-		seen, err = c.host.Traffic(c.Context())
-	}
 	require.NoError(c, err)
 	return seen
 }
