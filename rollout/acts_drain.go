@@ -13,7 +13,7 @@ import (
 func (p *passage) deregister(ctx context.Context) (string, error) {
 	p.gauge(ctx)
 	p.run.touched.Store(true)
-	return fmt.Sprintf("left %s, %s", groups(len(p.targets)), p.rate), p.quit(ctx)
+	return fmt.Sprintf("left %s, %s", countGroups(len(p.targets)), p.rate), p.quit(ctx)
 }
 
 // rejoin is deregister's compensation: registered with the ports it had, and
@@ -146,11 +146,4 @@ func (p *passage) gauge(ctx context.Context) bool {
 	measured, proven := measure(p.baseline, t, time.Since(p.baselineAt))
 	p.rate = measured
 	return proven
-}
-
-func groups(n int) string {
-	if n == 1 {
-		return "1 target group"
-	}
-	return fmt.Sprintf("%d target groups", n)
 }

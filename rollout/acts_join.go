@@ -9,7 +9,7 @@ import (
 
 // register puts the instance back into its target groups, with the ports it had.
 func (p *passage) register(ctx context.Context) (string, error) {
-	return fmt.Sprintf("in %s", groups(len(p.targets))), p.enter(ctx, p.targets)
+	return fmt.Sprintf("in %s", countGroups(len(p.targets))), p.enter(ctx, p.targets)
 }
 
 // leave is register's compensation: the new container is drained like the old
@@ -125,7 +125,7 @@ func (p *passage) awaitTraffic(ctx context.Context) (string, error) {
 	seen := arrival{before: p.rate, window: policy.Drain.Quiet}
 	t, err := p.traffic(ctx)
 	for seen.observe(time.Since(began), t, err); time.Since(began) < policy.Traffic; {
-		if err := sleep(ctx, tick(policy.Drain.Quiet)); err != nil {
+		if err := sleep(ctx, sampleInterval(policy.Drain.Quiet)); err != nil {
 			return "", err
 		}
 		t, err := p.traffic(ctx)

@@ -58,9 +58,9 @@ func (p *passage) untilProven() time.Duration {
 	switch {
 	case p.rate.perSecond > 0:
 		needed := min(proof/p.rate.perSecond, quiet.Seconds()) // more is not waited for
-		return max(tick(quiet), time.Duration(needed*float64(time.Second))-elapsed)
-	case elapsed < tick(quiet):
-		return tick(quiet)
+		return max(sampleInterval(quiet), time.Duration(needed*float64(time.Second))-elapsed)
+	case elapsed < sampleInterval(quiet):
+		return sampleInterval(quiet)
 	default:
 		return quiet
 	}

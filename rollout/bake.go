@@ -15,7 +15,7 @@ func (r *run) bake(ctx context.Context, batch []*passage, ahead int) error {
 	var err error
 	last := ahead == 0
 	if !last || r.Policy.Bake > 0 {
-		r.enter(resting, ahead)
+		r.eta.enter(stageResting, ahead)
 		rest := r.Policy.Pause
 		if slices.ContainsFunc(batch, func(p *passage) bool { return p.outcome == Updated }) {
 			rest = max(rest, r.Policy.Bake)
@@ -23,10 +23,10 @@ func (r *run) bake(ctx context.Context, batch []*passage, ahead int) error {
 		err = r.serve(ctx, rest)
 	}
 	if err == nil {
-		err = r.ask(ctx, r.Watches, "guard")
+		err = checkGates(ctx, r.Watches, "guard", r.report)
 	}
 	if err == nil {
-		err = r.ask(ctx, r.Guards, "guard")
+		err = checkGates(ctx, r.Guards, "guard", r.report)
 	}
 	switch {
 	case err == nil:
@@ -34,7 +34,7 @@ func (r *run) bake(ctx context.Context, batch []*passage, ahead int) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case last && !r.Policy.Rollback:
-		r.remark(oneLine(err))
+		r.report.remark(oneLine(err))
 		return nil
 	}
 	r.halted = true
@@ -48,7 +48,7 @@ func (r *run) serve(ctx context.Context, d time.Duration) error {
 		if err := sleep(ctx, min(left, max(r.Policy.Poll, watchPause))); err != nil || left <= 0 {
 			return err
 		}
-		if err := r.ask(ctx, r.Watches, "guard"); err != nil {
+		if err := checkGates(ctx, r.Watches, "guard", r.report); err != nil {
 			return err
 		}
 	}

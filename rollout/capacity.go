@@ -115,7 +115,7 @@ func (r *run) reserve(ctx context.Context, batch []*passage) error {
 			lack = err
 			continue
 		}
-		r.newcomers(health)
+		r.unknown.find(health, r.report)
 		r.tend(ctx, health)
 		if err := r.dispel(ctx, began); err != nil {
 			return err
@@ -127,7 +127,7 @@ func (r *run) reserve(ctx context.Context, batch []*passage) error {
 		if lack == nil {
 			lack = errors.New("a call to the load balancer failed and may still be applied")
 		}
-		r.emit(Event{Kind: StepMoved, Detail: "waiting for capacity: " + lack.Error()})
+		r.report.emit(Event{Kind: StepMoved, Detail: "waiting for capacity: " + lack.Error()})
 		if soon := r.routing(batch); r.lack(health, batch, time.Now().Add(soon)) == nil {
 			_ = sleep(limited, soon) // until then no look would tell more
 		}

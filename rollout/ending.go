@@ -11,7 +11,7 @@ func (r *run) result(cause error) Result {
 		Run: r.ID, Environment: r.Environment, Outcome: r.outcome(cause),
 		Release: r.Release, Policy: r.Policy.String(),
 		Started: r.started, Finished: time.Now(), InDoubt: r.inDoubt(),
-		Newcomers: r.joined, Remarks: r.remarks,
+		Newcomers: r.unknown.found, Remarks: r.report.remarks,
 	}
 	for _, p := range r.passages {
 		result.Instances = append(result.Instances, p.result())

@@ -5,38 +5,6 @@ import (
 	"time"
 )
 
-// proof is how many connections must have been expected for their absence to
-// mean anything: silence is an accident with probability e^-10, one in 22,000.
-const proof = 10
-
-// rate is how often clients opened connections to one instance while it served.
-type rate struct {
-	perSecond float64
-	source    Source
-}
-
-// measure returns the rate between two samples, and whether it is more than
-// noise: at least proof connections were opened.
-func measure(from, to Traffic, elapsed time.Duration) (rate, bool) {
-	if from.Source != to.Source || to.Source == Uncounted || to.Opened < from.Opened || elapsed <= 0 {
-		return rate{}, false
-	}
-	opened := to.Opened - from.Opened
-	return rate{float64(opened) / elapsed.Seconds(), to.Source}, opened >= proof
-}
-
-func (r rate) String() string {
-	if r.source == Uncounted {
-		return "traffic not measured"
-	}
-	return fmt.Sprintf("%.3g connections/s before", r.perSecond)
-}
-
-// proves reports whether silence of this length means that traffic has left.
-func (r rate) proves(silence time.Duration) bool {
-	return r.perSecond*silence.Seconds() >= proof
-}
-
 // evidence decides when a deregistered instance is free of traffic. It is fed
 // samples and holds no clock: times are since the instance was deregistered.
 type evidence struct {
@@ -149,14 +117,14 @@ func (e *evidence) lately() time.Duration {
 func (e *evidence) pause(at time.Duration) time.Duration {
 	quiet := e.policy.Quiet
 	if e.policy.Fixed {
-		return max(tick(quiet), e.policy.Min-at)
+		return max(sampleInterval(quiet), e.policy.Min-at)
 	}
 	busy := e.before.proves(quiet)
 	decides := e.policy.Min
 	if !busy {
 		decides = max(e.policy.Min, e.policy.Lag)
 	}
-	step := tick(quiet)
+	step := sampleInterval(quiet)
 	if !busy && e.sampled && e.last.Source == ServiceCount {
 		step = max(step, quiet/2)
 	}
@@ -193,17 +161,3 @@ func (e *evidence) unsure() bool {
 // cut is how many connections the swap will cut, as far as was seen; it is not
 // known where nobody looked.
 func (e *evidence) cut() (open int, known bool) { return e.last.Open, e.counted }
-
-// tick is the time between two samples: a tenth of the quiet period, so that
-// its end is seen in time at little cost to the instance.
-func tick(quiet time.Duration) time.Duration {
-	return max(10*time.Millisecond, quiet/10)
-}
-
-// round makes a duration readable: two digits after the second at most.
-func round(d time.Duration) time.Duration {
-	if d > 10*time.Second {
-		return d.Round(time.Second)
-	}
-	return d.Round(10 * time.Millisecond)
-}

@@ -202,10 +202,10 @@ func TestRateIsLookedAtWhenItWillTell(t *testing.T) {
 		perSecond float64
 		want      time.Duration
 	}{
-		"nothing yet":     {0, 0, tick(quiet)},
-		"nothing still":   {tick(quiet), 0, quiet},
+		"nothing yet":     {0, 0, sampleInterval(quiet)},
+		"nothing still":   {sampleInterval(quiet), 0, quiet},
 		"one a second":    {3 * time.Second, 1, 7 * time.Second},
-		"very busy":       {time.Millisecond, 1e6, tick(quiet)},
+		"very busy":       {time.Millisecond, 1e6, sampleInterval(quiet)},
 		"next to nothing": {time.Second, 1e-300, quiet - time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestDrainSeesWhoIsConnectedAtTheEnd(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, 1)
 			m := w.machines["i-1"]
-			p := &passage{run: &run{Config: w.config()}, host: &fakeHost{w, m}, gone: time.Now(), rate: rate{10, ServiceCount}}
+			p := &passage{run: &run{Config: w.config(), report: &reporter{}}, host: &fakeHost{w, m}, gone: time.Now(), rate: rate{10, ServiceCount}}
 			set := func(open int) func() { return func() { w.mu.Lock(); m.open = open; w.mu.Unlock() } }
 			time.AfterFunc(from*time.Second-time.Millisecond, set(1))
 			time.AfterFunc(80*time.Second, set(0))
@@ -244,7 +244,7 @@ func TestDrainThatCannotTellChecksFromClients(t *testing.T) {
 			w := newWorld(t, 1)
 			m := w.machines["i-1"]
 			m.source = source
-			p := &passage{run: &run{Config: w.config()}, host: &fakeHost{w, m}, gone: time.Now(), rate: rate{4, source}}
+			p := &passage{run: &run{Config: w.config(), report: &reporter{}}, host: &fakeHost{w, m}, gone: time.Now(), rate: rate{4, source}}
 			ctx, stop := context.WithCancel(t.Context())
 			go func() {
 				for sleep(ctx, time.Second) == nil {
@@ -257,7 +257,7 @@ func TestDrainThatCannotTellChecksFromClients(t *testing.T) {
 			stop()
 			assert.NoError(t, err)
 			assert.Contains(t, detail, "gave up after 5m0s")
-			said := strings.Join(p.run.remarks, "")
+			said := strings.Join(p.run.report.remarks, "")
 			assert.Equal(t, source == KernelCount, strings.Contains(said, "may be health checks"), said)
 			synctest.Wait()
 		})
@@ -271,7 +271,7 @@ func TestDrainSaysWhatItCutWhenItIsBlindAtTheEnd(t *testing.T) {
 		m := w.machines["i-1"]
 		m.open = 3
 		time.AfterFunc(290*time.Second, func() { w.mu.Lock(); w.faults["traffic/i-1"] = fault{err: errFault}; w.mu.Unlock() })
-		p := &passage{run: &run{Config: w.config()}, host: &fakeHost{w, m}, gone: time.Now(), rate: rate{10, ServiceCount}}
+		p := &passage{run: &run{Config: w.config(), report: &reporter{}}, host: &fakeHost{w, m}, gone: time.Now(), rate: rate{10, ServiceCount}}
 		detail, err := p.awaitQuiet(t.Context(), StepDrain)
 		assert.NoError(t, err)
 		assert.Contains(t, detail, "3 connections cut")
@@ -283,7 +283,7 @@ func TestRateIsMeasuredSinceTheBaseline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		m := w.machines["i-1"]
-		p := &passage{run: &run{Config: w.config()}, host: &fakeHost{w, m}, before: State{Running: true}}
+		p := &passage{run: &run{Config: w.config(), report: &reporter{}}, host: &fakeHost{w, m}, before: State{Running: true}}
 		m.opened += 100 * proof
 		p.sampleBaseline(t.Context())
 		for range 4 {

@@ -22,8 +22,8 @@ type Remarker interface {
 	Remarks() []string
 }
 
-// ask asks every gate at once and answers all that refuse.
-func (r *run) ask(ctx context.Context, gates []Gate, kind string) error {
+// checkGates runs every gate at once and returns the errors of all that refuse. kind names them in the errors.
+func checkGates(ctx context.Context, gates []Gate, kind string, report *reporter) error {
 	errs := make([]error, len(gates))
 	var wg sync.WaitGroup
 	for i, gate := range gates {
@@ -36,17 +36,8 @@ func (r *run) ask(ctx context.Context, gates []Gate, kind string) error {
 	wg.Wait()
 	for _, gate := range gates {
 		if remarker, ok := gate.(Remarker); ok {
-			r.remarkAll(remarker.Remarks())
+			report.announce(remarker.Remarks())
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// remarkAll puts sentences of a gate into the report, and shows those that are new.
-func (r *run) remarkAll(texts []string) {
-	for _, text := range texts {
-		if r.remark(text) {
-			r.emit(Event{Kind: Remarked, Detail: text})
-		}
-	}
 }

@@ -45,7 +45,7 @@ func (r *run) heal(ctx context.Context, dead Dead) error {
 	})
 	for id := range flights {
 		if !slices.ContainsFunc(r.passages, func(p *passage) bool { return p.instance.ID == id }) {
-			r.remark(fmt.Sprintf("%s was in flight when run %s died, but is not in the fleet any more", id, dead.Run))
+			r.report.remark(fmt.Sprintf("%s was in flight when run %s died, but is not in the fleet any more", id, dead.Run))
 		}
 	}
 	if len(r.passages) == 0 {
@@ -55,7 +55,7 @@ func (r *run) heal(ctx context.Context, dead Dead) error {
 	if err != nil {
 		return fmt.Errorf("read the target groups' health: %w", err)
 	}
-	r.newcomers(health)
+	r.unknown.find(health, r.report)
 	if slices.ContainsFunc(r.passages, func(p *passage) bool { return len(flights[p.instance.ID].targets) == 0 }) {
 		if r.timing, err = r.Balancer.Timing(ctx); err != nil {
 			return fmt.Errorf("read the target groups' timing: %w", err)

@@ -29,10 +29,3 @@ func (r *run) order(pending []*passage) []*passage {
 	})
 	return pending
 }
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}

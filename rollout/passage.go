@@ -91,7 +91,7 @@ func (p *passage) back(ctx context.Context, rows []step, cause error) {
 	p.err = cause
 	p.outcome = Restored
 	if ctx.Err() != nil {
-		p.run.unforeseen()
+		p.run.eta.abandon()
 	}
 	for _, row := range slices.Backward(rows) {
 		if row.undo == nil {
@@ -137,7 +137,7 @@ func (p *passage) record(ctx context.Context, row step, act func(*passage, conte
 	if err != nil {
 		result.Error = err.Error()
 	} else if !undo {
-		p.run.saw(row.name, result.Finished.Sub(result.Started))
+		p.run.eta.observe(row.name, result.Finished.Sub(result.Started))
 	}
 	p.steps = append(p.steps, result)
 	p.emit(Event{Step: row.name, Kind: words.ends(err), Detail: result.Detail, Err: err})
@@ -244,19 +244,19 @@ func (p *passage) part() {
 
 func (p *passage) emit(e Event) {
 	e.Instance, e.Log = p.instance.ID, logLines(e.Err)
-	p.run.emit(e)
+	p.run.report.emit(e)
 }
 
 // moved tells observers how a step goes on.
 func (p *passage) moved(name StepName, detail string) {
 	p.emit(Event{Step: name, Kind: StepMoved, Detail: detail})
-	p.run.foretell()
+	p.run.eta.announce()
 }
 
 // remark says something that changes nothing, in the report too.
 func (p *passage) remark(name StepName, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	p.run.remark(p.instance.ID + ": " + text)
+	p.run.report.remark(p.instance.ID + ": " + text)
 	p.emit(Event{Step: name, Kind: Remarked, Detail: text})
 }
 

@@ -97,10 +97,10 @@ func MakePlan(ctx context.Context, c Config) (Plan, error) {
 	for _, batch := range r.batches() {
 		plan.Batches = append(plan.Batches, ids(batch))
 	}
-	if f := r.foresee(); f != nil {
-		plan.ETA, _ = f.left()
+	if e := newETA(r.Policy, r.timing, len(r.batches()), r.report); e != nil {
+		plan.ETA, _ = e.left()
 	}
-	plan.Remarks = r.remarks
+	plan.Remarks = r.report.remarks
 	if refused != nil {
 		return plan, refused
 	}
@@ -111,7 +111,7 @@ func MakePlan(ctx context.Context, c Config) (Plan, error) {
 // check asks the gates and checks every instance, all at once. It returns why the run would be refused.
 func (r *run) check(ctx context.Context) error {
 	gated := make(chan error, 1)
-	go func() { gated <- r.ask(ctx, r.Gates, "gate") }()
+	go func() { gated <- checkGates(ctx, r.Gates, "gate", r.report) }()
 	r.each(r.pending(), func(p *passage) {
 		if err := p.host.Check(ctx, p.release); err != nil {
 			p.err = fmt.Errorf("%s: %w", StepPrepare, err)
@@ -143,11 +143,13 @@ func (r *run) survey(ctx context.Context) error {
 		return fmt.Errorf("read the target groups' health: %w", err)
 	}
 	r.timing = timing
-	if err := r.Policy.workable(timing); err != nil {
+	if err := r.Policy.refuseUnworkable(timing); err != nil {
 		return err
 	}
-	if err := r.refuseUnknown(r.newcomers(health)); err != nil {
-		return err
+	if unknown := r.unknown.find(health, r.report); r.RefuseUnknown {
+		if err := refuseUnknown(unknown); err != nil {
+			return err
+		}
 	}
 	for _, p := range r.passages {
 		p.enroll(health, timing)
@@ -214,17 +216,4 @@ func (p *passage) current() bool {
 	out := func(h TargetHealth) bool { return !h.State.Registered() }
 	return p.before.Running && p.running == p.release.Digest() &&
 		len(p.registered) > 0 && !slices.ContainsFunc(p.registered, out)
-}
-
-func joinSteps(steps []StepName) string {
-	words := make([]string, len(steps))
-	for i, s := range steps {
-		words[i] = string(s)
-	}
-	return strings.Join(words, " → ")
-}
-
-// oneLine is an error as a sentence: joined errors separated by semicolons.
-func oneLine(err error) string {
-	return strings.ReplaceAll(err.Error(), "\n", "; ")
 }

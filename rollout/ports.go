@@ -47,11 +47,3 @@ func placesOf(targets []Target) string {
 	}
 	return strings.Join(places, " and ")
 }
-
-// firstFew lists at most three names, and how many more there are.
-func firstFew(names []string) string {
-	if more := len(names) - 3; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), more)
-	}
-	return strings.Join(names, ", ")
-}

@@ -87,7 +87,7 @@ func (p *passage) replace(ctx context.Context, apply func(context.Context) (Inst
 // succeed makes the passage the new instance's, with the registrations of the old.
 func (p *passage) succeed(instance Instance) {
 	p.instance = instance
-	p.run.admit(instance.ID)
+	p.run.unknown.add(instance.ID)
 	p.entered, p.arrives = time.Now(), false // or before, while it was made
 	p.targets = slices.Clone(p.targets)
 	for i := range p.targets {

@@ -29,15 +29,15 @@ func (r *run) rollBack(ctx context.Context) {
 	ways = r.illFirst(ctx, r.order(ways))
 	batches := slices.Collect(slices.Chunk(ways, r.Policy.Batch.Of(len(r.Instances))))
 	for i, batch := range batches {
-		r.enter(returning, len(batches)-i-1)
+		r.eta.enter(stageReturning, len(batches)-i-1)
 		if err := r.reserve(ctx, batch); err != nil {
-			r.remark("rollback stopped: " + oneLine(err))
-			r.unforeseen()
+			r.report.remark("rollback stopped: " + oneLine(err))
+			r.eta.abandon()
 			return
 		}
 		r.each(batch, func(way *passage) { r.goBack(ctx, way) })
 		if slices.ContainsFunc(batch, func(way *passage) bool { return way.outcome != Updated }) {
-			r.unforeseen()
+			r.eta.abandon()
 			return
 		}
 	}

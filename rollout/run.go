@@ -24,7 +24,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	defer r.close()
 	err = r.rollOut(ctx)
 	if err != nil {
-		r.unforeseen()
+		r.eta.abandon()
 	}
 	if r.halted && r.Policy.Rollback {
 		r.rollBack(ctx)
@@ -39,9 +39,11 @@ func Run(ctx context.Context, c Config) (Result, error) {
 // run is the state of one rollout.
 type run struct {
 	Config
-	started  time.Time
-	watch    *watch
-	forecast *forecast // nil: nobody asks how long it takes
+	started time.Time
+	watch   *watch
+	report  *reporter
+	eta     *eta // nil until the run was surveyed, and in recovery and replacement
+	unknown *unknownTargets
 
 	timing   []Timing
 	floors   map[string]int
@@ -52,16 +54,10 @@ type run struct {
 	interrupted bool
 	healing     bool
 	halted      bool
-
-	mu       sync.Mutex
-	remarks  []string
-	members  map[string]bool // of the fleet, and who was named as none
-	joined   []string        // registered, but not of the fleet
-	watching sync.Mutex
 }
 
 func newRun(c Config) (*run, error) {
-	r := &run{Config: c, started: time.Now(), floors: map[string]int{}, members: map[string]bool{}}
+	r := &run{Config: c, started: time.Now(), floors: map[string]int{}, report: &reporter{observe: c.Observe}, unknown: newUnknownTargets(c.Instances)}
 	if r.ID == "" {
 		r.ID = NewID(r.started)
 	}
@@ -69,7 +65,6 @@ func newRun(c Config) (*run, error) {
 		r.Journal = noJournal{}
 	}
 	for _, i := range c.Instances {
-		r.members[i.ID] = true
 		r.passages = append(r.passages, &passage{run: r, instance: i, release: c.Release, outcome: Pending})
 	}
 	if err := c.validate(); err != nil {
@@ -91,14 +86,14 @@ func (r *run) rollOut(ctx context.Context) error {
 	if err := r.survey(ctx); err != nil {
 		return err
 	}
-	r.forecast = r.foresee()
+	r.eta = newETA(r.Policy, r.timing, len(r.batches()), r.report)
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
 	batches := r.batches()
 	r.canaries = slices.Concat(batches...)[:min(r.Policy.Canary, len(r.pending()))]
 	for i, batch := range batches {
-		r.enter(updating, len(batches)-i-1)
+		r.eta.enter(stageUpdating, len(batches)-i-1)
 		turn := time.Now()
 		if err := r.gauge(ctx, batch); err != nil {
 			return r.brokenOff(ctx, err)
@@ -107,7 +102,7 @@ func (r *run) rollOut(ctx context.Context) error {
 			return r.outOfCapacity(ctx, err)
 		}
 		if i > 0 { // the first waits for nobody that this run put back
-			r.forecast.gathered(time.Since(turn))
+			r.eta.gathered(time.Since(turn))
 		}
 		r.each(batch, func(p *passage) { r.take(ctx, p) })
 		if err := r.verdict(ctx); err != nil {
@@ -168,13 +163,13 @@ func (r *run) prepare(ctx context.Context) error {
 	defer stop()
 	gated := make(chan error, 1)
 	go func() {
-		err := r.ask(ctx, r.Gates, "gate")
+		err := checkGates(ctx, r.Gates, "gate", r.report)
 		if err != nil {
 			stop()
 		}
 		gated <- err
 	}()
-	r.foretell()
+	r.eta.announce()
 	if batches := r.batches(); len(batches) > 0 {
 		for _, p := range batches[0] {
 			p.soon = true
@@ -282,27 +277,6 @@ func (r *run) failure() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (r *run) emit(e Event) {
-	if r.Observe == nil {
-		return
-	}
-	e.Time = time.Now()
-	r.watching.Lock()
-	defer r.watching.Unlock()
-	r.Observe(e)
-}
-
-// remark puts a sentence into the report, and reports whether it is new.
-func (r *run) remark(text string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if slices.Contains(r.remarks, text) {
-		return false
-	}
-	r.remarks = append(r.remarks, text)
-	return true
 }
 
 // close ends the connections to all instances. A failing close loses nothing.

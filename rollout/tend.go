@@ -53,17 +53,17 @@ func (r *run) census(ctx context.Context) {
 		health, err := r.watch.health(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
-				r.remark("the last look at target health failed: " + oneLine(err))
+				r.report.remark("the last look at target health failed: " + oneLine(err))
 			}
 			continue
 		}
-		r.newcomers(health)
+		r.unknown.find(health, r.report)
 		if ill = r.ill(health); !r.inDoubt() {
 			continue // who left meanwhile was taken out by somebody else
 		}
 		r.mend(ctx, r.tend(ctx, health))
 		if err := r.dispel(ctx, began); err != nil {
-			r.remark(oneLine(err))
+			r.report.remark(oneLine(err))
 			break
 		}
 	}
@@ -71,7 +71,7 @@ func (r *run) census(ctx context.Context) {
 		r.lose(ill)
 	}
 	if r.inDoubt() {
-		r.remark("a call to the load balancer failed and may still be applied: recovery looks again")
+		r.report.remark("a call to the load balancer failed and may still be applied: recovery looks again")
 	}
 }
 
@@ -91,7 +91,7 @@ func (r *run) ill(health Health) []*passage {
 		if !serves || len(missing) > 0 || len(unhealthy) == 0 {
 			continue
 		}
-		r.emit(Event{Kind: StepMoved, Detail: fmt.Sprintf("waiting for %s: %s", p.instance.ID, unhealthy)})
+		r.report.emit(Event{Kind: StepMoved, Detail: fmt.Sprintf("waiting for %s: %s", p.instance.ID, unhealthy)})
 		ill = append(ill, p)
 	}
 	return ill

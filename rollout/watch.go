@@ -124,21 +124,3 @@ func (w *watch) ask(a, before *answer, gap time.Duration) {
 func (w *watch) gap() time.Duration {
 	return w.poll/2 + w.jitter(w.poll)
 }
-
-// sleep waits for d, or until ctx ends and then answers why.
-func sleep(ctx context.Context, d time.Duration) error {
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
