@@ -77,7 +77,11 @@ func (o *Operator) checkPort() error {
 }
 
 // judged adds what refuses a deploy and a resume, but neither a rollback nor a heal, because these bring service back.
-func (o *Operator) judged(c conditions) (conditions, error) {
+func (o *Operator) judged(inFlight []string) (conditions, error) {
+	c, err := o.guarded(inFlight)
+	if err != nil {
+		return c, err
+	}
 	c.refuseUnknown = !o.options.AllowUnknownTargets
 	if o.options.AllowUnknownTargets {
 		c.skip("-allowUnknownTargets: targets that are not in the fleet may be registered")
@@ -95,23 +99,19 @@ func (o *Operator) alarmed(c conditions) (conditions, error) {
 	names := slices.Concat(o.fleet.Alarms, o.options.Alarms)
 	isAlarm := func(name string) bool { return slices.Contains(names, name) }
 	health := slices.DeleteFunc(slices.Clone(o.fleet.HealthAlarms), isAlarm)
-	if len(names) > 0 {
-		alarms, err := alarm.NewFromConfig(o.aws, names, alarm.Options{})
+	for n, of := range [][]string{names, health} {
+		if len(of) == 0 {
+			continue
+		}
+		alarms, err := alarm.NewFromConfig(o.aws, of, alarm.Options{})
 		if err != nil {
 			return c, usage("%v", err)
 		}
-		c.watch(alarms)
-	}
-	if len(health) > 0 {
-		alarms, err := alarm.NewFromConfig(o.aws, health, alarm.Options{})
-		if err != nil {
-			return c, usage("%v", err)
+		var gate rollout.Gate = alarms
+		if n == 1 {
+			gate = alarm.NewHealth(alarms)
 		}
-		c.watch(alarm.NewHealth(alarms))
+		c.gates, c.watches = append(c.gates, gate), append(c.watches, gate)
 	}
 	return c, nil
-}
-
-func (c *conditions) watch(gate rollout.Gate) {
-	c.gates, c.watches = append(c.gates, gate), append(c.watches, gate)
 }

@@ -13,13 +13,12 @@ import (
 
 func TestTheEnvironmentsAlarmsAreAsked(t *testing.T) {
 	o := &Operator{fleet: fleet.Fleet{Alarms: []string{"errors"}}, aws: aws.Config{Region: "us-west-1"}, options: Options{Alarms: []string{"latency", "errors"}}}
-	c, err := o.judged(conditions{})
+	c, err := o.alarmed(conditions{})
 	require.NoError(t, err)
 	require.Len(t, c.gates, 1)
 	require.Len(t, c.watches, 1)
 	assert.IsType(t, &alarm.Alarms{}, c.gates[0])
-	quiet, err := (&Operator{}).judged(conditions{})
+	quiet, err := (&Operator{}).alarmed(conditions{})
 	require.NoError(t, err)
 	assert.Empty(t, quiet.gates)
-	assert.True(t, quiet.refuseUnknown)
 }

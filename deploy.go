@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/growl-dev/deploy/internal/oneline"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
@@ -52,10 +53,7 @@ func (o *Operator) Rollback(ctx context.Context, runID string) (report.Document,
 
 // Resume heals what a dead run left out, and then goes on with the release of the run that did not finish.
 func (o *Operator) Resume(ctx context.Context) (report.Document, error) {
-	c, err := o.guarded(nil)
-	if err == nil {
-		c, err = o.judged(c)
-	}
+	c, err := o.judged(nil)
 	if err != nil {
 		return report.Document{}, err
 	}
@@ -113,7 +111,7 @@ func (o *Operator) calm(ctx context.Context) (bool, report.Document, error) {
 	if err != nil {
 		return false, report.Document{}, fmt.Errorf("read the target groups' health: %w", err)
 	}
-	document := report.Document{Result: rollout.Result{Environment: o.name, Remarks: unknownTargets(o.fleet, health)}}
+	document := report.Document{Result: rollout.Result{Environment: o.name, Remarks: o.fleet.Unknown(health)}}
 	return true, document, nil
 }
 
@@ -170,7 +168,7 @@ func (r *run) compare() (rollout.Result, error) {
 	c, err := r.hosts.Compare(r.ctx, r.config.Release)
 	result.Finished = time.Now()
 	if err != nil {
-		result.Outcome, result.Error = rollout.Refused, oneLine(err).Error()
+		result.Outcome, result.Error = rollout.Refused, oneline.Error(err).Error()
 		return result, err
 	}
 	if c.Older != "" {

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
+	"github.com/growl-dev/deploy/internal/oneline"
 	"github.com/growl-dev/deploy/report"
 )
 
@@ -49,20 +49,7 @@ func ExitCode(result report.Document, err error) int {
 // Exit writes the error to w as one line, if there is one, and returns the exit code.
 func Exit(w io.Writer, result report.Document, err error) int {
 	if err != nil {
-		fmt.Fprintf(w, "Error: %s\n", report.Clean(oneLine(err).Error()))
+		fmt.Fprintf(w, "Error: %s\n", report.Clean(oneline.Error(err).Error()))
 	}
 	return ExitCode(result, err)
 }
-
-// oneLine puts an error that was joined of several on one line, and keeps what it wraps.
-func oneLine(err error) error {
-	if err == nil || !strings.Contains(err.Error(), "\n") {
-		return err
-	}
-	return &oneLineError{err}
-}
-
-type oneLineError struct{ err error }
-
-func (e *oneLineError) Error() string { return strings.ReplaceAll(e.err.Error(), "\n", "; ") }
-func (e *oneLineError) Unwrap() error { return e.err }

@@ -4,20 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/rollout"
 )
-
-// unknownTargets names the targets that are registered and not in the fleet, one sentence each.
-func unknownTargets(f fleet.Fleet, health rollout.Health) (says []string) {
-	for _, h := range health {
-		known := func(i rollout.Instance) bool { return i.ID == h.Instance }
-		if h.State.Registered() && !slices.ContainsFunc(f.Instances, known) {
-			says = append(says, fmt.Sprintf("%s is registered in %s on port %d but not in the fleet: it may run other code", h.Instance, h.Group, h.Port))
-		}
-	}
-	return says
-}
 
 // newcomers reads the fleet again when a run is over, and names each instance that came up meanwhile and runs something
 // else. It is not rolled: it may be booting still, nobody prepared it, and the next deploy finds it in the fleet.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -51,7 +50,7 @@ func Run(ctx context.Context, service Service, environment, tag string, options 
 // Open checks the declaration and the options, and reads the environment's fleet. It dials nobody: of AWS it calls only
 // what the fleet's source needs.
 func Open(ctx context.Context, service Service, environment string, options Options) (*Operator, error) {
-	service.Ledger = located(service.Ledger, options.Ledger)
+	service.Ledger = cmp.Or(options.Ledger, service.Ledger)
 	if err := service.Validate(); err != nil {
 		return nil, usage("%v", err)
 	}
@@ -73,19 +72,6 @@ func Open(ctx context.Context, service Service, environment string, options Opti
 	return o, o.dialAWS(ctx)
 }
 
-// located is the ledger's location, or another one, which is in the same region unless it names one.
-func located(declared, other string) string {
-	_, region, _ := strings.Cut(declared, "?")
-	switch {
-	case other == "":
-		return declared
-	case strings.HasPrefix(other, "s3://") && !strings.Contains(other, "?"):
-		return other + "?" + region
-	default:
-		return other
-	}
-}
-
 // dialAWS makes the clients, which call nobody yet.
 func (o *Operator) dialAWS(ctx context.Context) (err error) {
 	load := append([]func(*awsconfig.LoadOptions) error{awsconfig.WithRegion(o.fleet.Region)}, o.options.AWS...)
@@ -99,9 +85,6 @@ func (o *Operator) dialAWS(ctx context.Context) (err error) {
 	o.groups, err = nlb.NewFromConfig(o.aws, o.fleet.TargetGroups, nlb.Options{})
 	return err
 }
-
-// Fleet is what the environment is made of.
-func (o *Operator) Fleet() fleet.Fleet { return o.fleet }
 
 // books opens the ledger of one of the service's environments.
 func (o *Operator) books(environment string) (*ledger.Ledger, error) {
@@ -128,7 +111,7 @@ func (o *Operator) hosts() (*hosts.Fleet, error) {
 		Jump: jump, ProxyCommand: cmp.Or(ssh.ProxyCommand, o.environment.ProxyCommand),
 	}
 	if dial.KnownHosts == nil {
-		dial.KnownHosts = o.service.knownHosts()
+		dial.KnownHosts = remote.KnownHosts(o.service.KnownHosts...)
 	}
 	if err := dial.Check(); err != nil {
 		return nil, fmt.Errorf("prepare SSH: %w", err)

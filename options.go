@@ -2,9 +2,6 @@ package deploy
 
 import (
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
@@ -24,7 +21,7 @@ type Options struct {
 	AWS []func(*awsconfig.LoadOptions) error
 	// Fleet replaces the environment's Fleet. Nil: it stays.
 	Fleet fleet.Source
-	// Ledger replaces the service's Ledger. Without a region it is in the same one. Empty: the service's stays.
+	// Ledger replaces the service's Ledger. Empty: it stays.
 	Ledger string
 	// Policy changes the environment's policy, in the form of [rollout.ParsePolicy].
 	Policy string
@@ -102,14 +99,4 @@ func (o Options) check(e Environment) (rollout.Policy, error) {
 		return policy, usage("%v", err)
 	}
 	return policy, nil
-}
-
-// knownHosts are the service's files and the user's own, those of them that exist.
-func (s Service) knownHosts() []string {
-	files := slices.Clone(s.KnownHosts)
-	if home, err := os.UserHomeDir(); err == nil {
-		files = append(files, filepath.Join(home, ".ssh", "known_hosts"))
-	}
-	absent := func(path string) bool { _, err := os.Stat(path); return err != nil }
-	return slices.DeleteFunc(files, absent)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/growl-dev/deploy/internal/oneline"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/rollout"
 )
@@ -62,7 +63,7 @@ func (o *Operator) rehearse(ctx context.Context, c conditions, unfinished []ledg
 		remarks = append(remarks, "WARNING "+text)
 	}
 	plan.Remarks = append(plan.Remarks, remarks...)
-	return plan, oneLine(remedied(o.name, err))
+	return plan, oneline.Error(remedied(o.name, err))
 }
 
 // free returns the runs that died, and an error if a run could not begin: another one holds the environment, or another

@@ -19,11 +19,8 @@ func (o *Operator) plan(ctx context.Context, tag string, inFlight ...string) (co
 	if err := o.service.CheckTag(o.name, tag); err != nil {
 		return conditions{}, err
 	}
-	c, err := o.guarded(inFlight)
+	c, err := o.judged(inFlight)
 	if err != nil {
-		return c, err
-	}
-	if c, err = o.judged(c); err != nil {
 		return c, err
 	}
 	return o.choose(ctx, c, tag)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/growl-dev/deploy/internal/hosts"
+	"github.com/growl-dev/deploy/internal/oneline"
 	"github.com/growl-dev/deploy/internal/signals"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/remote/docker"
@@ -172,14 +173,14 @@ func (r *run) end(result rollout.Result, err error) (report.Document, error) {
 	if rolled && err == nil && follow != nil {
 		return document, r.unfinished(follow)
 	}
-	return document, oneLine(errors.Join(remedied(r.operator.name, err), follow))
+	return document, oneline.Error(errors.Join(remedied(r.operator.name, err), follow))
 }
 
 // unfinished is the error of a run whose rollout succeeded.
 func (r *run) unfinished(follow error) error {
 	release := r.config.Release
 	return fmt.Errorf("%w: %s runs on every instance of %s: %w: `mage deploy:to %[3]s -tag=%[5]s` does what is left",
-		ErrUnfinished, release, r.operator.name, oneLine(follow), release.Tag)
+		ErrUnfinished, release, r.operator.name, oneline.Error(follow), release.Tag)
 }
 
 // tell shows how the run ended, and writes its reports.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/image"
+	"github.com/growl-dev/deploy/internal/oneline"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/remote"
 	"github.com/growl-dev/deploy/remote/docker"
@@ -119,7 +120,7 @@ func (s Service) Validate() error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the declaration of service %q: %w", s.Name, oneLine(errors.Join(faults...)))
+	return fmt.Errorf("the declaration of service %q: %w", s.Name, oneline.Error(errors.Join(faults...)))
 }
 
 // validate returns what is wrong with one environment.

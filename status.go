@@ -45,7 +45,7 @@ func (o *Operator) Status(ctx context.Context) (Status, error) {
 	}
 	health, err := o.groups.Health(ctx)
 	s.Instances = hosts.Status(ctx, health)
-	s.Remarks = append(report.Disagreements(s.Instances), append(unknownTargets(o.fleet, health), s.Remarks...)...)
+	s.Remarks = append(report.Disagreements(s.Instances), append(o.fleet.Unknown(health), s.Remarks...)...)
 	return s, err
 }
 

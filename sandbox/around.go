@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/growl-dev/deploy/internal/oneline"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/growl-dev/deploy/sandbox/internal/balancer"
 )
@@ -78,7 +79,7 @@ func (e *Environment) PutInService(ids ...string) error {
 func newEnvironment(ctx context.Context, o Options) (*Environment, error) {
 	o, err := o.withDefaults()
 	if err != nil {
-		return nil, fmt.Errorf("start sandbox: %w", oneLine(err))
+		return nil, fmt.Errorf("start sandbox: %w", oneline.Error(err))
 	}
 	e := &Environment{
 		opts:            o,

@@ -33,19 +33,5 @@ func (e *Environment) Env() []string {
 	return env
 }
 
-// oneLine puts joined errors on one line.
-func oneLine(err error) error {
-	if !strings.Contains(err.Error(), "\n") {
-		return err
-	}
-	return lineOf{err}
-}
-
-// lineOf is an error whose text is one line.
-type lineOf struct{ error }
-
-func (l lineOf) Error() string { return strings.ReplaceAll(l.error.Error(), "\n", "; ") }
-func (l lineOf) Unwrap() error { return l.error }
-
 // errClosed is the answer of an environment that was closed.
 var errClosed = errors.New("the sandbox is closed")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/internal/iam"
+	"github.com/growl-dev/deploy/internal/oneline"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/growl-dev/deploy/sandbox/internal/awsapi"
 	"github.com/growl-dev/deploy/sandbox/internal/balancer"
@@ -80,7 +81,7 @@ func Start(ctx context.Context, o Options) (*Environment, error) {
 func (e *Environment) Close() error {
 	e.stop()
 	if err := e.cleanup.run(); err != nil {
-		return fmt.Errorf("close sandbox: %w", oneLine(err))
+		return fmt.Errorf("close sandbox: %w", oneline.Error(err))
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (f Flags) options() deploy.Options {
 			KeyFile: value(f.SSHKey, "SSH_KEY"), Passphrase: sync.OnceValues(console.Passphrase),
 			KnownHosts: filepath.SplitList(os.Getenv("SSH_KNOWN_HOSTS")), Jump: os.Getenv("SSH_JUMP"), ProxyCommand: os.Getenv("SSH_PROXY_COMMAND"),
 		},
-		Ledger: os.Getenv("DEPLOY_LEDGER"), Policy: value(f.Policy, ""), Digest: value(f.Digest, ""),
+		Policy: value(f.Policy, ""), Digest: value(f.Digest, ""),
 		Probe: value(f.Probe, ""), Alarms: split(value(f.Alarms, "")), Report: value(f.Report, ""),
 		OnlyForward: set(f.OnlyForward), SkipDrift: set(f.SkipDrift), AllowEnvDrift: set(f.AllowEnvDrift),
 		SkipAlarms: set(f.SkipAlarms), AllowUnknownTargets: set(f.AllowUnknownTargets),
@@ -94,4 +94,17 @@ func (f Flags) tag() string {
 		return *f.Tag
 	}
 	return cmp.Or(os.Getenv("IMAGE_TAG"), "latest")
+}
+
+// located is the ledger's location, or another one, which is in the same region unless it names one.
+func located(declared, other string) string {
+	_, region, _ := strings.Cut(declared, "?")
+	switch {
+	case other == "":
+		return declared
+	case strings.HasPrefix(other, "s3://") && !strings.Contains(other, "?"):
+		return other + "?" + region
+	default:
+		return other
+	}
 }

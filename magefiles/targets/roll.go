@@ -2,6 +2,7 @@ package targets
 
 import (
 	"context"
+	"os"
 
 	"github.com/growl-dev/deploy"
 	"github.com/growl-dev/deploy/internal/console"
@@ -28,6 +29,7 @@ func Roll(ctx context.Context, service deploy.Service, environment string, flags
 // open opens an environment with the flags' options.
 func (f Flags) open(ctx context.Context, service deploy.Service, environment string) (*deploy.Operator, error) {
 	options := f.options()
+	options.Ledger = located(service.Ledger, os.Getenv("DEPLOY_LEDGER"))
 	if !set(f.Yes) {
 		options.Confirm = func(question string) error { return console.Agree(question, environment) }
 	}

@@ -16,7 +16,7 @@ const module = "github.com/growl-dev/deploy"
 // needs a sentence on docs/design.md's map. "." is the package at the root.
 var arrows = map[string]struct{ may, because string }{
 	".": {
-		"alarm ecr fleet image ledger nlb probe remote remote/docker report rollout internal/hosts internal/signals",
+		"alarm ecr fleet image ledger nlb probe remote remote/docker report rollout internal/hosts internal/oneline internal/signals",
 		"it wires a deploy of any service, so that no program that deploys compiles Terraform, the sandbox or mage",
 	},
 	"rollout":           {"", "the engine declares the ports it needs and imports no far end"},
@@ -32,7 +32,7 @@ var arrows = map[string]struct{ may, because string }{
 	"infra":             {"rollout fleet", "it is one source of fleets, and uses no adapter"},
 	"ledger":            {"rollout", "an adapter uses the engine's plain types and no other adapter"},
 	"ledger/ledgertest": {"ledger", "the contract that every store meets"},
-	"sandbox":           {"rollout fleet internal/iam", "the far ends are spoken to over sockets only"},
+	"sandbox":           {"rollout fleet internal/iam internal/oneline", "the far ends are spoken to over sockets only"},
 	"e2e":               {"", "it holds no code but tests"},
 
 	"remote/docker/firstboot": {"remote/docker", "first boot makes the container of the spec"},
@@ -43,6 +43,7 @@ var arrows = map[string]struct{ may, because string }{
 	"internal/githook":     {"infra", "it seals env files, and knows no service and no mage"},
 	"internal/hosts":       {"image remote remote/docker report rollout", "it is the instances' part of the wiring"},
 	"internal/signals":     {"", "it needs the standard library only"},
+	"internal/oneline":     {"", "it needs the standard library only"},
 	"internal/iam":         {"", "it decides by documents alone"},
 	"internal/ec2test":     {"", "a far end for tests"},
 	"internal/magetest":    {"", "the targets' program for tests"},

@@ -1,0 +1,17 @@
+// Package oneline puts errors that were joined of several on one line.
+package oneline
+
+import "strings"
+
+// Error returns an error with the text of err on one line, which wraps err; nil for nil.
+func Error(err error) error {
+	if err == nil || !strings.Contains(err.Error(), "\n") {
+		return err
+	}
+	return &line{err}
+}
+
+type line struct{ err error }
+
+func (l *line) Error() string { return strings.ReplaceAll(l.err.Error(), "\n", "; ") }
+func (l *line) Unwrap() error { return l.err }
