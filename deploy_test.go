@@ -163,7 +163,7 @@ func TestRulesOfAnEnvironment(t *testing.T) {
 	assert.Equal(t, 2, deploy.ExitCode(report.Document{}, err))
 
 	var asked string
-	p.options.Confirm = func(question string) error { asked = question; return errors.New("no") }
+	p.options.Confirm = func(question string) error { asked = question; return deploy.ErrNotConfirmed }
 	_, err = deploy.Run(t.Context(), orders(), "live", p.V2, p.options)
 	require.ErrorIs(t, err, deploy.ErrNotConfirmed)
 	assert.Equal(t, 1, deploy.ExitCode(report.Document{}, err))

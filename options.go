@@ -46,8 +46,8 @@ type Options struct {
 	// AllowZoneLoss and AllowDowntime are the policy's zoneloss and downtime.
 	AllowZoneLoss, AllowDowntime bool
 
-	// Confirm is called with a question before anything is touched, where the environment wants that. Its error refuses
-	// the run. Nil: nobody is asked, because whoever started the program has decided.
+	// Confirm is called with a question before anything is touched, where the environment wants that. It returns
+	// ErrNotConfirmed, or another error, to refuse the run. Nil: nobody is asked, because whoever started the program has decided.
 	Confirm func(question string) error
 	// Signals makes the first SIGINT, SIGTERM or SIGHUP break a run off, which then puts its instances back into
 	// service. Further ones change nothing. It replaces the program's own handlers of SIGINT.

@@ -41,7 +41,7 @@ type run struct {
 func (o *Operator) begin(ctx context.Context, c conditions) (*run, error) {
 	if o.environment.Confirm && o.options.Confirm != nil {
 		if err := o.options.Confirm(fmt.Sprintf("Roll %s out to %s?", c.release, o.name)); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNotConfirmed, err)
+			return nil, err
 		}
 	}
 	r, err := o.take(ctx, c)

@@ -31,7 +31,12 @@ func (f Flags) open(ctx context.Context, service deploy.Service, environment str
 	options := f.options()
 	options.Ledger = located(service.Ledger, os.Getenv("DEPLOY_LEDGER"))
 	if !set(f.Yes) {
-		options.Confirm = func(question string) error { return console.Agree(question, environment) }
+		options.Confirm = func(question string) error {
+			if console.Agree(question, environment) != nil {
+				return deploy.ErrNotConfirmed
+			}
+			return nil
+		}
 	}
 	return deploy.Open(ctx, service, environment, options)
 }
