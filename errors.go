@@ -15,6 +15,8 @@ var (
 	// ErrUnfinished is the error of a run that rolled its release out to every instance and whose follow-up failed, such
 	// as moving the tag that new instances pull.
 	ErrUnfinished = errors.New("the rollout is complete, but not what follows it")
+	// ErrFleet is the error of an environment whose fleet its source does not return. Nothing was touched.
+	ErrFleet = errors.New("the fleet cannot be read")
 	// ErrNotConfirmed is the error of a run that Options.Confirm refused. Nothing was touched.
 	ErrNotConfirmed = errors.New("not confirmed: nothing was touched")
 	// ErrOtherRepository is the error of a release whose image is of another repository than the environment's.
@@ -28,6 +30,13 @@ func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(fo
 
 func (e *usageError) Error() string        { return e.text }
 func (e *usageError) Is(target error) bool { return target == ErrUsage }
+
+// fleetError is an ErrFleet with the text of the fleet's source.
+type fleetError struct{ err error }
+
+func (e *fleetError) Error() string        { return e.err.Error() }
+func (e *fleetError) Unwrap() error        { return e.err }
+func (e *fleetError) Is(target error) bool { return target == ErrFleet }
 
 // ExitCode is the exit code of a process whose last method returned these; the package's documentation lists the codes.
 func ExitCode(result report.Document, err error) int {

@@ -67,7 +67,7 @@ func Open(ctx context.Context, service Service, environment string, options Opti
 		o.source = declared.Fleet
 	}
 	if o.fleet, err = o.source.Fleet(ctx, environment); err != nil {
-		return nil, err
+		return nil, &fleetError{err}
 	}
 	return o, o.dialAWS(ctx)
 }

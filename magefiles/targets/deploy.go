@@ -176,7 +176,7 @@ func (Deploy) Status(ctx context.Context,
 	if len(status.Instances) > 0 {
 		err = errors.Join(status.Print(console.Out()), err)
 	}
-	return err
+	return ended(report.Document{}, err)
 }
 
 // History lists the last runs of an environment and how they ended.

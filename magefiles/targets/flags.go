@@ -2,6 +2,8 @@ package targets
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/growl-dev/deploy"
 	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/internal/console"
+	"github.com/growl-dev/deploy/remote"
 	"github.com/growl-dev/deploy/report"
 )
 
@@ -80,10 +83,13 @@ func split(names string) []string {
 	return all
 }
 
-// ended gives an error its exit code, which mage looks for on the error itself.
+// ended gives an error its exit code, which mage looks for on the error itself, and the names of the flags that mend it.
 func ended(result report.Document, err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, remote.ErrNoKey) {
+		err = fmt.Errorf("%w: KeyFile is what -sshKey or SSH_KEY names", err)
 	}
 	return mg.Fatal(deploy.ExitCode(result, err), err)
 }

@@ -2,6 +2,8 @@ package targets
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 
 	"github.com/growl-dev/deploy"
@@ -12,7 +14,8 @@ import (
 
 // Roll deploys to an environment of a service as the flags say, or shows what it would do. The error has the exit code
 // that package deploy documents.
-func Roll(ctx context.Context, service deploy.Service, environment string, flags Flags) error {
+func Roll(ctx context.Context, service deploy.Service, environment string, flags Flags) (err error) {
+	defer console.CleanError(&err)
 	if err := service.CheckTag(environment, flags.tag()); err != nil {
 		return ended(report.Document{}, err)
 	}
@@ -38,7 +41,11 @@ func (f Flags) open(ctx context.Context, service deploy.Service, environment str
 			return nil
 		}
 	}
-	return deploy.Open(ctx, service, environment, options)
+	operator, err := deploy.Open(ctx, service, environment, options)
+	if errors.Is(err, deploy.ErrFleet) && options.Fleet == nil {
+		err = fmt.Errorf("%w: -fleet=FILE or FLEET names a fleet file to read instead", err)
+	}
+	return operator, err
 }
 
 // planned prints a plan, and gives the error the exit code that the run would end with.

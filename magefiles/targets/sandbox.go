@@ -23,7 +23,7 @@ import (
 // Sandbox is a whole environment on this machine, with nothing installed but Go.
 type Sandbox mg.Namespace
 
-// Run brings an environment up on this machine and rolls a release out under load (short: mage sandbox).
+// Run brings an environment up on this machine and rolls a release out under load.
 func (Sandbox) Run(ctx context.Context,
 	// environment of the service; default the first by name that may be deployed to without being asked
 	environment *string,

@@ -52,7 +52,7 @@ var arrows = map[string]struct{ may, because string }{
 	"internal/tftest":      {"", "Terraform for tests"},
 
 	"magefiles/targets": {
-		". ecr fleet image infra ledger remote/docker report rollout sandbox internal/commandline internal/console internal/signals",
+		". ecr fleet image infra ledger remote remote/docker report rollout sandbox internal/commandline internal/console internal/signals",
 		"targets read flags and call package deploy, and use no bench and no git hook",
 	},
 	"magefiles/growl": {
