@@ -24,11 +24,11 @@ func Lint(_ context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("find the linters: %w", err)
 	}
-	for _, module := range modules() {
+	for _, module := range append(modules(), adopter) {
 		for _, check := range [][]string{
-			{"vet", "./..."},
+			{"vet", "-tags=mage", "./..."},
 			{"mod", "tidy", "-diff"},
-			{"tool", "-modfile=" + linters, "staticcheck", "./..."},
+			{"tool", "-modfile=" + linters, "staticcheck", "-tags=mage", "./..."},
 		} {
 			if err := inModule(module, check...); err != nil {
 				return err

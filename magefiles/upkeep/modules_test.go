@@ -18,7 +18,7 @@ import (
 func goMods(t *testing.T) map[string]*modfile.File {
 	t.Helper()
 	found := map[string]*modfile.File{}
-	for _, folder := range append(modules(), "tools") {
+	for _, folder := range append(modules(), "tools", adopter) {
 		path := filepath.Join("..", "..", folder, "go.mod")
 		content, err := os.ReadFile(path)
 		require.NoError(t, err)

@@ -21,3 +21,7 @@ var Sources embed.FS
 func modules() []string {
 	return []string{".", growl.Service().Image.Dir}
 }
+
+// adopter is the folder of a module that stands for another team's. It is linted; the tests that use it are in package
+// targets.
+const adopter = "magefiles/targets/testdata/adopter"
