@@ -1,38 +1,27 @@
 package remote
 
-import (
-	"cmp"
-	"context"
-)
+import "context"
 
-// await returns what work does, or that ctx has ended, whichever is first. Work
-// that cannot be interrupted goes on until its connection ends; what it brings
-// then goes to late, unless that is nil.
+// await returns the result of work, or the error of ctx if that ends first. Work that cannot be interrupted goes on
+// until its connection ends. If it still succeeds, its value is passed to late, unless late is nil.
 func await[T any](ctx context.Context, work func() (T, error), late func(T)) (T, error) {
-	return awaitOn(ctx, ctx, func(f func()) { go f() }, work, late)
-}
-
-// awaitOn is await of work that run has done beside its caller. It ends with life too,
-// without a context made of both: there are thousands of looks in a large run.
-func awaitOn[T any](ctx, life context.Context, run func(func()), work func() (T, error), late func(T)) (T, error) {
 	type result struct {
 		value T
 		err   error
 	}
 	var none T
-	if err := cmp.Or(ctx.Err(), life.Err()); err != nil {
+	if err := ctx.Err(); err != nil {
 		return none, err
 	}
 	done := make(chan result, 1)
-	run(func() {
+	go func() {
 		value, err := work()
 		done <- result{value, err}
-	})
+	}()
 	select {
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
-	case <-life.Done():
 	}
 	if late != nil {
 		go func() {
@@ -41,10 +30,10 @@ func awaitOn[T any](ctx, life context.Context, run func(func()), work func() (T,
 			}
 		}()
 	}
-	return none, cmp.Or(ctx.Err(), life.Err())
+	return none, ctx.Err()
 }
 
-// awaitEnd is await of work that brings nothing.
+// awaitEnd is await for work without a value.
 func awaitEnd(ctx context.Context, work func() error) error {
 	_, err := await(ctx, func() (struct{}, error) { return struct{}{}, work() }, nil)
 	return err

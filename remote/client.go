@@ -33,7 +33,7 @@ type Client struct {
 func newClient(config Config, connection *connection, opened []io.Closer, tcp *net.TCPConn) *Client {
 	c := &Client{config: config, ssh: connection, opened: opened, tcp: tcp, uses: &uses{}}
 	c.life, c.die = context.WithCancelCause(context.Background())
-	c.files = newFiles(c.life, connection)
+	c.files = newFiles(connection)
 	go func() {
 		connection.serve()
 		c.end(fmt.Errorf("%w: %w", ErrLost, cmp.Or(connection.Wait(), io.EOF)))

@@ -236,7 +236,6 @@ func calls(client *remote.Client) map[string]func(context.Context) error {
 		"Exchange": func(ctx context.Context) error {
 			return client.Exchange(ctx, "127.0.0.1:1", func(io.ReadWriter) error { return nil })
 		},
-		"Reread":    func(ctx context.Context) error { _, err := client.Reread(ctx, "/x"); return err },
 		"ReadFile":  func(ctx context.Context) error { _, err := client.ReadFile(ctx, "/x"); return err },
 		"WriteFile": func(ctx context.Context) error { return client.WriteFile(ctx, "/x", nil, 0o600) },
 		"Stat":      func(ctx context.Context) error { _, err := client.Stat(ctx, "/x"); return err },

@@ -134,11 +134,6 @@ func (l *Link) ReadFile(ctx context.Context, name string) ([]byte, error) {
 	return over(ctx, l, func(c *Client) ([]byte, error) { return c.ReadFile(ctx, name) })
 }
 
-// Reread is [Client.Reread].
-func (l *Link) Reread(ctx context.Context, names ...string) ([][]byte, error) {
-	return over(ctx, l, func(c *Client) ([][]byte, error) { return c.Reread(ctx, names...) })
-}
-
 // Stat is [Client.Stat].
 func (l *Link) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	return over(ctx, l, func(c *Client) (fs.FileInfo, error) { return c.Stat(ctx, name) })

@@ -1,210 +1,161 @@
 package remote
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 
+	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 )
 
-// session is an SFTP session as far as looking at files takes, version 3 of
-// draft-ietf-secsh-filexfer-02. A general client takes four round trips for a
-// file, and reads on to an end of file that makes the kernel look through all its
-// connections again. Counting connections takes one for most of a table, and the
-// instance pays for each.
-type session struct {
-	channel io.ReadWriteCloser
-	last    uint32 // request's ID
-	statVFS bool   // the server knows how full a disk is
-	kept    []kept // the oldest first
-	broken  error  // why it cannot be used any more
-	looks   chan func()
+// files holds the SFTP session of a connection. The session is opened when it is first needed, and again after it has
+// failed. Several calls can use it at the same time.
+type files struct {
+	connection ssh.Conn
+	// slot holds the session, nil if there is none. Receiving from it locks it, and unlike a mutex a channel can be
+	// waited for with a context.
+	slot chan *sftp.Client
 }
 
-// kept is a file that stays open for the next look.
-type kept struct {
-	name, handle string
-	size         int // at the last look, in bytes
+func newFiles(connection ssh.Conn) *files {
+	f := &files{connection: connection, slot: make(chan *sftp.Client, 1)}
+	f.slot <- nil
+	return f
 }
 
-// mostKept are as many files as counting connections takes: TCP's tables, for IPv4
-// and IPv6, the counters, and the service's own count.
-const mostKept = 4
+// session returns the session, and opens one if there is none.
+func (f *files) session(ctx context.Context) (*sftp.Client, error) {
+	var s *sftp.Client
+	select {
+	case s = <-f.slot:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	var err error
+	if s == nil {
+		s, err = await(ctx, func() (*sftp.Client, error) { return openSFTP(f.connection) }, closeSFTP)
+	}
+	f.slot <- s
+	if err != nil {
+		return nil, fmt.Errorf("open SFTP session: %w", err)
+	}
+	return s, nil
+}
 
-// startSession opens an SFTP session.
-func startSession(connection ssh.Conn) (*session, error) {
+// discard closes a session, so that the next call opens another one.
+func (f *files) discard(s *sftp.Client) {
+	current := <-f.slot
+	if current == s {
+		current = nil
+		closeSFTP(s)
+	}
+	f.slot <- current
+}
+
+// closeSFTP does not wait, because the server's answer may take as long as the connection lives.
+func closeSFTP(s *sftp.Client) { go s.Close() }
+
+// openSFTP waits for the server as long as the connection lives.
+func openSFTP(connection ssh.Conn) (*sftp.Client, error) {
 	channel, err := openChannel(connection, "session", nil)
 	if err != nil {
 		return nil, err
 	}
-	granted, err := channel.SendRequest("subsystem", true, ssh.Marshal(&struct{ Name string }{"sftp"}))
-	if err == nil && !granted {
+	accepted, err := channel.SendRequest("subsystem", true, ssh.Marshal(&struct{ Name string }{"sftp"}))
+	if err == nil && !accepted {
 		err = fmt.Errorf("%w: the server has no subsystem sftp", ErrUnsupported)
-	}
-	s := &session{channel: channel}
-	if err == nil {
-		err = s.greet()
 	}
 	if err != nil {
 		_ = channel.Close()
 		return nil, err
 	}
-	return s, nil
+	// Concurrent reads ask for several parts of a file at once. Linux writes a file under /proc anew for each part that
+	// does not follow the one before.
+	return sftp.NewClientPipe(channel, channel, sftp.UseConcurrentReads(false))
 }
 
-// greet agrees on a version and notes which extensions there are.
-func (s *session) greet() error {
-	if err := s.send(&initMessage{sftpVersion}); err != nil {
-		return err
+// withSFTP calls read with the connection's SFTP session. It calls read again with a new session if the first one turns
+// out to have failed, because reading twice does no harm. If ctx ends first the session is discarded, because a server
+// that does not answer one request may answer none.
+func withSFTP[T any](ctx context.Context, c *Client, read func(*sftp.Client) (T, error)) (T, error) {
+	ctx, cancel := c.use(ctx)
+	defer cancel()
+	for again := false; ; again = true {
+		s, err := c.files.session(ctx)
+		if err != nil {
+			var none T
+			return none, err
+		}
+		value, err := await(ctx, func() (T, error) { return guarded(s, read) }, nil)
+		if err == nil || isAnswer(err) {
+			return value, err
+		}
+		c.files.discard(s)
+		if again || ctx.Err() != nil {
+			return value, err
+		}
 	}
-	packet, err := s.packet()
+}
+
+// guarded calls use, and turns a panic into an error. The library panics if a server answers with success where only a
+// handle or a description makes sense, and no instance may end the whole run.
+func guarded[T any](s *sftp.Client, use func(*sftp.Client) (T, error)) (value T, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("the SFTP server gave an answer that makes no sense")
+		}
+	}()
+	return use(s)
+}
+
+// isAnswer reports whether an error leaves the session intact, because the server answered with it.
+func isAnswer(err error) bool {
+	if _, ok := errors.AsType[*sftp.StatusError](err); ok {
+		return true
+	}
+	for _, answer := range []error{fs.ErrNotExist, fs.ErrPermission, ErrTooLarge, ErrUnsupported} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
+}
+
+// readSize is how much is requested at once, in bytes: what every server grants.
+const readSize = 32 << 10
+
+// readFile reads to the end of the file, whatever size the server reports: it is 0 for a file under /proc.
+func readFile(s *sftp.Client, name string) ([]byte, error) {
+	file, err := s.Open(name)
 	if err != nil {
-		return err
-	}
-	var hello versionMessage
-	if err := ssh.Unmarshal(packet, &hello); err != nil {
-		return s.breaks(err)
-	}
-	if hello.Version != sftpVersion {
-		return s.breaks(fmt.Errorf("version %d", hello.Version))
-	}
-	for rest := hello.Extensions; len(rest) > 0; {
-		var extension struct {
-			Name, Data string
-			Rest       []byte `ssh:"rest"`
-		}
-		if err := ssh.Unmarshal(rest, &extension); err != nil {
-			return s.breaks(err)
-		}
-		s.statVFS = s.statVFS || extension.Name == extStatVFS
-		rest = extension.Rest
-	}
-	return nil
-}
-
-// readFile reads a file that is there under this name now.
-func (s *session) readFile(name string) ([]byte, error) {
-	s.forget(name)
-	r := &reading{name: name}
-	s.read(r)
-	s.drop(r)
-	return r.data, r.err
-}
-
-// reread reads files once more, all in one trip, opening those that are not open. One
-// that is not there under its name any more, or cannot be read, is opened by its name
-// again.
-func (s *session) reread(names []string) ([][]byte, error) {
-	readings := make([]*reading, len(names))
-	for i, name := range names {
-		readings[i] = &reading{name: name, mayMove: true}
-		if k := s.find(name); k != nil {
-			readings[i].handle, readings[i].expected = k.handle, k.size
-		}
-	}
-	s.read(readings...)
-	for _, r := range readings {
-		if r.stale() && s.find(r.name) != nil {
-			s.forget(r.name)
-			*r = reading{name: r.name, mayMove: true}
-		}
-	}
-	s.read(readings...)
-	return s.contents(readings)
-}
-
-// contents are what was read, and why the rest was not. What was read is kept open.
-func (s *session) contents(readings []*reading) ([][]byte, error) {
-	if s.broken != nil {
-		return nil, s.broken
-	}
-	contents := make([][]byte, len(readings))
-	var faults error
-	for i, r := range readings {
-		switch {
-		case r.err == nil:
-			s.keep(r)
-			contents[i] = r.data
-		case errors.Is(r.err, fs.ErrNotExist):
-			s.drop(r)
-		default:
-			s.drop(r)
-			faults = onOneLine(faults, fmt.Errorf("%s: %w", r.name, r.err))
-		}
-	}
-	for len(s.kept) > mostKept {
-		s.forget(s.kept[0].name)
-	}
-	return contents, faults
-}
-
-// keep leaves a file open for the next look.
-func (s *session) keep(r *reading) {
-	k := s.find(r.name)
-	if k == nil {
-		s.kept = append(s.kept, kept{name: r.name, handle: r.handle})
-		k = &s.kept[len(s.kept)-1]
-	}
-	k.size = len(r.data)
-}
-
-// drop closes a file, where it was opened.
-func (s *session) drop(r *reading) {
-	switch {
-	case s.find(r.name) != nil:
-		s.forget(r.name)
-	case r.handle != "":
-		s.close(r.handle)
-	}
-}
-
-func (s *session) find(name string) *kept {
-	if i := s.index(name); i >= 0 {
-		return &s.kept[i]
-	}
-	return nil
-}
-
-func (s *session) index(name string) int {
-	return slices.IndexFunc(s.kept, func(k kept) bool { return k.name == name })
-}
-
-func (s *session) forget(name string) {
-	if i := s.index(name); i >= 0 {
-		s.close(s.kept[i].handle)
-		s.kept = slices.Delete(s.kept, i, i+1)
-	}
-}
-
-// close does not wait for the answer: the next request skips it.
-func (s *session) close(handle string) { _ = s.send(&closeMessage{s.next(), handle}) }
-
-func (s *session) stat(name string) (fs.FileInfo, error) {
-	var found attributesMessage
-	if err := s.ask(&statMessage{s.next(), name}, &found); err != nil {
 		return nil, err
 	}
-	info, err := parseAttributes(name, found.Attributes)
+	defer file.Close()
+	var content bytes.Buffer
+	content.Grow(readSize)
+	n, err := content.ReadFrom(io.LimitReader(file, MaxSize+1))
 	if err != nil {
-		return nil, s.breaks(err)
+		return nil, err
 	}
-	return info, nil
+	if n > MaxSize {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxSize)
+	}
+	return content.Bytes(), nil
 }
 
-// freeDisk is in bytes.
-func (s *session) freeDisk(name string) (uint64, error) {
-	if !s.statVFS {
-		return 0, fmt.Errorf("%s: %w", extStatVFS, ErrUnsupported)
+// freeDisk returns the bytes that are free for ordinary users.
+func freeDisk(s *sftp.Client, name string) (uint64, error) {
+	const extension = "statvfs@openssh.com"
+	if _, ok := s.HasExtension(extension); !ok {
+		return 0, fmt.Errorf("%s: %w", extension, ErrUnsupported)
 	}
-	var disk vfsMessage
-	err := s.ask(&statVFSMessage{s.next(), extStatVFS, name}, &disk)
-	return disk.BlocksAvailable * disk.FragmentSize, err
-}
-
-func (s *session) next() uint32 {
-	s.last++
-	return s.last
+	disk, err := s.StatVFS(name)
+	if err != nil {
+		return 0, err
+	}
+	return disk.Bavail * disk.Frsize, nil
 }

@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"fmt"
 	"strings"
 	"sync"
 )
@@ -31,14 +30,6 @@ func (t *tail) lastLine() string {
 	defer t.mu.Unlock()
 	text := strings.TrimSpace(string(t.data))
 	return strings.TrimSpace(text[strings.LastIndexAny(text, "\r\n")+1:])
-}
-
-// onOneLine joins two errors, of which the first may be none.
-func onOneLine(a, b error) error {
-	if a == nil {
-		return b
-	}
-	return fmt.Errorf("%w; %w", a, b)
 }
 
 // oneLine joins the lines of an error.

@@ -28,18 +28,18 @@ func (c *Client) WriteFile(ctx context.Context, name string, data []byte, mode f
 
 // replaceFile writes over an SFTP session of its own, which ends with ctx.
 func replaceFile(ctx context.Context, connection ssh.Conn, name string, data []byte, mode fs.FileMode) error {
-	s, err := sftp.NewClient(&ssh.Client{Conn: connection})
+	s, err := openSFTP(connection)
 	if err != nil {
 		return fmt.Errorf("open SFTP session: %w", err)
 	}
 	defer s.Close()
 	defer context.AfterFunc(ctx, func() { _ = s.Close() })()
-	return writeFile(s, name, data, mode)
+	_, err = guarded(s, func(s *sftp.Client) (struct{}, error) { return struct{}{}, writeFile(s, name, data, mode) })
+	return err
 }
 
-// writeFile makes the file inside a directory of its own. SFTP's open takes no
-// mode here, so a file made beside its target would be readable by others for a
-// moment, and who opened it then could read on after the chmod.
+// writeFile makes the file inside a directory of its own. The library's open takes no mode, so that others could open a
+// file beside its target before it is closed to them, and go on reading it afterwards.
 func writeFile(s *sftp.Client, name string, data []byte, mode fs.FileMode) (err error) {
 	room := path.Join(path.Dir(name), "."+path.Base(name)+"."+rand.Text())
 	if err := s.Mkdir(room); err != nil {
