@@ -6,9 +6,11 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
-// longest bounds a text that comes from elsewhere, in characters.
+// longest bounds a text that comes from elsewhere, in terminal cells.
 const longest = 2000
 
 // Clean makes a text from elsewhere one harmless line: it removes escape sequences,
@@ -70,101 +72,54 @@ func unwanted(r rune) bool {
 // hide a command at the start of a line.
 const byteOrderMark = '\ufeff'
 
-// stripEscapes removes ANSI escape sequences (ECMA-48), also those that are cut
-// off or begin with an eight-bit control character.
+// escape begins an escape sequence.
+const escape = '\x1b'
+
+// stripEscapes removes ANSI escape sequences (ECMA-48), also those that are cut off or begin with an eight-bit control
+// character. It puts a space where a sequence was that moves the cursor, because such a sequence separates words. Those
+// of colours stand inside of words. A sequence that is not terminated ends with its line, so that the rest of a log is
+// not swallowed.
 func stripEscapes(text string) string {
 	if !strings.ContainsFunc(text, beginsEscape) {
 		return text
 	}
 	var b strings.Builder
-	for rest := []rune(text); len(rest) > 0; {
-		if n := escapeLength(rest); n > 0 {
-			if rest[n-1] != 'm' { // colours stand inside words, cursor movements between them
+	for line := range strings.Lines(sevenBit(text)) {
+		for len(line) > 0 {
+			part, _, n, _ := ansi.DecodeSequence(line, ansi.NormalState, nil)
+			switch {
+			case part[0] != escape:
+				b.WriteString(part)
+			case !strings.HasSuffix(part, "m"):
 				b.WriteByte(' ')
 			}
-			rest = rest[n:]
-			continue
+			line = line[n:]
 		}
-		b.WriteRune(rest[0])
-		rest = rest[1:]
 	}
 	return b.String()
 }
 
 // beginsEscape reports whether an escape sequence may begin with this character.
-func beginsEscape(r rune) bool { return r == 0x1b || (r >= 0x80 && r <= 0x9f) }
+func beginsEscape(r rune) bool { return r == escape || isEightBit(r) }
 
-// escapeLength is how many characters the escape sequence at the start of text
-// has, 0 when there is none.
-func escapeLength(text []rune) int {
-	switch first := text[0]; {
-	case first == 0x1b && len(text) == 1:
-		return 1
-	case first == 0x1b && text[1] == '[':
-		return 2 + controlLength(text[2:])
-	case first == 0x1b && strings.ContainsRune("]PX^_", text[1]):
-		return 2 + stringLength(text[2:])
-	case first == 0x1b:
-		return 1 + otherLength(text[1:])
-	case first == 0x9b:
-		return 1 + controlLength(text[1:])
-	case first == 0x9d, first == 0x90, first == 0x98, first == 0x9e, first == 0x9f:
-		return 1 + stringLength(text[1:])
-	default:
-		return 0
-	}
-}
+// isEightBit reports whether r is one of the control characters that stand for an escape and a letter.
+func isEightBit(r rune) bool { return r >= 0x80 && r <= 0x9f }
 
-// controlLength counts parameters, intermediates and the final character of a
-// control sequence.
-func controlLength(text []rune) int {
-	for i, r := range text {
-		if r < 0x20 || r > 0x3f {
-			if r >= 0x40 && r <= 0x7e {
-				return i + 1
-			}
-			return i
+// sevenBit writes the eight-bit control characters as an escape and a letter, which is how the library knows them.
+func sevenBit(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if isEightBit(r) {
+			b.WriteRune(escape)
+			r -= 0x40
 		}
+		b.WriteRune(r)
 	}
-	return len(text)
+	return b.String()
 }
 
-// stringLength counts a control string up to its terminator. One that a line
-// end cuts off ends there: the rest of a log must not be swallowed.
-func stringLength(text []rune) int {
-	for i, r := range text {
-		switch {
-		case r == 0x07, r == 0x9c:
-			return i + 1
-		case r == 0x1b && i+1 < len(text) && text[i+1] == '\\':
-			return i + 2
-		case r == '\n', r == 0x1b:
-			return i
-		}
-	}
-	return len(text)
-}
-
-// otherLength counts intermediates and the final character of a short sequence.
-func otherLength(text []rune) int {
-	for i, r := range text {
-		if r < 0x20 || r > 0x2f {
-			if r >= 0x30 && r <= 0x7e {
-				return i + 1
-			}
-			return i
-		}
-	}
-	return len(text)
-}
-
-// cut shortens text to n characters, the last of them an ellipsis.
-func cut(text string, n int) string {
-	if utf8.RuneCountInString(text) <= n {
-		return text
-	}
-	return string([]rune(text)[:n-1]) + "…"
-}
+// cut shortens text to a width in terminal cells, of which the last is an ellipsis.
+func cut(text string, width int) string { return ansi.Truncate(text, width, "…") }
 
 // credential is one of the usual spellings. A text without any of the hints, which
 // are in lower case, need not be matched: most texts need not.

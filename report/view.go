@@ -36,7 +36,7 @@ func (f frame) line(cells ...cell) string {
 	var b strings.Builder
 	left := f.width - 1 // some terminals wrap at the last column already
 	for _, c := range cells {
-		text := fit(c.text, left)
+		text := cut(c.text, left)
 		if text == "" {
 			break
 		}
@@ -50,25 +50,9 @@ func (f frame) line(cells ...cell) string {
 	return b.String()
 }
 
-// fit cuts text to a width in terminal cells, the last of them an ellipsis.
-func fit(text string, width int) string {
-	if width <= 0 {
-		return ""
-	}
-	if lipgloss.Width(text) <= width {
-		return text
-	}
-	runes := []rune(text)
-	n := min(len(runes), width-1)
-	for n > 0 && lipgloss.Width(string(runes[:n])) > width-1 {
-		n--
-	}
-	return string(runes[:n]) + "…"
-}
-
 // pad fills text up to a width in terminal cells.
 func pad(text string, width int) string {
-	text = fit(text, width)
+	text = cut(text, width)
 	return text + strings.Repeat(" ", max(0, width-lipgloss.Width(text)))
 }
 
