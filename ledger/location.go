@@ -1,34 +1,64 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
 )
 
-var (
-	bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$`)
-	regionPattern = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+$`)
-)
+// bucketName is what S3 allows: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html.
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// ParseLocation reads where a ledger is: s3://BUCKET/PREFIX?region=REGION. The region is the bucket's and has to be
-// given, because a ledger is often in another region than what it is of.
+// ParseLocation reads where a ledger is: s3://BUCKET/PREFIX?region=REGION. All three are required. The region is a part
+// of the location, because everybody who opens a ledger has to find the same bucket, whichever region their credentials
+// or their environment name.
 func ParseLocation(text string) (S3Options, error) {
-	fault := func() (S3Options, error) {
-		return S3Options{}, fmt.Errorf("ledger %q: want s3://BUCKET/PREFIX?region=REGION", text)
-	}
-	path, query, _ := strings.Cut(text, "?")
-	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(path, "s3://"), "/")
-	prefix = strings.TrimSuffix(prefix, "/")
-	values, err := url.ParseQuery(query)
-	if err != nil || !strings.HasPrefix(path, "s3://") || len(values) != 1 || len(values["region"]) != 1 {
-		return fault()
-	}
-	o := S3Options{Bucket: bucket, Prefix: prefix, Region: values.Get("region")}
-	if !bucketPattern.MatchString(o.Bucket) || !prefixPattern.MatchString(o.Prefix) || !regionPattern.MatchString(o.Region) {
-		return fault()
+	o, err := parseLocation(text)
+	if err != nil {
+		return S3Options{}, fmt.Errorf("ledger %q: want s3://BUCKET/PREFIX?region=REGION: %w", text, err)
 	}
 	return o, nil
+}
+
+func parseLocation(text string) (o S3Options, err error) {
+	rest, isS3 := strings.CutPrefix(text, "s3://")
+	if !isS3 {
+		return o, errors.New("it is not in S3")
+	}
+	place, query, _ := strings.Cut(rest, "?")
+	o.Bucket, o.Prefix, _ = strings.Cut(place, "/")
+	if !bucketName.MatchString(o.Bucket) {
+		return o, fmt.Errorf("bucket %q: want 3 to 63 lower-case letters, digits, dots and dashes", o.Bucket)
+	}
+	if err := o.check(); err != nil {
+		return o, err
+	}
+	if o.Prefix == "" {
+		return o, errors.New("it has no prefix")
+	}
+	o.Region, err = parseRegion(query)
+	return o, err
+}
+
+// parseRegion reads the query of a location, which has nothing but the region.
+func parseRegion(query string) (string, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return "", err
+	}
+	for name := range values {
+		if name != "region" {
+			return "", fmt.Errorf("the parameter %q is not known", name)
+		}
+	}
+	regions := values["region"]
+	switch len(regions) {
+	case 0:
+		return "", errors.New("it names no region")
+	case 1:
+		return regions[0], checkRegion(regions[0])
+	}
+	return "", fmt.Errorf("it names %d regions", len(regions))
 }

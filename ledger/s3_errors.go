@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -13,7 +15,7 @@ import (
 func (s *S3) explain(err error) error {
 	var refused *s3Error
 	if errors.As(err, &refused) {
-		if kind := s.refusal(refused.code); kind != nil {
+		if kind := s.refusal(refused); kind != nil {
 			return fmt.Errorf("%w: %w", kind, err)
 		}
 	}
@@ -33,9 +35,12 @@ func (s *S3) hidden(err error, key string) error {
 	return fmt.Errorf("%w: if %s/%s exists, allow s3:GetObject on it; if it does not, s3:ListBucket on the bucket decides whether S3 says so: %w", ErrHidden, s, key, refused)
 }
 
-// refusal is the kind of an error code, nil for one that says nothing certain.
-func (s *S3) refusal(code string) error {
-	switch code {
+// refusal is the kind of a refused call, nil for one that says nothing certain.
+func (s *S3) refusal(e *s3Error) error {
+	if s.elsewhere(e) {
+		return fmt.Errorf("%w: %s", ErrNoStore, s.nameRegion(e.region))
+	}
+	switch e.code {
 	case "PreconditionFailed":
 		return ErrConflict
 	case "NoSuchKey":
@@ -45,14 +50,35 @@ func (s *S3) refusal(code string) error {
 		return ErrUnavailable
 	case "NoSuchBucket":
 		return fmt.Errorf("%w: there is no bucket %s: check its name and the account of the credentials", ErrNoStore, s.options.Bucket)
-	case "PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
-		return fmt.Errorf("%w: bucket %s is not in %s: name its region", ErrNoStore, s.options.Bucket, s.options.Region)
 	case "AccessDenied", "AllAccessDisabled":
 		return fmt.Errorf("%w: allow s3:GetObject and s3:PutObject on %s/* and s3:ListBucket on the bucket", ErrDenied, s)
 	case "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch":
 		return fmt.Errorf("%w: the AWS credentials are expired or not valid: run `aws sso login` or refresh them", ErrDenied)
 	}
 	return nil
+}
+
+// elsewhere reports whether S3 refused a call because the bucket is in another region than the location names.
+func (s *S3) elsewhere(e *s3Error) bool {
+	switch {
+	case e.region == s.options.Region:
+		return false
+	case slices.Contains(regionErrors, e.code):
+		return true
+	}
+	return e.region != "" && e.status >= http.StatusMultipleChoices && e.status < http.StatusBadRequest
+}
+
+// regionErrors are the codes that S3 answers to who asks for a bucket in another region.
+var regionErrors = []string{"PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+
+// nameRegion says what to do about a location with another region than the bucket's own, which is empty if S3 named none.
+func (s *S3) nameRegion(own string) string {
+	text := fmt.Sprintf("bucket %s is not in %s: name its region", s.options.Bucket, s.options.Region)
+	if own == "" {
+		return fmt.Sprintf("%s in the ledger's location, %s?region=REGION: `aws s3api get-bucket-location --bucket %s` prints it", text, s, s.options.Bucket)
+	}
+	return fmt.Sprintf("%s, %s, in the ledger's location: %s?region=%[2]s", text, own, s)
 }
 
 // passing reports whether trying again may help: throttled, failed on S3's side,

@@ -24,8 +24,8 @@ var (
 // bucketAddress is where the bucket is: below an endpoint that is configured, in
 // its path; else at AWS, under a host name of its own where it can have one.
 func bucketAddress(cfg aws.Config, o S3Options) (url.URL, error) {
-	if !regionName.MatchString(o.Region) {
-		return url.URL{}, fmt.Errorf("region %q: want a name such as us-west-1", o.Region)
+	if err := checkRegion(o.Region); err != nil {
+		return url.URL{}, err
 	}
 	endpoint := configuredEndpoint(cfg)
 	if endpoint == "" {
@@ -41,6 +41,13 @@ func bucketAddress(cfg aws.Config, o S3Options) (url.URL, error) {
 		return url.URL{}, errors.New("the endpoint makes no sense: set AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL to https://HOST or http://HOST:PORT")
 	}
 	return url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/") + "/" + o.Bucket}, nil
+}
+
+func checkRegion(region string) error {
+	if !regionName.MatchString(region) {
+		return fmt.Errorf("region %q: want a name such as us-west-1", region)
+	}
+	return nil
 }
 
 // endpointSource and ignoringSource are what a source of cfg may know: the

@@ -25,6 +25,8 @@ type s3Error struct {
 	code    string
 	message string
 	request string
+	// region is the bucket's, if S3 names it, as it does to who asks in another one.
+	region string
 	// date is the store's clock; zero where the answer has none.
 	date time.Time
 	// clockSet says that the call was signed by a wrong clock, set right since.
@@ -67,6 +69,7 @@ func (c *s3Client) refused(response *http.Response, ahead time.Duration) error {
 	body, broken := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
 	e := readRefusal(response.StatusCode, body)
 	e.request = response.Header.Get("X-Amz-Request-Id")
+	e.region = regionOf(response.Header.Get("X-Amz-Bucket-Region"), e.region)
 	e.date, _ = http.ParseTime(response.Header.Get("Date")) // who needs it looks at it
 	if e.code == "RequestTimeTooSkewed" && !e.date.IsZero() && !c.keepClock {
 		observed := time.Until(e.date)
@@ -86,9 +89,20 @@ func readRefusal(status int, body []byte) *s3Error {
 		XMLName xml.Name `xml:"Error"`
 		Code    string
 		Message string
+		Region  string
 	}
 	if err := xml.Unmarshal(body, &document); err != nil || document.Code == "" {
 		return &s3Error{status: status, code: strings.ReplaceAll(http.StatusText(status), " ", "")}
 	}
-	return &s3Error{status: status, code: document.Code, message: document.Message}
+	return &s3Error{status: status, code: document.Code, message: document.Message, region: document.Region}
+}
+
+// regionOf is the first of an answer's values that is the name of a region, empty if none is.
+func regionOf(values ...string) string {
+	for _, value := range values {
+		if checkRegion(value) == nil {
+			return value
+		}
+	}
+	return ""
 }

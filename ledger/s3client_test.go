@@ -136,6 +136,56 @@ func TestAnotherRegionIsSaidAndNotFollowed(t *testing.T) {
 	}
 }
 
+// S3 names the bucket's own region in a header, in the error document, or not at all.
+func TestAnotherRegionIsNamed(t *testing.T) {
+	const named = "bucket growl-states is not in us-west-1: name its region, eu-west-1, in the ledger's location: s3://growl-states/deploy?region=eu-west-1"
+	const unnamed = "bucket growl-states is not in us-west-1: name its region in the ledger's location, s3://growl-states/deploy?region=REGION: `aws s3api get-bucket-location --bucket growl-states` prints it"
+	document := func(code, more string) string { return "<Error><Code>" + code + "</Code>" + more + "</Error>" }
+	for name, row := range map[string]struct {
+		status       int
+		header, body string
+		want         string
+	}{
+		"301 with a header":              {http.StatusMovedPermanently, "eu-west-1", document("PermanentRedirect", "<Endpoint>x</Endpoint>"), named},
+		"301 with nothing else":          {http.StatusMovedPermanently, "eu-west-1", "", named},
+		"301 without a region":           {http.StatusMovedPermanently, "", document("PermanentRedirect", ""), unnamed},
+		"307":                            {http.StatusTemporaryRedirect, "eu-west-1", document("TemporaryRedirect", ""), named},
+		"400 with a region":              {http.StatusBadRequest, "", document("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"), named},
+		"a region that is none":          {http.StatusMovedPermanently, "x y", document("PermanentRedirect", "<Region>../</Region>"), unnamed},
+		"the header is no region":        {http.StatusMovedPermanently, "?", document("PermanentRedirect", "<Region>eu-west-1</Region>"), named},
+		"307 to the same region":         {http.StatusTemporaryRedirect, "us-west-1", document("TemporaryRedirect", ""), ""},
+		"400 of the same region":         {http.StatusBadRequest, "", document("AuthorizationHeaderMalformed", "<Region>us-west-1</Region>"), ""},
+		"another error of a bucket":      {http.StatusForbidden, "eu-west-1", document("AccessDenied", ""), ""},
+		"a redirect that is not by S3":   {http.StatusFound, "", "<html>", ""},
+		"another error that has no code": {http.StatusBadRequest, "eu-west-1", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if row.header != "" {
+					w.Header().Set("X-Amz-Bucket-Region", row.header)
+				}
+				w.WriteHeader(row.status)
+				_, _ = w.Write([]byte(row.body))
+			}))
+			t.Cleanup(site.Close)
+			cfg := configured(nil)
+			cfg.BaseEndpoint = &site.URL
+			store, err := ledger.NewS3FromConfig(cfg, ledger.S3Options{Bucket: "growl-states", Prefix: "deploy", Region: "us-west-1"})
+			require.NoError(t, err)
+			for call, err := range calls(t.Context(), store) {
+				if row.want == "" {
+					assert.NotErrorIs(t, err, ledger.ErrNoStore, call)
+					assert.NotContains(t, err.Error(), "name its region", call)
+					continue
+				}
+				require.ErrorIs(t, err, ledger.ErrNoStore, call)
+				require.ErrorContains(t, err, row.want, call)
+				assert.NotContains(t, err.Error(), "\n")
+			}
+		})
+	}
+}
+
 func TestTheConfiguredClientAndItsProxyAreUsed(t *testing.T) {
 	var asked atomic.Value
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -128,7 +128,7 @@ func TestS3ThatRefusesIsSaidInOneLine(t *testing.T) {
 	}{
 		"read-only":      {s3api.Faults{ReadOnly: true}, ledger.S3Options{Prefix: "deploy"}, key, ledger.ErrDenied, "write s3://growl-states/deploy/app/dev/current: the store denies access: allow s3:GetObject and s3:PutObject on s3://growl-states/deploy/* and s3:ListBucket on the bucket"},
 		"no bucket":      {s3api.Faults{}, ledger.S3Options{Bucket: "nowhere"}, key, ledger.ErrNoStore, "there is no bucket nowhere: check its name and the account"},
-		"other region":   {s3api.Faults{}, ledger.S3Options{Region: "eu-west-1"}, key, ledger.ErrNoStore, "bucket growl-states is not in eu-west-1: name its region"},
+		"other region":   {s3api.Faults{}, ledger.S3Options{Region: "eu-west-1"}, key, ledger.ErrNoStore, "bucket growl-states is not in eu-west-1: name its region, us-west-1, in the ledger's location: s3://growl-states?region=us-west-1"},
 		"no such key ID": {s3api.Faults{}, ledger.S3Options{}, "AKIASTRANGER00000000", ledger.ErrDenied, "the AWS credentials are expired or not valid"},
 	} {
 		t.Run(name, func(t *testing.T) {
