@@ -54,6 +54,8 @@ locals {
   # run in us-east-1) and ECR's (which run in the registry's region) are in statements without it.
   in_own_region = { StringEquals = { "aws:RequestedRegion" = var.region } }
 
+  ledger = "arn:aws:s3:::${var.state_bucket}/ledger"
+
   github_deploy = concat([
     {
       Sid      = "Targets"
@@ -103,14 +105,47 @@ locals {
       Sid      = "Ledger"
       Effect   = "Allow"
       Action   = ["s3:GetObject", "s3:PutObject"]
-      Resource = ["arn:aws:s3:::${var.state_bucket}/ledger/${var.environment}/*"]
+      Resource = ["${local.ledger}/growl-backend/${var.environment}/*"]
+    },
+    {
+      # The ledger's key was the environment alone. The first run leaves a marker there that names the new key.
+      Sid      = "LedgerMove"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:PutObject"]
+      Resource = ["${local.ledger}/${var.environment}/current"]
+    },
+    {
+      Sid      = "LedgerHistoryBefore"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = ["${local.ledger}/${var.environment}/history/*"]
+    },
+    {
+      Sid      = "Claims"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = ["${local.ledger}/claims/*"]
+    },
+    {
+      # The condition holds for a create alone, so that no role can take a target group from another service.
+      Sid       = "ClaimsCreate"
+      Effect    = "Allow"
+      Action    = ["s3:PutObject"]
+      Resource  = ["${local.ledger}/claims/*"]
+      Condition = { Null = { "s3:if-none-match" = "false" } }
     },
     ], var.environment == "prod" ? [{
       # What is promoted has to be the image that dev ran under its commit.
       Sid      = "DevHistory"
       Effect   = "Allow"
       Action   = ["s3:GetObject"]
-      Resource = ["arn:aws:s3:::${var.state_bucket}/ledger/dev/*"]
+      Resource = ["${local.ledger}/growl-backend/dev/*"]
+    },
+    {
+      Sid      = "DevHistoryBefore"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = ["${local.ledger}/dev/*"]
   }] : [])
 
   # Images are built once, by dev's workflow.
@@ -135,7 +170,9 @@ locals {
       Action   = ["s3:ListBucket"]
       Resource = ["arn:aws:s3:::${var.state_bucket}"]
       Condition = {
-        StringLike = { "s3:prefix" = distinct(["env:/*", "growl-backend/*", "ledger/${var.environment}/*", "ledger/dev/*"]) }
+        StringLike = { "s3:prefix" = concat(["env:/*", "growl-backend/*", "ledger/claims/*"], flatten([
+          for environment in distinct([var.environment, "dev"]) : ["ledger/growl-backend/${environment}/*", "ledger/${environment}/*"]
+        ])) }
       }
     },
     {

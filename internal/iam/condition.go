@@ -16,6 +16,8 @@ type condition struct {
 	matches  func(value, actual string) bool
 	negated  bool
 	ifExists bool
+	// presence makes the values true or false: whether a request lacks the key.
+	presence bool
 }
 
 // kind is what the values of a condition key are.
@@ -43,12 +45,17 @@ var operators = map[string]struct {
 	"Bool":             {boolean, false, strings.EqualFold},
 	"IpAddress":        {address, false, inRange},
 	"NotIpAddress":     {address, true, inRange},
+	presence:           {boolean, false, strings.EqualFold},
 }
+
+// presence is the operator that asks whether a request lacks a key, whatever the kind of its values.
+const presence = "Null"
 
 // conditionKeys are the keys that whoever makes a [Request] is able to fill in.
 var conditionKeys = map[string]kind{
 	RequestedRegion:                         text,
 	S3Prefix:                                text,
+	S3IfNoneMatch:                           text,
 	"ec2-instance-connect:remoteport":       number,
 	"ec2-instance-connect:privateipaddress": address,
 }
@@ -57,6 +64,7 @@ var conditionKeys = map[string]kind{
 const (
 	RequestedRegion = "aws:requestedregion"
 	S3Prefix        = "s3:prefix"
+	S3IfNoneMatch   = "s3:if-none-match"
 )
 
 func parseConditions(raw json.RawMessage) ([]condition, error) {
@@ -77,13 +85,16 @@ func parseConditions(raw json.RawMessage) ([]condition, error) {
 func parseCondition(operator, key string, raw json.RawMessage) (condition, error) {
 	name, ifExists := strings.CutSuffix(operator, "IfExists")
 	known, ok := operators[name]
-	if !ok {
+	if !ok || name == presence && ifExists {
 		return condition{}, fmt.Errorf("the operator %q is not supported", operator)
 	}
-	c := condition{key: strings.ToLower(key), matches: known.matches, negated: known.negated, ifExists: ifExists}
+	c := condition{key: strings.ToLower(key), matches: known.matches, negated: known.negated, ifExists: ifExists, presence: name == presence}
 	of, ok := conditionKeys[c.key]
 	if !ok {
 		return condition{}, fmt.Errorf("the key %q is not supported: nothing that decides by this policy can fill it in", key)
+	}
+	if c.presence {
+		of = known.of
 	}
 	if of != known.of {
 		return condition{}, fmt.Errorf("%s on %s compares a %s with a %s", operator, key, of, known.of)
@@ -137,6 +148,9 @@ func checkValue(of kind, value string) error {
 // operator and passes a negated one.
 func (c condition) holds(context map[string]string) bool {
 	actual, present := context[c.key]
+	if c.presence {
+		actual, present = strconv.FormatBool(!present), true
+	}
 	if !present {
 		return c.negated || c.ifExists
 	}

@@ -15,6 +15,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(document(allow("*", "*", `{"NumericEquals": {"ec2-instance-connect:remotePort": 22}, "StringNotEqualsIfExists": {"s3:prefix": "?"}}`)), "a:b", "*", "")
 	f.Add(`{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "a:*?*", "Resource": ["arn:a:b:c:d:e:f*"]}}`, "a:bc", "arn:a:b:c:d:e:f", "")
 	f.Add(document(allow("s3:GetObject", "*", `{"IpAddress": {"ec2-instance-connect:privateIpAddress": "::/0"}}`)), "s3:GetObject", "*", "x")
+	f.Add(document(allow("s3:PutObject", "*", `{"Null": {"s3:if-none-match": "true", "s3:prefix": ["false"]}}`)), "s3:PutObject", "*", "x")
 	deny, err := iam.Parse([]byte(document(`{"Effect": "Deny", "Action": "*", "Resource": "*"}`)))
 	if err != nil {
 		f.Fatal(err)

@@ -84,6 +84,10 @@ func TestAConditionDecides(t *testing.T) {
 		{"another number", `{"NumericEquals": {"ec2-instance-connect:remotePort": "22"}}`, map[string]string{"ec2-instance-connect:remoteport": "2222"}, false},
 		{"an address", `{"IpAddress": {"ec2-instance-connect:privateIpAddress": "10.20.0.0/16"}}`, map[string]string{"ec2-instance-connect:privateipaddress": "10.20.1.11"}, true},
 		{"an address outside", `{"IpAddress": {"ec2-instance-connect:privateIpAddress": "10.20.0.0/16"}}`, map[string]string{"ec2-instance-connect:privateipaddress": "10.30.1.11"}, false},
+		{"a key that is wanted", `{"Null": {"s3:if-none-match": "false"}}`, map[string]string{iam.S3IfNoneMatch: "*"}, true},
+		{"a key that is wanted and absent", `{"Null": {"s3:if-none-match": false}}`, nil, false},
+		{"a key that is unwanted", `{"Null": {"s3:if-none-match": "true"}}`, map[string]string{iam.S3IfNoneMatch: "*"}, false},
+		{"a key that is unwanted and absent", `{"Null": {"s3:if-none-match": true}}`, nil, true},
 		{"both must hold", `{"StringEquals": {"aws:RequestedRegion": "us-west-1", "s3:prefix": "x"}}`, map[string]string{iam.RequestedRegion: "us-west-1"}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -119,6 +123,8 @@ func TestWhatIsNotEvaluatedIsRefused(t *testing.T) {
 		"a set operator":          document(allow("s3:GetObject", "*", `{"ForAnyValue:StringEquals": {"s3:prefix": "x"}}`)),
 		"an unknown key":          document(allow("s3:GetObject", "*", `{"StringEquals": {"aws:PrincipalOrgID": "x"}}`)),
 		"an operator of numbers":  document(allow("s3:GetObject", "*", `{"NumericEquals": {"s3:prefix": "1"}}`)),
+		"a presence that is none": document(allow("s3:PutObject", "*", `{"Null": {"s3:if-none-match": "*"}}`)),
+		"a presence if it exists": document(allow("s3:PutObject", "*", `{"NullIfExists": {"s3:if-none-match": "false"}}`)),
 		"no number":               document(allow("s3:GetObject", "*", `{"NumericEquals": {"ec2-instance-connect:remotePort": "ssh"}}`)),
 		"no range":                document(allow("s3:GetObject", "*", `{"IpAddress": {"ec2-instance-connect:privateIpAddress": "10.0.0"}}`)),
 		"no value":                document(allow("s3:GetObject", "*", `{"StringEquals": {"s3:prefix": []}}`)),

@@ -79,7 +79,13 @@ func (c *ci) assertForeignDenied() {
 	foreign := []iam.Request{
 		{Action: "s3:GetObject", Resource: bucket + "env:/" + other + "/growl-backend/terraform.tfstate"},
 		{Action: "s3:PutObject", Resource: bucket + "env:/" + c.environment + "/growl-backend/terraform.tfstate"},
+		{Action: "s3:PutObject", Resource: bucket + "ledger/growl-backend/" + other + "/current"},
 		{Action: "s3:PutObject", Resource: bucket + "ledger/" + other + "/current"},
+		{Action: "s3:PutObject", Resource: bucket + "ledger/" + c.environment + "/history/run-1"},
+		{Action: "s3:GetObject", Resource: bucket + "ledger/orders/" + c.environment + "/current"},
+		{Action: "s3:PutObject", Resource: bucket + "ledger/orders/" + c.environment + "/current", Context: map[string]string{iam.S3IfNoneMatch: "*"}},
+		{Action: "s3:PutObject", Resource: bucket + "ledger/claims/us-west-1.1.orders.1"},
+		{Action: "s3:DeleteObject", Resource: bucket + "ledger/claims/us-west-1.1.orders.1"},
 		{Action: "s3:ListBucket", Resource: "arn:aws:s3:::growl-tf-state"},
 		{Action: "ssm:GetParameter", Resource: "arn:aws:ssm:" + own + ":" + sandboxAccount + ":parameter/growl-backend/" + other + "/env", Context: in(own)},
 		{Action: "ssm:GetParameter", Resource: "arn:aws:ssm:" + own + ":" + sandboxAccount + ":parameter/growl-backend/" + c.environment + "/ssh-host/growl-backend-" + c.environment + "-1", Context: in(own)},
@@ -89,7 +95,8 @@ func (c *ci) assertForeignDenied() {
 		{Action: "ecr:BatchGetImage", Resource: "arn:aws:ecr:us-west-1:" + sandboxAccount + ":repository/other"},
 	}
 	if c.environment == "dev" {
-		foreign = append(foreign, iam.Request{Action: "s3:GetObject", Resource: bucket + "ledger/prod/current"})
+		foreign = append(foreign, iam.Request{Action: "s3:GetObject", Resource: bucket + "ledger/prod/current"},
+			iam.Request{Action: "s3:GetObject", Resource: bucket + "ledger/growl-backend/prod/current"})
 	} else {
 		foreign = append(foreign, iam.Request{Action: "ecr:InitiateLayerUpload", Resource: "arn:aws:ecr:us-west-1:" + sandboxAccount + ":repository/growl-backend"})
 	}

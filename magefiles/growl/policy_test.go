@@ -1,9 +1,11 @@
 package growl_test
 
 import (
+	"bytes"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +42,7 @@ func TestEveryRoleMayDoItsWorkAndNothingElse(t *testing.T) {
 			c := newCI(t, environment)
 			c.gate()
 			c.makeStack()
+			c.leaveBefore()
 			if environment == "prod" {
 				c.promote()
 			}
@@ -244,13 +247,44 @@ func (c *ci) promote() {
 	}
 }
 
+// leaveBefore leaves, as the administrator, what a program of before keys were SERVICE/ENV wrote, so that the first run
+// moves the ledger: the environment's own, and dev's, which prod compares with.
+func (c *ci) leaveBefore() {
+	t := c.t
+	c.asAdmin()
+	defer c.asJob()
+	folder := filepath.Join("..", "..", "ledger", "testdata", "before")
+	records, err := filepath.Glob(filepath.Join(folder, "history", "*.json"))
+	require.NoError(t, err)
+	require.NotEmpty(t, records)
+	idle, err := os.ReadFile(filepath.Join(folder, "idle.json"))
+	require.NoError(t, err)
+	leave := func(key string, data []byte) {
+		_, err := c.store(t).Put(t.Context(), key, data, ledger.Absent)
+		require.NoError(t, err)
+	}
+	for _, environment := range slices.Compact([]string{"dev", c.environment}) {
+		leave(environment+"/current", bytes.Replace(idle, []byte(`"dev"`), []byte(`"`+environment+`"`), 1))
+		for _, file := range records {
+			record, err := os.ReadFile(file)
+			require.NoError(t, err)
+			// Those runs deployed the commits of this sandbox, with other digests, and prod compares.
+			for _, commit := range []string{c.vars["V1"], c.vars["V2"]} {
+				record = bytes.ReplaceAll(record, []byte(commit), []byte(strings.Repeat("0", len(commit))))
+			}
+			leave(environment+"/history/"+strings.TrimSuffix(filepath.Base(file), ".json"), record)
+		}
+	}
+}
+
 func (c *ci) deploy() {
+	c.ok(append(c.roll(c.vars["V2"]), "-dryRun")...)
 	c.ok(c.roll(c.vars["V2"])...)
 	for id, r := range c.look(c.t) {
 		assert.Equal(c.t, c.vars["V2"], r.commit, id)
 	}
 	c.ok("deploy:status", c.environment)
-	c.ok("deploy:history", c.environment)
+	assert.Contains(c.t, c.ok("deploy:history", c.environment), "20261129T150130Z-9dd9", "the history of before is not read")
 }
 
 // heal kills a deploy that has taken an instance out, and puts the instance back.

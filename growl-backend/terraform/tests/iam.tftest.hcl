@@ -101,8 +101,18 @@ run "least_privilege" {
     condition = flatten([
       for s in concat(jsondecode(aws_iam_role_policy.github_deploy.policy).Statement, jsondecode(aws_iam_role_policy.github_plan.policy).Statement) :
       s.Resource if anytrue([for a in s.Action : contains(["s3:PutObject", "s3:DeleteObject", "s3:*"], a)])
-    ]) == ["arn:aws:s3:::growl-tf-state/ledger/dev/*"]
-    error_message = "The bucket is written under the ledger's prefix only."
+      ]) == [
+      "arn:aws:s3:::growl-tf-state/ledger/growl-backend/dev/*", "arn:aws:s3:::growl-tf-state/ledger/dev/current", "arn:aws:s3:::growl-tf-state/ledger/claims/*",
+    ]
+    error_message = "The bucket is written at the environment's own ledger, at its key of before, and at the claims, and nowhere else."
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.github_deploy.policy).Statement : lookup(s, "Condition", null)
+      if contains(s.Action, "s3:PutObject") && strcontains(jsonencode(s.Resource), "/claims/")
+    ] == [{ Null = { "s3:if-none-match" = "false" } }]
+    error_message = "A claim is created, and never replaced."
   }
 
   assert {

@@ -43,15 +43,15 @@ run "reads_what_is_shared" {
   assert {
     condition = [
       for s in concat(jsondecode(aws_iam_role_policy.github_deploy.policy).Statement, jsondecode(aws_iam_role_policy.github_plan.policy).Statement) :
-      s.Action if anytrue([for r in s.Resource : endswith(r, "/ledger/dev/*")])
-    ] == [["s3:GetObject"]]
+      s.Action if anytrue([for r in s.Resource : endswith(r, "/ledger/growl-backend/dev/*") || endswith(r, "/ledger/dev/*")])
+    ] == [["s3:GetObject"], ["s3:GetObject"]]
     error_message = "prod's role reads what dev ran, and changes nothing of it."
   }
 
   assert {
     condition = anytrue([
       for s in jsondecode(aws_iam_role_policy.github_plan.policy).Statement :
-      contains(s.Condition.StringLike["s3:prefix"], "ledger/dev/*") if s.Action == ["s3:ListBucket"]
+      length(setsubtract(["ledger/growl-backend/dev/*", "ledger/dev/*"], s.Condition.StringLike["s3:prefix"])) == 0 if s.Action == ["s3:ListBucket"]
     ])
     error_message = "prod's role lists dev's runs."
   }

@@ -36,6 +36,9 @@ func permission(c *call) (needed iam.Request, mapped bool) {
 		needed.Action, needed.Resource = "s3:GetObject", bucketARN(c)+"/"+c.key
 	case "PutObject", "DeleteObject":
 		needed.Action, needed.Resource = "s3:"+c.action, bucketARN(c)+"/"+c.key
+		if condition := c.request.Header.Get("If-None-Match"); c.action == "PutObject" && condition != "" {
+			needed.Context[iam.S3IfNoneMatch] = condition
+		}
 	case "ListObjects", "ListObjectsV2", "HeadBucket":
 		needed.Action = "s3:ListBucket"
 		if query := c.request.URL.Query(); query.Has("prefix") {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -88,6 +89,24 @@ func TestOnlyWhoMayListLearnsThatNothingIsThere(t *testing.T) {
 			assert.Equal(t, test.want, code(t, err))
 		})
 	}
+}
+
+// TestARoleThatMayCreateMayNotReplace: a condition on s3:if-none-match holds for a create alone, which S3 refuses if the
+// object exists.
+func TestARoleThatMayCreateMayNotReplace(t *testing.T) {
+	_, as, admin := heldTo(t, `{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::growl-states/ledger/claims/*",
+		"Condition": {"Null": {"s3:if-none-match": "false"}}}`)
+	bucket, key := states, "ledger/claims/x"
+	put := func(client *s3.Client, absent, version *string) error {
+		_, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("x"), IfNoneMatch: absent, IfMatch: version})
+		return err
+	}
+	assert.Equal(t, "AccessDenied", code(t, put(as, nil, nil)))
+	require.NoError(t, put(as, aws.String("*"), nil))
+	assert.Equal(t, "PreconditionFailed", code(t, put(as, aws.String("*"), nil)))
+	there, err := admin.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
+	require.NoError(t, err)
+	assert.Equal(t, "AccessDenied", code(t, put(as, nil, there.ETag)))
 }
 
 // TestALedgerUnderAPolicy reads and makes the ledger's first object as a role that may list a prefix alone.
