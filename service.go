@@ -26,7 +26,7 @@ type Service struct {
 	// service's, and ContainerPort is HostPort.
 	Container docker.Spec
 	// Ledger is where leases, journals and histories are kept: s3://BUCKET/PREFIX?region=REGION. Two ledgers cannot see
-	// each other, so all who deploy a service have to use one. It has no default.
+	// each other's leases and claims, so all who could move the same targets have to use one. It has no default.
 	Ledger string
 	// KnownHosts are files with SSH host keys that are trusted besides those of ~/.ssh/known_hosts. Those that do not
 	// exist are left out.

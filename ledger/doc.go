@@ -1,11 +1,12 @@
-// Package ledger keeps, for each environment, who may deploy (a lease), what the
-// run in flight has done so far (its journal) and how past runs ended (history).
+// Package ledger keeps, for each environment of a service, who may deploy (a lease), what the
+// run in flight has done so far (its journal) and how past runs ended (history), and
+// which service and environment a target group belongs to (claims).
 //
 // It needs one object store with conditional writes and a clock of its own:
 // [S3], or a [Folder] for tests and the sandbox. Lease and journal are one
-// object, ENVIRONMENT/current, so that one conditional write fences both: a run
+// object, SERVICE/ENV/current, so that one conditional write fences both: a run
 // that lost its lease cannot write its next intent, and without the intent it
-// does not act. Finished runs are ENVIRONMENT/history/RUN, written once.
+// does not act. Finished runs are SERVICE/ENV/history/RUN, written once.
 //
 // # Time
 //
@@ -30,4 +31,16 @@
 //
 // Nothing secret is written: no line of a container's log, and of errors only the first
 // line, shortened.
+//
+// # Claims
+//
+// Two runs of different keys do not see each other's leases. So that they cannot move the same targets at once, a run
+// claims its target groups with [Ledger.Claim]: claims/REGION.ACCOUNT.NAME.ID is created once for each, and refuses every
+// other key until a person deletes it. Two ledgers, with another bucket or prefix, cannot see each other's claims.
+//
+// # The move from a key of before
+//
+// Programs once used the environment alone as the key. [Options.Before] names that key, and the first Acquire replaces
+// its document with a marker that those programs refuse. They read and write version 1 of it, and the marker is of
+// version 2.
 package ledger
