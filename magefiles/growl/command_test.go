@@ -39,8 +39,8 @@ func TestBadCommandsTouchNothing(t *testing.T) {
 		{"a run's name", nil, []string{"deploy:rollback", "dev", "-to=../current"}, 1, `run "../current": want 1 to 128 letters`},
 		{"a ledger on disk", []string{"DEPLOY_LEDGER=/tmp"}, p.deploy(p.vars["V2"]), 2, `ledger "/tmp": want s3://BUCKET/PREFIX`},
 		{"no such bucket of the state", []string{"TF_STATE_BUCKET=nonesuch"}, p.deploy(p.vars["V2"]), 1, "there is no bucket nonesuch"},
-		{"a ledger in no bucket", []string{"DEPLOY_LEDGER=s3://nonesuch/ledger?region=us-west-1"}, p.deploy(p.vars["V2"]), 1, "there is no bucket nonesuch"},
-		{"a ledger without its region", []string{"DEPLOY_LEDGER=s3://growl-tf-state/ledger"}, p.deploy(p.vars["V2"]), 2, "want s3://BUCKET/PREFIX?region=REGION: it names no region"},
+		{"a ledger in no bucket", []string{"DEPLOY_LEDGER=s3://nonesuch/ledger"}, p.deploy(p.vars["V2"]), 1, "there is no bucket nonesuch"},
+		{"a ledger's parameter", []string{"DEPLOY_LEDGER=s3://growl-tf-state/ledger?regoin=us-west-1"}, p.deploy(p.vars["V2"]), 2, `want s3://BUCKET/PREFIX?region=REGION: the parameter "regoin" is not known`},
 		{"a ledger in another region", []string{"DEPLOY_LEDGER=s3://growl-tf-state/ledger?region=eu-west-1"}, p.deploy(p.vars["V2"]), 1, "name its region, us-west-1, in the ledger's location: s3://growl-tf-state/ledger?region=us-west-1"},
 		{"somebody else's AWS key", []string{"AWS_ACCESS_KEY_ID=AKIANONESUCH"}, p.deploy(p.vars["V2"]), 1, "the AWS credentials are expired or not valid"},
 	} {
