@@ -65,3 +65,11 @@ func (a *arrival) proven() bool {
 	now, _ := measure(from.Traffic, last.Traffic, last.at-from.at)
 	return now.perSecond >= a.before.perSecond/2
 }
+
+// source returns whose count the last sample is.
+func (a *arrival) source() Source {
+	if len(a.samples) == 0 {
+		return Uncounted
+	}
+	return a.samples[len(a.samples)-1].Source
+}

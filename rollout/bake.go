@@ -3,25 +3,17 @@ package rollout
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 )
 
-// bake lets a batch serve for a while and then asks the guards; watches are asked
-// meanwhile too, and end it early. After the last one there is nothing left to
-// halt: what they say is a remark, unless the fleet would go back. A batch that brought
-// nothing new has nothing to show. ahead is how many batches are to follow.
-func (r *run) bake(ctx context.Context, batch []*passage, ahead int) error {
-	var err error
-	last := ahead == 0
-	if !last || r.Policy.Bake > 0 {
-		r.eta.enter(stageResting, ahead)
-		rest := r.Policy.Pause
-		if slices.ContainsFunc(batch, func(p *passage) bool { return p.outcome == Updated }) {
-			rest = max(rest, r.Policy.Bake)
-		}
-		err = r.serve(ctx, rest)
-	}
+// watchInterval is the shortest time between two checks of the watches while a batch bakes.
+const watchInterval = time.Second
+
+// bake lets a batch serve for a while and then checks the guards. The watches are checked meanwhile too, and end it
+// early. After the last batch there is nothing left to halt, so a guard that refuses is a remark, unless the fleet would
+// go back. A batch in which nothing was updated does not bake. ahead is how many batches follow.
+func (r *run) bake(ctx context.Context, batch updates, ahead int) error {
+	err := r.rest(ctx, batch, ahead)
 	if err == nil {
 		err = checkGates(ctx, r.Watches, "guard", r.report)
 	}
@@ -32,20 +24,27 @@ func (r *run) bake(ctx context.Context, batch []*passage, ahead int) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case last && !r.Policy.Rollback:
+		return r.brokenOff(ctx, err)
+	case ahead == 0 && !r.Policy.Rollback:
 		r.report.remark(oneLine(err))
 		return nil
 	}
-	r.halted = true
-	return fmt.Errorf("halted: %w", err)
+	return &haltError{fmt.Errorf("halted: %w", err)}
 }
 
-// serve lets a batch serve for that long, or until one of the watches refuses.
-func (r *run) serve(ctx context.Context, d time.Duration) error {
-	for end := time.Now().Add(d); ; {
+// rest lets a batch serve before the next one leaves, or until one of the watches refuses.
+func (r *run) rest(ctx context.Context, batch updates, ahead int) error {
+	if ahead == 0 && r.Policy.Bake == 0 {
+		return nil
+	}
+	r.eta.enter(stageResting, ahead)
+	length := r.Policy.Pause
+	if batch.anyIn(stateUpdated) {
+		length = max(length, r.Policy.Bake)
+	}
+	for end := time.Now().Add(length); ; {
 		left := time.Until(end)
-		if err := sleep(ctx, min(left, max(r.Policy.Poll, watchPause))); err != nil || left <= 0 {
+		if err := sleep(ctx, min(left, max(r.Policy.Poll, watchInterval))); err != nil || left <= 0 {
 			return err
 		}
 		if err := checkGates(ctx, r.Watches, "guard", r.report); err != nil {
@@ -53,6 +52,3 @@ func (r *run) serve(ctx context.Context, d time.Duration) error {
 		}
 	}
 }
-
-// watchPause is the least time between two questions to the watches of a baking batch.
-const watchPause = time.Second

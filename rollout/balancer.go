@@ -153,3 +153,17 @@ type Timing struct {
 	// CrossZone is set where a zone's traffic may go to another zone's target.
 	CrossZone bool
 }
+
+func healthy(h TargetHealth) bool { return h.State == TargetHealthy }
+func initial(h TargetHealth) bool { return h.State == TargetInitial }
+
+// instancesIn returns the instances that have a target in the group for which so returns true.
+func instancesIn(health Health, group string, so func(TargetHealth) bool) map[string]bool {
+	instances := make(map[string]bool, len(health))
+	for _, h := range health {
+		if h.Group == group && so(h) {
+			instances[h.Instance] = true
+		}
+	}
+	return instances
+}

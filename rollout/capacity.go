@@ -1,31 +1,59 @@
 package rollout
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// floor is how many healthy targets a group keeps while a batch is out:
-// registered − batch, at least one, unless the service may be down.
-func (r *run) floor(registered int) int {
-	least := 1
-	if r.Policy.Downtime {
-		least = 0
-	}
-	return max(least, registered-r.Policy.Batch.Of(len(r.Instances)))
+// capacity is the rule by which instances may leave the load balancer. Its answers depend on its fields and arguments
+// only: it calls nothing and holds no clock.
+type capacity struct {
+	policy Policy
+	fleet  []Instance
+	groups []Timing
+	floors map[string]int // by group: how many healthy targets it keeps while a batch is out
 }
 
-// possible refuses a fleet whose capacity rule no amount of waiting can meet.
-func (r *run) possible(health Health) error {
+// member is what the rule has to know of an instance that the run is about.
+type member struct {
+	Instance
+	targets []Target
+	// serves is set if the load balancer called it healthy when the run began, or was still checking it.
+	serves bool
+	// waiting is set if it is still to be updated, stays if it cannot be.
+	waiting, stays bool
+	// routedAt is when the load balancer routes to it at the latest; zero: it does.
+	routedAt time.Time
+}
+
+// in reports whether the instance belongs to the group.
+func (m member) in(group string) bool {
+	return slices.ContainsFunc(m.targets, func(t Target) bool { return t.Group == group })
+}
+
+// newCapacity returns the rule for a fleet with this health. A group keeps as many healthy targets as are registered
+// now without a batch, and at least one unless the policy allows downtime.
+func newCapacity(policy Policy, fleet []Instance, groups []Timing, health Health) capacity {
+	c := capacity{policy, fleet, groups, map[string]int{}}
+	least := 1
+	if policy.Downtime {
+		least = 0
+	}
+	for _, g := range groups {
+		registered := instancesIn(health, g.Group, func(h TargetHealth) bool { return h.State.Registered() })
+		c.floors[g.Group] = max(least, len(registered)-policy.Batch.Of(len(fleet)))
+	}
+	return c
+}
+
+// refuse returns an error if no amount of waiting can meet the rule for these batches. now is the present time.
+func (c capacity) refuse(health Health, members []member, batches [][]member, now time.Time) error {
 	var faults []error
-	for _, t := range r.timing {
-		registered := instancesIn(health, t.Group, func(h TargetHealth) bool { return h.State.Registered() })
-		r.floors[t.Group] = r.floor(len(registered))
-		if p := r.alone(health, t.Group); p != nil && !r.Policy.Downtime {
-			faults = append(faults, fmt.Errorf("%s alone serves target group %s, so updating it takes the service down: add an instance, or allow it with -allowDowntime (policy downtime=true)", p.instance.ID, t.Group))
+	for _, g := range c.groups {
+		if m := alone(health, members, g.Group); m != nil && !c.policy.Downtime {
+			faults = append(faults, fmt.Errorf("%s alone serves target group %s, so updating it takes the service down: add an instance, or allow it with -allowDowntime (policy downtime=true)", m.ID, g.Group))
 		}
 	}
 	for _, h := range health {
@@ -34,197 +62,69 @@ func (r *run) possible(health Health) error {
 		}
 	}
 	if len(faults) == 0 {
-		faults = append(faults, r.stuck(health))
+		faults = append(faults, c.refuseStuck(health, members, batches, now.Add(c.policy.Drain.Lag)))
 	}
 	return errors.Join(faults...)
 }
 
-// stuck tells which batch could not leave even if every other target were healthy.
-func (r *run) stuck(health Health) error {
-	for _, batch := range r.batches() {
-		lack := r.lack(r.atBest(health, batch), batch, time.Now().Add(r.Policy.Drain.Lag))
+// refuseStuck returns an error if a batch could not leave even if every other target were healthy and routed.
+func (c capacity) refuseStuck(health Health, members []member, batches [][]member, routed time.Time) error {
+	for _, batch := range batches {
+		shortfall := c.shortfall(atBest(health, members, batch), members, batch, routed)
 		switch {
-		case lack != nil && len(batch) > 1:
-			return fmt.Errorf("%v can never leave together: %w: choose a smaller batch", ids(batch), lack)
-		case lack != nil:
-			return fmt.Errorf("%s can never leave: %w", batch[0].instance.ID, lack)
+		case shortfall != nil && len(batch) > 1:
+			return fmt.Errorf("%v can never leave together: %w: choose a smaller batch", memberIDs(batch), shortfall)
+		case shortfall != nil:
+			return fmt.Errorf("%s can never leave: %w", batch[0].ID, shortfall)
 		}
 	}
 	return nil
 }
 
-// atBest is the health that waiting could bring: whatever is registered, or will
-// be, is healthy. The batch's own targets are as they are.
-func (r *run) atBest(health Health, batch []*passage) Health {
-	out := ids(batch)
-	best := slices.Clone(health)
-	for i, h := range best {
-		if h.State.Registered() && !slices.Contains(out, h.Instance) {
-			best[i].State = TargetHealthy
-		}
-	}
-	for _, p := range r.passages {
-		if p.err != nil || slices.Contains(batch, p) {
-			continue
-		}
-		for _, target := range p.targets {
-			best = append(best, TargetHealth{Target: target, State: TargetHealthy})
-		}
-	}
-	return best
-}
-
-// alone returns the pending instance that serves a group which nobody else is
-// in, or will be in by the end of the run.
-func (r *run) alone(health Health, group string) *passage {
-	var members []string
-	for _, h := range health {
-		if h.Group == group && h.State.Registered() {
-			members = append(members, h.Instance)
-		}
-	}
-	for _, p := range r.passages {
-		if p.in(group) && p.err == nil {
-			members = append(members, p.instance.ID)
-		}
-	}
-	for _, p := range r.pending() {
-		other := func(id string) bool { return id != p.instance.ID }
-		if p.in(group) && (p.served() || p.coming()) && !slices.ContainsFunc(members, other) {
-			return p
-		}
-	}
-	return nil
-}
-
-// reserve waits until the rest of the fleet can carry the traffic without the
-// whole batch, so that two instances of one batch never count on each other.
-func (r *run) reserve(ctx context.Context, batch []*passage) error {
-	limited, cancel := context.WithTimeout(ctx, r.Policy.Health)
-	defer cancel()
-	var lack error
-	for look := r.watch.soon; ; look = r.watch.whole {
-		began := time.Now()
-		health, err := look(limited)
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case limited.Err() != nil:
-			return &lackError{fmt.Errorf("wait %s for capacity to take %v out: %w", r.Policy.Health, ids(batch), lack)}
-		case err != nil:
-			lack = err
-			continue
-		}
-		r.unknown.find(health, r.report)
-		r.tend(ctx, health)
-		if err := r.dispel(ctx, began); err != nil {
-			return err
-		}
-		lack = r.lack(health, batch, time.Now())
-		if lack == nil && !r.inDoubt() {
-			return nil
-		}
-		if lack == nil {
-			lack = errors.New("a call to the load balancer failed and may still be applied")
-		}
-		r.report.emit(Event{Kind: StepMoved, Detail: "waiting for capacity: " + lack.Error()})
-		if soon := r.routing(batch); r.lack(health, batch, time.Now().Add(soon)) == nil {
-			_ = sleep(limited, soon) // until then no look would tell more
-		}
-	}
-}
-
-// lackError is a batch for which there was no capacity in time.
-type lackError struct{ error }
-
-func (e *lackError) Unwrap() error { return e.error }
-
-// routing is how long it takes at most until the load balancer routes to all that
-// this run registered, beside the batch.
-func (r *run) routing(batch []*passage) time.Duration {
-	out, left := ids(batch), time.Duration(0)
-	for _, p := range r.passages {
-		if !slices.Contains(out, p.instance.ID) {
-			left = max(left, time.Until(p.routed()))
-		}
-	}
-	return left
-}
-
-// routed is when the load balancer routes to the instance at the latest, zero where
-// it does already: healthy says nothing about traffic arriving, and what got too few
-// connections before to show it gets them when the routing lag is over. The
-// documented process does not ask.
-func (p *passage) routed() time.Time {
-	if p.run.Policy.Drain.Fixed || p.arrives || p.entered.IsZero() {
-		return time.Time{}
-	}
-	return p.entered.Add(p.run.Policy.Drain.Lag)
-}
-
-// lack says why the batch may not leave at that time; nil when it may.
-func (r *run) lack(health Health, batch []*passage, at time.Time) error {
-	for _, t := range r.timing {
-		if err := r.lackIn(t, health, batch, at); err != nil {
+// shortfall returns why the batch may not leave at that time, and nil if it may.
+func (c capacity) shortfall(health Health, members, batch []member, at time.Time) error {
+	for _, g := range c.groups {
+		if err := c.shortfallIn(g, health, members, batch, at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// lackIn is lack in one group. One that the load balancer does not call healthy
-// costs no capacity, unless it is about to.
-func (r *run) lackIn(t Timing, health Health, batch []*passage, at time.Time) error {
-	stays, comes := instancesIn(health, t.Group, healthy), instancesIn(health, t.Group, initial)
-	leaves := slices.DeleteFunc(slices.Clone(batch), func(p *passage) bool { return !stays[p.instance.ID] && !comes[p.instance.ID] })
+// shortfallIn is shortfall in one group. An instance that is not healthy costs no capacity, unless the load balancer is
+// still checking it.
+func (c capacity) shortfallIn(g Timing, health Health, members, batch []member, at time.Time) error {
+	stays, checked := instancesIn(health, g.Group, healthy), instancesIn(health, g.Group, initial)
+	leaves := slices.DeleteFunc(slices.Clone(batch), func(m member) bool { return !stays[m.ID] && !checked[m.ID] })
 	if len(leaves) == 0 {
 		return nil
 	}
-	for _, p := range leaves {
-		delete(stays, p.instance.ID)
+	for _, m := range leaves {
+		delete(stays, m.ID)
 	}
-	early := r.unrouted(stays, at)
+	early := unrouted(stays, members, at)
 	for _, id := range early {
 		delete(stays, id)
 	}
-	if have, want := len(stays), r.floors[t.Group]; have < want {
-		return fmt.Errorf("target group %s would keep %d healthy targets%s, the floor is %d", t.Group, have, without(early), want)
+	if have, want := len(stays), c.floors[g.Group]; have < want {
+		return fmt.Errorf("target group %s would keep %d healthy targets%s, the floor is %d", g.Group, have, without(early), want)
 	}
-	if t.CrossZone || r.Policy.Downtime || r.Policy.ZoneLoss {
+	if g.CrossZone || c.policy.Downtime || c.policy.ZoneLoss {
 		return nil
 	}
-	zones := r.zonesOf(stays)
-	for _, p := range leaves {
-		if !zones[p.instance.Zone] {
-			return fmt.Errorf("%s is the last healthy target of zone %s in target group %s: turn load_balancing.cross_zone.enabled on, add an instance there, or allow it with -allowZoneLoss (policy zoneloss=true)", p.instance.ID, p.instance.Zone, t.Group)
+	zones := c.zonesOf(stays)
+	for _, m := range leaves {
+		if !zones[m.Zone] {
+			return fmt.Errorf("%s is the last healthy target of zone %s in target group %s: turn load_balancing.cross_zone.enabled on, add an instance there, or allow it with -allowZoneLoss (policy zoneloss=true)", m.ID, m.Zone, g.Group)
 		}
 	}
 	return nil
 }
 
-// unrouted are those of the instances that the load balancer may not route to by then.
-func (r *run) unrouted(instances map[string]bool, at time.Time) (early []string) {
-	for _, p := range r.passages {
-		if instances[p.instance.ID] && p.routed().After(at) {
-			early = append(early, p.instance.ID)
-		}
-	}
-	return early
-}
-
-// without words who is not counted.
-func without(early []string) string {
-	if len(early) == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" without %v, which may get no traffic yet", early)
-}
-
-// zonesOf are the zones that these instances are in; of one that is not of the
-// fleet it is not known.
-func (r *run) zonesOf(instances map[string]bool) map[string]bool {
+// zonesOf returns the zones of these instances. The zone of an instance that is not in the fleet is not known.
+func (c capacity) zonesOf(instances map[string]bool) map[string]bool {
 	zones := map[string]bool{}
-	for _, i := range r.Instances {
+	for _, i := range c.fleet {
 		if instances[i.ID] {
 			zones[i.Zone] = true
 		}
@@ -232,21 +132,72 @@ func (r *run) zonesOf(instances map[string]bool) map[string]bool {
 	return zones
 }
 
-func healthy(h TargetHealth) bool { return h.State == TargetHealthy }
-func initial(h TargetHealth) bool { return h.State == TargetInitial }
-
-// instancesIn are the instances with targets in a group that are so.
-func instancesIn(health Health, group string, so func(TargetHealth) bool) map[string]bool {
-	instances := make(map[string]bool, len(health))
+// alone returns the waiting instance that serves a group in which there is no other instance, and will be none by the
+// end of the run. It returns nil if there is no such instance.
+func alone(health Health, members []member, group string) *member {
+	var inGroup []string
 	for _, h := range health {
-		if h.Group == group && so(h) {
-			instances[h.Instance] = true
+		if h.Group == group && h.State.Registered() {
+			inGroup = append(inGroup, h.Instance)
 		}
 	}
-	return instances
+	for _, m := range members {
+		if m.in(group) && !m.stays {
+			inGroup = append(inGroup, m.ID)
+		}
+	}
+	for _, m := range members {
+		other := func(id string) bool { return id != m.ID }
+		if m.waiting && m.in(group) && m.serves && !slices.ContainsFunc(inGroup, other) {
+			return &m
+		}
+	}
+	return nil
 }
 
-// in reports whether the instance is, or shall be, in the group.
-func (p *passage) in(group string) bool {
-	return slices.ContainsFunc(p.targets, func(t Target) bool { return t.Group == group })
+// atBest returns the best health that waiting could bring: whatever is registered, or will be, is healthy. The targets
+// of the batch keep their health.
+func atBest(health Health, members, batch []member) Health {
+	leaving := memberIDs(batch)
+	best := slices.Clone(health)
+	for i, h := range best {
+		if h.State.Registered() && !slices.Contains(leaving, h.Instance) {
+			best[i].State = TargetHealthy
+		}
+	}
+	for _, m := range members {
+		if m.stays || slices.Contains(leaving, m.ID) {
+			continue
+		}
+		for _, target := range m.targets {
+			best = append(best, TargetHealth{Target: target, State: TargetHealthy})
+		}
+	}
+	return best
+}
+
+// unrouted returns those of the instances to which the load balancer may not route by then.
+func unrouted(instances map[string]bool, members []member, at time.Time) (early []string) {
+	for _, m := range members {
+		if instances[m.ID] && m.routedAt.After(at) {
+			early = append(early, m.ID)
+		}
+	}
+	return early
+}
+
+// without returns the part of a sentence that names the instances which are not counted.
+func without(early []string) string {
+	if len(early) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" without %v, which may get no traffic yet", early)
+}
+
+func memberIDs(members []member) []string {
+	ids := make([]string, len(members))
+	for i, m := range members {
+		ids[i] = m.ID
+	}
+	return ids
 }

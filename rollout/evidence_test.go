@@ -1,9 +1,7 @@
 package rollout
 
 import (
-	"context"
 	"errors"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,107 +188,5 @@ func TestPrepareSaysThatTrafficWasNotMeasured(t *testing.T) {
 		}
 		_, _ = w.run(t.Context(), c)
 		assert.Equal(t, "traffic not measured", said)
-	})
-}
-
-// TestRateIsLookedAtWhenItWillTell: the second look at a rate is soon, the next when
-// enough connections will have come, and one that shows none is not followed up.
-func TestRateIsLookedAtWhenItWillTell(t *testing.T) {
-	quiet := DefaultPolicy().Drain.Quiet
-	for name, c := range map[string]struct {
-		elapsed   time.Duration
-		perSecond float64
-		want      time.Duration
-	}{
-		"nothing yet":     {0, 0, sampleInterval(quiet)},
-		"nothing still":   {sampleInterval(quiet), 0, quiet},
-		"one a second":    {3 * time.Second, 1, 7 * time.Second},
-		"very busy":       {time.Millisecond, 1e6, sampleInterval(quiet)},
-		"next to nothing": {time.Second, 1e-300, quiet - time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p := &passage{run: &run{Config: Config{Policy: DefaultPolicy()}}, baselineAt: time.Now(), rate: rate{perSecond: c.perSecond}}
-				time.Sleep(c.elapsed)
-				assert.InDelta(t, c.want.Seconds(), p.untilProven().Seconds(), 0.001)
-			})
-		})
-	}
-}
-
-// A client that connects just before the sample that would end a drain keeps it open.
-func TestDrainSeesWhoIsConnectedAtTheEnd(t *testing.T) {
-	for _, from := range []time.Duration{57, 58, 59, 60} {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, 1)
-			m := w.machines["i-1"]
-			p := &passage{run: &run{Config: w.config(), report: &reporter{}}, host: &fakeHost{w, m}, gone: time.Now(), rate: rate{10, ServiceCount}}
-			set := func(open int) func() { return func() { w.mu.Lock(); m.open = open; w.mu.Unlock() } }
-			time.AfterFunc(from*time.Second-time.Millisecond, set(1))
-			time.AfterFunc(80*time.Second, set(0))
-			detail, err := p.awaitQuiet(t.Context(), StepDrain)
-			assert.NoError(t, err)
-			assert.GreaterOrEqual(t, time.Since(p.gone), 80*time.Second, detail)
-			synctest.Wait()
-		})
-	}
-}
-
-// Where health checks are more than a tenth of what the kernel counts, nobody can
-// tell that the clients have left: that is said, with the remedy.
-func TestDrainThatCannotTellChecksFromClients(t *testing.T) {
-	for _, source := range []Source{KernelCount, ServiceCount} {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, 1)
-			m := w.machines["i-1"]
-			m.source = source
-			p := &passage{run: &run{Config: w.config(), report: &reporter{}}, host: &fakeHost{w, m}, gone: time.Now(), rate: rate{4, source}}
-			ctx, stop := context.WithCancel(t.Context())
-			go func() {
-				for sleep(ctx, time.Second) == nil {
-					w.mu.Lock()
-					m.opened++
-					w.mu.Unlock()
-				}
-			}()
-			detail, err := p.awaitQuiet(t.Context(), StepDrain)
-			stop()
-			assert.NoError(t, err)
-			assert.Contains(t, detail, "gave up after 5m0s")
-			said := strings.Join(p.run.report.remarks, "")
-			assert.Equal(t, source == KernelCount, strings.Contains(said, "may be health checks"), said)
-			synctest.Wait()
-		})
-	}
-}
-
-// What was last seen to be open is cut, also where nothing can be seen at the end.
-func TestDrainSaysWhatItCutWhenItIsBlindAtTheEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
-		m := w.machines["i-1"]
-		m.open = 3
-		time.AfterFunc(290*time.Second, func() { w.mu.Lock(); w.faults["traffic/i-1"] = fault{err: errFault}; w.mu.Unlock() })
-		p := &passage{run: &run{Config: w.config(), report: &reporter{}}, host: &fakeHost{w, m}, gone: time.Now(), rate: rate{10, ServiceCount}}
-		detail, err := p.awaitQuiet(t.Context(), StepDrain)
-		assert.NoError(t, err)
-		assert.Contains(t, detail, "3 connections cut")
-	})
-}
-
-// A rate is measured from the baseline sample on, not from what was opened before it.
-func TestRateIsMeasuredSinceTheBaseline(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
-		m := w.machines["i-1"]
-		p := &passage{run: &run{Config: w.config(), report: &reporter{}}, host: &fakeHost{w, m}, before: State{Running: true}}
-		m.opened += 100 * proof
-		p.sampleBaseline(t.Context())
-		for range 4 {
-			time.Sleep(10 * time.Second)
-			m.opened += proof
-			assert.True(t, p.gauge(t.Context()))
-			assert.InDelta(t, 1, p.rate.perSecond, 0.01)
-		}
 	})
 }

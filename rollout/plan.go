@@ -1,11 +1,9 @@
 package rollout
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -74,146 +72,61 @@ func (p Planned) says() string {
 	}
 }
 
-// MakePlan finds out what a run would do, and changes nothing. It asks the gates and checks each instance as the run
-// does before it begins, but pulls no image. The error is the one that the run would end with if nothing else goes
-// wrong; the plan's outcome tells whether it would be refused, or end with only a part of the fleet updated.
+// MakePlan returns what a run would do, and changes nothing. It runs the gates and checks each instance as the run does
+// before it begins, but pulls no image. The error is the one that the run would end with if nothing else goes wrong. The
+// plan's outcome says whether the run would be refused, or end with only a part of the fleet updated.
 func MakePlan(ctx context.Context, c Config) (Plan, error) {
 	plan := Plan{Environment: c.Environment, Release: c.Release, Policy: c.Policy, Outcome: Refused}
-	r, err := newRun(c)
+	f, err := newFleet(c)
 	if err := errors.Join(c.Release.Validate(), err); err != nil {
 		return plan, err
 	}
-	defer r.close()
-	if err := r.survey(ctx); err != nil {
+	defer f.close()
+	if err := f.survey(ctx); err != nil {
 		return plan, err
 	}
-	refused := r.check(ctx)
-	for _, p := range r.passages {
+	refused := f.check(ctx)
+	for _, u := range f.updates {
 		plan.Instances = append(plan.Instances, Planned{
-			Instance: p.instance, Runs: p.before.Release, Health: p.registered,
-			Update: p.outcome == Pending && p.err == nil, Err: p.err,
+			Instance: u.instance, Runs: u.before.Release, Health: u.registration.before,
+			Update: waiting(u), Err: u.err,
 		})
 	}
-	for _, batch := range r.batches() {
-		plan.Batches = append(plan.Batches, ids(batch))
+	batches := f.batches()
+	for _, batch := range batches {
+		plan.Batches = append(plan.Batches, batch.ids())
 	}
-	if e := newETA(r.Policy, r.timing, len(r.batches()), r.report); e != nil {
+	if e := newETA(f.Policy, f.groups, len(batches), f.report); e != nil {
 		plan.ETA, _ = e.left()
 	}
-	plan.Remarks = r.report.remarks
+	plan.Remarks = f.report.remarks
 	if refused != nil {
 		return plan, refused
 	}
-	plan.Outcome = r.expected()
-	return plan, r.failure()
+	plan.Outcome = f.updates.expected()
+	return plan, f.updates.failure()
 }
 
-// check asks the gates and checks every instance, all at once. It returns why the run would be refused.
-func (r *run) check(ctx context.Context) error {
+// check runs the gates and checks every instance, all at once. It returns why the run would be refused.
+func (f *fleet) check(ctx context.Context) error {
 	gated := make(chan error, 1)
-	go func() { gated <- checkGates(ctx, r.Gates, "gate", r.report) }()
-	r.each(r.pending(), func(p *passage) {
-		if err := p.host.Check(ctx, p.release); err != nil {
-			p.err = fmt.Errorf("%s: %w", StepPrepare, err)
+	go func() { gated <- checkGates(ctx, f.Gates, "gate", f.report) }()
+	f.each(f.updates.that(waiting), func(u *instanceUpdate) {
+		if err := u.host.Check(ctx, u.release); err != nil {
+			u.err = fmt.Errorf("%s: %w", StepPrepare, err)
 		}
 	})
-	return errors.Join(<-gated, context.Cause(ctx), r.prepared(ctx))
+	return errors.Join(<-gated, context.Cause(ctx), f.verdictBefore(ctx))
 }
 
-// expected is how a run ends that updates all it can.
-func (r *run) expected() Outcome {
+// expected returns how a run ends that updates all it can.
+func (us updates) expected() Outcome {
 	switch {
-	case r.failed() > 0:
+	case len(us.that(failed)) > 0:
 		return Mixed
-	case len(r.pending()) > 0:
+	case len(us.that(waiting)) > 0:
 		return Deployed
 	default:
 		return UnchangedRun
 	}
-}
-
-// survey asks the load balancer and every instance how things stand.
-func (r *run) survey(ctx context.Context) error {
-	timing, err := r.Balancer.Timing(ctx)
-	if err != nil {
-		return fmt.Errorf("read the target groups' timing: %w", err)
-	}
-	health, err := r.watch.health(ctx)
-	if err != nil {
-		return fmt.Errorf("read the target groups' health: %w", err)
-	}
-	r.timing = timing
-	if err := r.Policy.refuseUnworkable(timing); err != nil {
-		return err
-	}
-	if unknown := r.unknown.find(health, r.report); r.RefuseUnknown {
-		if err := refuseUnknown(unknown); err != nil {
-			return err
-		}
-	}
-	for _, p := range r.passages {
-		p.enroll(health, timing)
-	}
-	if err := r.refusePorts(); err != nil {
-		return err
-	}
-	r.each(r.pending(), func(p *passage) { p.inspect(ctx) })
-	return errors.Join(context.Cause(ctx), r.possible(health))
-}
-
-// enroll notes which registrations the instance has, and shall have again. One
-// that is in no group belongs in all of the fleet's, at their own ports.
-func (p *passage) enroll(health Health, timing []Timing) {
-	p.registered = health.Of(p.instance.ID)
-	for _, h := range p.registered {
-		p.targets = append(p.targets, h.Target)
-		if h.State == TargetInitial {
-			p.entered = time.Now() // or before, which nobody says
-		}
-	}
-	if len(p.targets) > 0 {
-		return
-	}
-	for _, t := range timing {
-		p.targets = append(p.targets, Target{Group: t.Group, Instance: p.instance.ID, Port: t.Port})
-	}
-}
-
-// inspect connects and decides whether the instance needs the release.
-func (p *passage) inspect(ctx context.Context) {
-	if p.err = p.reach(ctx); p.err != nil {
-		p.emit(Event{Step: StepPrepare, Kind: StepFailed, Err: p.err})
-		return
-	}
-	p.running = p.before.Release.Digest()
-	for _, text := range p.before.Remarks {
-		p.remark(StepPrepare, "%s", text)
-	}
-	if p.current() {
-		p.outcome, p.same = Unchanged, true
-		p.part()
-		p.emit(Event{Kind: InstanceEnded, Detail: string(Unchanged)})
-		return
-	}
-	if p.err = p.irreplaceable(); p.err != nil {
-		p.emit(Event{Step: StepPrepare, Kind: StepFailed, Err: p.err})
-	}
-}
-
-// irreplaceable returns an error if the instance serves and no container of the service was found on it. Whatever
-// serves there, such as a process outside of Docker, would be in the way of the new container and could not be put
-// back. An instance that is not healthy has nothing to lose, so it needs no container.
-func (p *passage) irreplaceable() error {
-	if p.before.Running || p.before.Container != "" || !slices.ContainsFunc(p.registered, healthy) {
-		return nil
-	}
-	return fmt.Errorf("%s: the load balancer calls it healthy, and what serves there could not be put back: %s",
-		StepPrepare, cmp.Or(p.before.Missing, "no container of the service was found"))
-}
-
-// current reports whether the instance serves the release already.
-func (p *passage) current() bool {
-	out := func(h TargetHealth) bool { return !h.State.Registered() }
-	return p.before.Running && p.running == p.release.Digest() &&
-		len(p.registered) > 0 && !slices.ContainsFunc(p.registered, out)
 }

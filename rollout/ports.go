@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// refusePorts refuses a run that would leave an instance without a target on the port that the service's container
-// publishes. If an instance has targets on several ports, one of them has to be that port: the others may lead to
+// refusePort refuses a run that would leave an instance without a target on the port that the service's container
+// publishes. Port 0 is not compared. If an instance has targets on several ports, one of them has to be that port: the others may lead to
 // something else, or to the same service with host networking. An instance that is in no group is judged by the targets
 // that it would get.
-func (r *run) refusePorts() error {
-	if r.Port == 0 {
+func refusePort(port int, us updates) error {
+	if port == 0 {
 		return nil
 	}
 	var order []string // of the places, as they were met
 	astray := map[string][]string{}
-	for _, p := range r.passages {
-		if slices.ContainsFunc(p.targets, func(t Target) bool { return t.Port == r.Port }) {
+	for _, u := range us {
+		if slices.ContainsFunc(u.registration.targets, func(t Target) bool { return t.Port == port }) {
 			continue
 		}
-		places, name := placesOf(p.targets), p.instance.ID
-		if len(p.registered) == 0 {
+		places, name := placesOf(u.registration.targets), u.instance.ID
+		if len(u.registration.before) == 0 {
 			name += " (in no group yet)"
 		}
 		if astray[places] == nil {
@@ -36,7 +36,7 @@ func (r *run) refusePorts() error {
 		order[i] = fmt.Sprintf("%s on %s", firstFew(astray[places]), places)
 	}
 	return fmt.Errorf("no target is on port %d, which the service's container publishes: %s: set HostPort of the container to the targets' port, or register the instances on port %[1]d",
-		r.Port, strings.Join(order, ", "))
+		port, strings.Join(order, ", "))
 }
 
 // placesOf words where targets of an instance are: "8080 in GROUP and 9090 in GROUP".

@@ -21,40 +21,40 @@ const (
 	StepSettle     StepName = "settle"
 )
 
-// step is a row of the table: an act and its compensation. Both answer a
-// sentence for people about what they saw.
+// step is a row of the table: an act and its compensation. Both return a sentence
+// for people about what they saw.
 type step struct {
 	name StepName
-	do   func(*passage, context.Context) (string, error)
-	// undo takes back what do did, or may have done before it failed. Nil where
-	// there is nothing to take back, or an earlier row's undo covers it.
-	undo func(*passage, context.Context) (string, error)
-	// goesOn marks rows that begin even when the run is broken off: the new
-	// container is proven by then, so registering it is the fastest way back.
+	do   func(*instanceUpdate, context.Context) (string, error)
+	// undo takes back what do did, or may have done before it failed. It is nil if
+	// there is nothing to take back, or if an earlier row's undo covers it.
+	undo func(*instanceUpdate, context.Context) (string, error)
+	// goesOn marks rows that begin even if the run is broken off, because the new
+	// container is proven by then and registering it is the fastest way back.
 	goesOn bool
-	// keeps marks rows that a broken-off run ends in without undoing: the new
-	// container is proven and registered.
+	// keeps marks rows in which a run that is broken off ends without undoing, because
+	// the new container is proven and registered.
 	keeps bool
 }
 
 // table is the whole life of an instance. A row that fails is undone, and so is
 // every row before it, last first.
 var table = []step{
-	{name: StepPrepare, do: (*passage).prepare},
-	{name: StepDeregister, do: (*passage).deregister, undo: (*passage).rejoin},
-	{name: StepDrain, do: (*passage).drain, undo: (*passage).undrain},
-	{name: StepStop, do: (*passage).stop, undo: (*passage).revert},
-	{name: StepStart, do: (*passage).start},
-	{name: StepProve, do: (*passage).prove},
-	{name: StepRegister, do: (*passage).register, undo: (*passage).leave, goesOn: true},
-	{name: StepJoin, do: (*passage).join, keeps: true},
-	{name: StepSettle, do: (*passage).settle, keeps: true},
+	{name: StepPrepare, do: (*instanceUpdate).prepare},
+	{name: StepDeregister, do: (*instanceUpdate).deregister, undo: (*instanceUpdate).rejoin},
+	{name: StepDrain, do: (*instanceUpdate).drain, undo: (*instanceUpdate).undrain},
+	{name: StepStop, do: (*instanceUpdate).stop, undo: (*instanceUpdate).revert},
+	{name: StepStart, do: (*instanceUpdate).start},
+	{name: StepProve, do: (*instanceUpdate).prove},
+	{name: StepRegister, do: (*instanceUpdate).register, undo: (*instanceUpdate).leave, goesOn: true},
+	{name: StepJoin, do: (*instanceUpdate).join, keeps: true},
+	{name: StepSettle, do: (*instanceUpdate).settle, keeps: true},
 }
 
-// life is what happens to a prepared instance: the rows that one passage walks.
+// life lists the rows that a prepared instance goes through.
 var life = table[1:]
 
-// index is where a row of life stands.
+// index returns the position of a row in life.
 func index(name StepName) int {
 	return slices.IndexFunc(life, func(row step) bool { return row.name == name })
 }

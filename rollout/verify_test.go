@@ -33,13 +33,13 @@ func TestTheJournalKeepsAnInstanceInDoubt(t *testing.T) {
 		seen := false
 		w, journal, c := lateLeave(t, func() {
 			seen = true
-			assert.Contains(t, inFlight(journal.Entries()), "i-1")
+			assert.Contains(t, unrecovered(journal.Entries()), "i-1")
 		})
 		result, err := w.run(t.Context(), c)
 		require.Error(t, err)
 		assert.True(t, seen)
 		assert.False(t, result.InDoubt)
-		assert.Empty(t, inFlight(journal.Entries()))
+		assert.Empty(t, unrecovered(journal.Entries()))
 		w.requireServing("i-1", oldDigest)
 	})
 }
@@ -68,7 +68,7 @@ func TestRecoveryInheritsADoubt(t *testing.T) {
 		result, err = w.do(func() (Result, error) { return Heal(t.Context(), c, dead) })
 		require.NoError(t, err)
 		assert.Equal(t, Healed, result.Outcome)
-		assert.Empty(t, inFlight(journal.Entries()))
+		assert.Empty(t, unrecovered(journal.Entries()))
 		w.requireServing("i-1", oldDigest)
 		assert.Zero(t, w.failed)
 	})
@@ -87,7 +87,7 @@ func TestADoubtThatCannotBeClosedStays(t *testing.T) {
 		result, err := w.run(t.Context(), c)
 		require.Error(t, err)
 		assert.True(t, result.InDoubt)
-		assert.Contains(t, inFlight(journal.Entries()), "i-1")
+		assert.Contains(t, unrecovered(journal.Entries()), "i-1")
 		w.requireServing("i-1", oldDigest)
 	})
 }

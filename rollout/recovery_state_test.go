@@ -81,7 +81,7 @@ func TestALeanEntryNeverBeginsEmptyHanded(t *testing.T) {
 		e.Instance, e.Old, e.New, e.Targets = "i-1", "old", "new", []Target{{groupA, "i-1", 8080}}
 		left = thin(left, e)
 	}
-	f := inFlight(left)["i-1"]
+	f := unrecovered(left)["i-1"]
 	assert.Equal(t, []Target{{groupA, "i-1", 8080}}, f.targets)
 	assert.Equal(t, "old new", f.old+" "+f.new)
 }
@@ -104,8 +104,8 @@ func TestRecoveryMissesNothingThatIsOutdated(t *testing.T) {
 					continue
 				}
 				all, left = append(all, e), thin(left, e)
-				whole := inFlight(append(earlier[:len(earlier):len(earlier)], all...))
-				require.Equal(t, whole, inFlight(append(earlierThin[:len(earlierThin):len(earlierThin)], left...)), "seed %d: %v became %v", seed, all, left)
+				whole := unrecovered(append(earlier[:len(earlier):len(earlier)], all...))
+				require.Equal(t, whole, unrecovered(append(earlierThin[:len(earlierThin):len(earlierThin)], left...)), "seed %d: %v became %v", seed, all, left)
 				inDoubt += len(whole)
 			}
 		}

@@ -92,7 +92,7 @@ func killedAt(t *testing.T, k int, written bool, prepare func(*world)) (killed b
 			w.requireServing(id, w.machines[id].running)
 		}
 		dead.Entries = append(dead.Entries, again.Entries()...)
-		assert.Empty(t, inFlight(dead.Entries), story)
+		assert.Empty(t, unrecovered(dead.Entries), story)
 
 		w.faults = map[string]fault{}
 		for _, m := range w.machines {

@@ -29,9 +29,9 @@ func FuzzHeal(f *testing.F) {
 			})
 			require.NoError(t, err)
 			assert.Equal(t, Healed, result.Outcome)
-			flights := inFlight(entries)
+			states := unrecovered(entries)
 			for _, id := range w.order {
-				if _, out := flights[id]; out || id != "i-1" {
+				if _, out := states[id]; out || id != "i-1" {
 					w.requireServing(id, w.machines[id].running)
 				}
 				assert.NotEmpty(t, w.machines[id].running, id)

@@ -1,0 +1,65 @@
+package rollout
+
+import "time"
+
+// result sums up how the run went. cause is why it did not end well.
+func (f *fleet) result(outcome Outcome, cause error) Result {
+	result := Result{
+		Run: f.ID, Environment: f.Environment, Outcome: outcome,
+		Release: f.Release, Policy: f.Policy.String(),
+		Started: f.started, Finished: time.Now(), InDoubt: f.inDoubt(),
+		Newcomers: f.unknown.found, Remarks: f.report.remarks,
+	}
+	for _, u := range f.updates {
+		result.Instances = append(result.Instances, instanceResult(u))
+	}
+	if cause != nil {
+		result.Error = oneLine(cause)
+	}
+	return result
+}
+
+func instanceResult(u *instanceUpdate) InstanceResult {
+	r := InstanceResult{
+		ID: u.instance.ID, Name: u.instance.Name, Zone: u.instance.Zone,
+		Outcome: u.state.outcome(), Release: u.running, Steps: u.steps,
+	}
+	if u.err != nil {
+		r.Error, r.Log = oneLine(u.err), logLines(u.err)
+	}
+	return r
+}
+
+// outcome names the ending of a run by what is true of the fleet, the worst first.
+func (f *fleet) outcome(cause error) Outcome {
+	switch {
+	case f.updates.anyIn(stateOutOfService):
+		return Orphaned
+	case f.interrupted:
+		return Interrupted
+	case cause == nil && f.updates.anyIn(stateUpdated):
+		return Deployed
+	case cause == nil:
+		return UnchangedRun
+	case !f.touched():
+		return Refused
+	case f.updates.anyIn(stateUpdated):
+		return Mixed
+	default:
+		return RolledBack
+	}
+}
+
+// healedOutcome names the ending of a recovery. After an error an instance may be out of service.
+func (f *fleet) healedOutcome(cause error) Outcome {
+	switch {
+	case f.updates.anyIn(stateOutOfService):
+		return Orphaned
+	case f.interrupted:
+		return Interrupted
+	case cause == nil:
+		return Healed
+	default:
+		return Orphaned
+	}
+}

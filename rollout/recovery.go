@@ -1,0 +1,182 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Dead is a run that ended without putting its instances back, with what its journal
+// still holds.
+type Dead struct {
+	// Run is its ID.
+	Run string
+	// Release is what it rolled out.
+	Release Release
+	// Entries is its journal, in order, with that of a recovery which died too.
+	Entries []Entry
+}
+
+// Heal puts every instance that a dead run had in flight back into service. What
+// runs on the instance decides, because the journal shows only where to look: a new
+// container that is proven stays and joins, and anything else goes back to the old
+// one. Healing twice, or healing what a killed Heal left, is harmless. Of c's
+// fields the release is not used.
+func Heal(ctx context.Context, c Config, dead Dead) (Result, error) {
+	c.Release = dead.Release
+	f, err := newFleet(c)
+	if err != nil {
+		return f.result(f.outcome(err), err), err
+	}
+	defer f.close()
+	err = (&recovery{f, dead, unrecovered(dead.Entries)}).heal(ctx)
+	return f.result(f.healedOutcome(err), err), err
+}
+
+// recovery puts the instances of a dead run back into service.
+type recovery struct {
+	*fleet
+	dead   Dead
+	states map[string]recoveryState // by instance
+}
+
+func (r *recovery) heal(ctx context.Context) error {
+	r.selectInstances()
+	if len(r.updates) == 0 {
+		return nil
+	}
+	health, err := r.watch.health(ctx)
+	if err != nil {
+		return fmt.Errorf("read the target groups' health: %w", err)
+	}
+	r.unknown.find(health, r.report)
+	if slices.ContainsFunc(r.updates, func(u *instanceUpdate) bool { return len(r.states[u.instance.ID].targets) == 0 }) {
+		if r.groups, err = r.Balancer.Timing(ctx); err != nil {
+			return fmt.Errorf("read the target groups' timing: %w", err)
+		}
+	}
+	r.each(r.updates, func(u *instanceUpdate) {
+		r.recover(ctx, u, health)
+		u.reportEnd()
+	})
+	r.verify(ctx, false)
+	_ = sleep(ctx, r.untilRouted(nil)) // the next run counts on these instances; a signal ends only the wait
+	return errors.Join(r.unhealed(), r.unresolved(ctx))
+}
+
+// selectInstances keeps the instances that are to be recovered, and remarks on those that left the fleet.
+func (r *recovery) selectInstances() {
+	inFleet := map[string]bool{}
+	r.updates = slices.DeleteFunc(r.updates, func(u *instanceUpdate) bool {
+		inFleet[u.instance.ID] = true
+		_, out := r.states[u.instance.ID]
+		return !out
+	})
+	for id := range r.states {
+		if !inFleet[id] {
+			r.report.remark(fmt.Sprintf("%s was in flight when run %s died, but is not in the fleet any more", id, r.dead.Run))
+		}
+	}
+}
+
+// unhealed joins the errors of the instances that could not be put back.
+func (r *recovery) unhealed() error {
+	var errs []error
+	for _, u := range r.updates {
+		if u.state == stateOutOfService {
+			errs = append(errs, fmt.Errorf("%s: %w", u.instance.ID, u.err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// unresolved returns an error if recovery ended before it could be certain that all is well.
+func (r *recovery) unresolved(ctx context.Context) error {
+	if !r.inDoubt() {
+		return nil
+	}
+	return r.brokenOff(ctx, errors.New("a call to the load balancer failed and may still be applied: heal again"))
+}
+
+// recover puts one instance back into service.
+func (r *recovery) recover(ctx context.Context, u *instanceUpdate, health Health) {
+	s := r.states[u.instance.ID]
+	r.resume(u, s, health)
+	err := u.connect(ctx)
+	runs := u.before.Release.Digest()
+	u.before.Release = r.releaseOf(s.old)
+	runsNew := u.before.Running && runs == s.new
+	missing, _ := u.registration.compare(health)
+	switch {
+	case s.joined && len(missing) == 0:
+		r.settle(ctx, u, err == nil && runsNew)
+		return
+	case err != nil:
+		u.state, u.err = stateOutOfService, err
+		return
+	}
+	if runsNew && !s.undoing {
+		if _, err := u.prove(ctx); err == nil {
+			u.walk(ctx, life, index(StepRegister))
+			return
+		}
+	}
+	last := lastToUndo(s, u.before.Running, runsNew, len(missing) < len(u.registration.targets))
+	u.undo(ctx, life[:index(last)+1], fmt.Errorf("run %s died with this instance out of service", r.dead.Run))
+}
+
+// resume makes the update continue where the dead run left the instance.
+func (r *recovery) resume(u *instanceUpdate, s recoveryState, health Health) {
+	u.state, u.release = stateOut, r.releaseOf(s.new)
+	u.registration.targets = s.targets
+	if len(s.targets) == 0 {
+		u.report.remark(StepRegister, "the journal of run %s names no targets: taken from the target groups", r.dead.Run)
+		u.registration = newRegistration(r.Balancer, u.instance.ID, health, r.groups)
+	}
+	before := TargetHealthy
+	if s.unserved {
+		before = TargetUnhealthy
+	}
+	u.registration.before = nil
+	for _, target := range u.registration.targets {
+		u.registration.before = append(u.registration.before, TargetHealth{Target: target, State: before})
+	}
+	if s.open {
+		u.registration.deregisteredAt, u.registration.inDoubtSince = time.Now(), time.Now()
+	}
+}
+
+// lastToUndo returns the last row that has to be undone. running is whether any container runs, runsNew whether it is the
+// new one, and registered whether the load balancer has a target of the instance.
+func lastToUndo(s recoveryState, running, runsNew, registered bool) StepName {
+	switch {
+	case runsNew && (s.joining || registered):
+		return StepRegister // the wrong container may receive traffic, so it drains first
+	case !s.swapping && running:
+		return StepDrain // no container was touched
+	default:
+		return StepProve
+	}
+}
+
+// settle settles an instance that was in service already when the run died. An instance that cannot be settled costs
+// nothing but a remark.
+func (r *recovery) settle(ctx context.Context, u *instanceUpdate, runsNew bool) {
+	u.state = stateSkipped
+	if !runsNew {
+		u.report.remark(StepSettle, "could not be settled after the run that died; the next update of the instance does it")
+		return
+	}
+	u.running = u.release.Digest()
+	u.walk(ctx, life, index(StepSettle))
+}
+
+// releaseOf returns the release with this digest, which is the dead run's own if the digests agree.
+func (r *recovery) releaseOf(digest string) Release {
+	if digest == r.dead.Release.Digest() {
+		return r.dead.Release
+	}
+	return Release{Image: r.dead.Release.Repository() + "@" + digest}
+}

@@ -1,0 +1,119 @@
+package rollout
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// registration is an instance's place in the load balancer's target groups, and what this run did to it.
+type registration struct {
+	balancer Balancer
+	// targets are the registrations that the instance shall have when the run ends.
+	targets []Target
+	// before is what it had when the run began. It is empty if the instance received no traffic.
+	before Health
+
+	// deregisteredAt is when the last call of Deregister returned; zero: the run has not called it. After an error the
+	// call counts too, because it may have been applied.
+	deregisteredAt time.Time
+	// registeredAt is when the last call of Register returned, or when the target was found to be initial; zero: the
+	// instance was registered before the run.
+	registeredAt time.Time
+	// clientsArrived is set if clients were seen to arrive since registeredAt, through the instance's only target.
+	clientsArrived bool
+	// inDoubtSince is when a call to the load balancer last failed; zero: the load balancer applied every call, or the
+	// time in which it may still apply one is over.
+	inDoubtSince time.Time
+}
+
+// newRegistration returns the place of an instance as it is when the run begins. An instance that is in no group
+// belongs to all of the fleet's groups, on their default ports.
+func newRegistration(b Balancer, instance string, health Health, groups []Timing) *registration {
+	r := &registration{balancer: b, before: health.Of(instance)}
+	for _, h := range r.before {
+		r.targets = append(r.targets, h.Target)
+		if h.State == TargetInitial {
+			r.registeredAt = time.Now() // at the latest: the load balancer does not say when
+		}
+	}
+	if len(r.targets) > 0 {
+		return r
+	}
+	for _, g := range groups {
+		r.targets = append(r.targets, Target{Group: g.Group, Instance: instance, Port: g.Port})
+	}
+	return r
+}
+
+// register registers targets of the instance, and deregister deregisters all of them. After an error of either, the
+// load balancer may have applied the call, or may apply it later.
+func (r *registration) register(ctx context.Context, targets []Target) error {
+	err := act(ctx, func(ctx context.Context) error { return r.balancer.Register(ctx, targets) })
+	r.registeredAt, r.clientsArrived = time.Now(), false
+	return r.noteDoubt(err)
+}
+
+func (r *registration) deregister(ctx context.Context) error {
+	err := act(ctx, func(ctx context.Context) error { return r.balancer.Deregister(ctx, r.targets) })
+	r.deregisteredAt = time.Now()
+	return r.noteDoubt(err)
+}
+
+func (r *registration) noteDoubt(err error) error {
+	if err != nil {
+		r.inDoubtSince = time.Now()
+	}
+	return err
+}
+
+// wasHealthy reports whether the load balancer called the instance healthy, in every group, when the run began.
+func (r *registration) wasHealthy() bool {
+	for _, t := range r.before {
+		if t.State != TargetHealthy {
+			return false
+		}
+	}
+	return len(r.before) > 0
+}
+
+// wasInitial reports whether the load balancer was still checking a target of the instance when the run began.
+func (r *registration) wasInitial() bool { return slices.ContainsFunc(r.before, initial) }
+
+// compare returns which of the instance's targets are not registered, and which are not healthy yet.
+func (r *registration) compare(health Health) (missing []Target, unhealthy Health) {
+	for _, target := range r.targets {
+		h := health.State(target)
+		if !h.State.Registered() {
+			missing = append(missing, target)
+		}
+		if h.State != TargetHealthy {
+			unhealthy = append(unhealthy, h)
+		}
+	}
+	return missing, unhealthy
+}
+
+// in reports whether the instance belongs to the group.
+func (r *registration) in(group string) bool {
+	return slices.ContainsFunc(r.targets, func(t Target) bool { return t.Group == group })
+}
+
+// routedAt returns when the load balancer routes to the instance at the latest; zero if it does already. A target that
+// is healthy may not receive traffic yet, and an instance that had too few clients before to see them arrive receives
+// them when the routing lag is over. The documented process does not wait for that.
+func (r *registration) routedAt(d Drain) time.Time {
+	if d.Fixed || r.clientsArrived || r.registeredAt.IsZero() {
+		return time.Time{}
+	}
+	return r.registeredAt.Add(d.Lag)
+}
+
+// hand makes the place the one of an instance that replaces the first and was registered while it was made.
+func (r *registration) hand(to Instance) {
+	r.registeredAt, r.clientsArrived = time.Now(), false
+	r.targets = slices.Clone(r.targets)
+	for i := range r.targets {
+		r.targets[i].Instance = to.ID
+	}
+}

@@ -1,0 +1,65 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// session holds what every part of a run uses: its settings and ports, the reporter, the shared look at target health,
+// and the estimate.
+type session struct {
+	Config
+	started time.Time
+	report  *reporter
+	watch   *watch
+	eta     *eta // nil until the fleet was surveyed, and in recovery and replacement
+}
+
+func newSession(c Config) *session {
+	s := &session{Config: c, started: time.Now(), report: &reporter{observe: c.Observe}}
+	if s.ID == "" {
+		s.ID = NewID(s.started)
+	}
+	if s.Journal == nil {
+		s.Journal = noJournal{}
+	}
+	return s
+}
+
+// ActTimeout bounds every act that changes something, such as one call of [Host.Stop].
+// It is shorter than a lease of 60 s, so that a run that lost its lease is not still
+// acting when the next one begins.
+const ActTimeout = 55 * time.Second
+
+// act makes a call that changes something. It is not cancelled with ctx, because a cancelled call may still be applied,
+// even after the call that is to undo it.
+func act(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ActTimeout)
+	defer cancel()
+	return call(ctx)
+}
+
+// instanceReporter reports what happens to one instance.
+type instanceReporter struct {
+	*session
+	instance string
+}
+
+func (r instanceReporter) emit(e Event) {
+	e.Instance, e.Log = r.instance, logLines(e.Err)
+	r.report.emit(e)
+}
+
+// moved reports that a step goes on.
+func (r instanceReporter) moved(name StepName, detail string) {
+	r.emit(Event{Step: name, Kind: StepMoved, Detail: detail})
+	r.eta.announce()
+}
+
+// remark reports something that changes nothing, to the observer and in the report.
+func (r instanceReporter) remark(name StepName, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.report.remark(r.instance + ": " + text)
+	r.emit(Event{Step: name, Kind: Remarked, Detail: text})
+}

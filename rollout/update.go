@@ -1,0 +1,202 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// instanceUpdate takes one instance through a run. One goroutine at a time works on it.
+type instanceUpdate struct {
+	session  *session
+	report   instanceReporter
+	instance Instance
+	// host is the connection to the instance; nil before it is made and after it is closed.
+	host Host
+	// release is what the instance shall run: the run's release, or the one that it goes back to.
+	release Release
+	// before is what ran when the run began.
+	before State
+	// forward is the update that this one takes back; nil for an update to the run's release.
+	forward *instanceUpdate
+
+	registration *registration
+	meter        trafficMeter
+
+	// state is how far the update has come. The constants say what is true in each state.
+	state updateState
+	// running is the digest of the container that runs; empty if none is known to run.
+	running string
+	// closingOwed is set while the journal's closing entry waits, because a failed call may still be applied.
+	closingOwed bool
+	err         error
+	steps       []StepResult
+}
+
+func newInstanceUpdate(s *session, i Instance) *instanceUpdate {
+	return &instanceUpdate{
+		session: s, report: instanceReporter{s, i.ID}, instance: i, release: s.Release,
+		registration: &registration{balancer: s.Balancer},
+		meter:        trafficMeter{drain: s.Policy.Drain},
+	}
+}
+
+// walk takes the instance through rows, beginning with the one at from. If a row fails, it is undone, and so are the
+// rows before it, last first. The instance is then restored or out of service.
+func (u *instanceUpdate) walk(ctx context.Context, rows []step, from int) {
+	for i, row := range rows {
+		if i < from {
+			continue
+		}
+		if err := context.Cause(ctx); err != nil && !row.goesOn && !row.keeps {
+			u.undo(ctx, rows[:i], err)
+			return
+		}
+		err := u.record(ctx, row.name, doing, row.do)
+		if err != nil && row.keeps && ctx.Err() != nil {
+			u.err = fmt.Errorf("%s: broken off, the new container is registered", row.name)
+			break
+		}
+		if err != nil && row.name == StepSettle {
+			u.report.remark(row.name, "%s", oneLine(err)) // in service, and there is no way back any more
+			break
+		}
+		if err != nil {
+			u.undo(ctx, rows[:i+1], fmt.Errorf("%s: %w", row.name, err))
+			return
+		}
+	}
+	u.state = stateUpdated
+}
+
+// undo undoes rows, last first. The instance is in service again only if every compensation succeeded.
+func (u *instanceUpdate) undo(ctx context.Context, rows []step, cause error) {
+	u.err = cause
+	if ctx.Err() != nil {
+		u.session.eta.abandon()
+	}
+	for _, row := range slices.Backward(rows) {
+		if row.undo == nil {
+			continue
+		}
+		if err := u.record(ctx, row.name, undoing, row.undo); err != nil {
+			u.state = stateOutOfService
+			u.err = errors.Join(cause, fmt.Errorf("undo %s: %w", row.name, err))
+			return
+		}
+	}
+	u.state = stateRestored
+}
+
+// record runs an act or a compensation between its intent and its outcome in the journal. It does not run the act if
+// the intent could not be written.
+func (u *instanceUpdate) record(ctx context.Context, name StepName, d direction, act func(*instanceUpdate, context.Context) (string, error)) error {
+	result := StepResult{Name: name, Started: time.Now(), Undo: d == undoing}
+	err := u.journal(ctx, name, d.begun, nil)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errNoIntent, err)
+	} else {
+		u.report.emit(Event{Step: name, Kind: d.onBegin})
+		result.Detail, err = act(u, ctx)
+		if recorded := u.conclude(ctx, name, d.mark(err), err); recorded != nil && err == nil {
+			err = fmt.Errorf("journal the outcome: %w", recorded)
+		}
+	}
+	result.Finished = time.Now()
+	if err != nil {
+		result.Error = err.Error()
+	} else if !result.Undo {
+		u.session.eta.observe(name, result.Finished.Sub(result.Started))
+	}
+	u.steps = append(u.steps, result)
+	u.report.emit(Event{Step: name, Kind: d.event(err), Detail: result.Detail, Err: err})
+	return err
+}
+
+// errNoIntent ends everything that this run may still do to the instance.
+var errNoIntent = errors.New("journal the intent")
+
+// direction is whether a row is done or undone: its marks in the journal and its events.
+type direction struct {
+	begun, done                Mark
+	onBegin, onDone, onFailure EventKind
+}
+
+var (
+	doing   = direction{Begun, Done, StepBegun, StepDone, StepFailed}
+	undoing = direction{Undoing, Undone, UndoBegun, UndoDone, UndoFailed}
+)
+
+// mark returns the mark of an act that ended with err.
+func (d direction) mark(err error) Mark {
+	if err != nil {
+		return Failed
+	}
+	return d.done
+}
+
+// event returns the kind of event of an act that ended with err.
+func (d direction) event(err error) EventKind {
+	if err != nil {
+		return d.onFailure
+	}
+	return d.onDone
+}
+
+// conclude journals an outcome. The entry that closes the update waits while a failed call may still be applied,
+// because a run that inherits the journal has to look at this instance too.
+func (u *instanceUpdate) conclude(ctx context.Context, name StepName, mark Mark, cause error) error {
+	if closes := (Entry{Step: name, Mark: mark}).Closes(); closes && !u.registration.inDoubtSince.IsZero() {
+		u.closingOwed = true
+		return nil
+	}
+	return u.journal(ctx, name, mark, cause)
+}
+
+// journal writes an entry about the instance.
+func (u *instanceUpdate) journal(ctx context.Context, name StepName, mark Mark, cause error) error {
+	e := Entry{
+		Time:     time.Now(),
+		Instance: u.instance.ID,
+		Step:     name,
+		Mark:     mark,
+		Targets:  u.registration.targets,
+		Old:      u.before.Release.Digest(),
+		New:      u.release.Digest(),
+		Unserved: !u.registration.wasHealthy(),
+	}
+	if cause != nil {
+		e.Error = cause.Error()
+	}
+	return act(ctx, func(ctx context.Context) error { return u.session.Journal.Record(ctx, e) })
+}
+
+// connect opens the instance and reads what runs there.
+func (u *instanceUpdate) connect(ctx context.Context) error {
+	host, err := u.session.Connect(ctx, u.instance)
+	if err != nil {
+		return err
+	}
+	u.host, u.meter.service = host, host
+	u.before, err = host.Inspect(ctx)
+	u.meter.serving = u.before.Running
+	if err == nil && u.before.InstanceID != u.instance.ID {
+		err = fmt.Errorf("inspect %s: the machine at %s says it is %s: apply Terraform, or mend the fleet", u.instance.ID, u.instance.Address, u.before.InstanceID)
+	}
+	return err
+}
+
+// disconnect closes the connection, because nothing more is done to the instance. A failing close loses nothing.
+func (u *instanceUpdate) disconnect() {
+	if u.host != nil {
+		_ = u.host.Close()
+		u.host, u.meter.service = nil, nil
+	}
+}
+
+// reportEnd reports that the instance's way through the run is over.
+func (u *instanceUpdate) reportEnd() {
+	u.report.emit(Event{Kind: InstanceEnded, Detail: string(u.state.outcome()), Err: u.err})
+}

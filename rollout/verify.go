@@ -1,0 +1,153 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// doubtTime is how long the load balancer may still apply a call that returned an error.
+const doubtTime = 60 * time.Second
+
+// verify is the last look of a run. It finds instances that joined the target groups meanwhile, and instances that are
+// to serve and are not healthy; it looks at those until the time for health is over. While a failed call may still be
+// applied, it watches what the run put back and registers it again if necessary. A run that is broken off leaves that to
+// recovery, as its journal shows. If look is not set, verify looks only if a call is in doubt.
+func (f *fleet) verify(ctx context.Context, look bool) {
+	ctx, cancel := context.WithTimeout(ctx, doubtTime+f.Policy.Health)
+	defer cancel()
+	var ill updates
+	for ; ctx.Err() == nil && (look || len(ill) > 0 || f.inDoubt()); look = false {
+		began := time.Now()
+		health, err := f.watch.health(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				f.report.remark("the last look at target health failed: " + oneLine(err))
+			}
+			continue
+		}
+		f.unknown.find(health, f.report)
+		if ill = f.unhealthy(health); !f.inDoubt() {
+			continue // what left the groups meanwhile was deregistered by somebody else
+		}
+		f.awaitReregistered(ctx, f.reregisterMissing(ctx, health))
+		if err := f.resolveInDoubt(ctx, began); err != nil {
+			f.report.remark(oneLine(err))
+			break
+		}
+	}
+	if ctx.Err() != nil { // also after a signal: they were not healthy when it came
+		markOutOfService(ill)
+	}
+	if f.inDoubt() {
+		f.report.remark("a call to the load balancer failed and may still be applied: recovery looks again")
+	}
+}
+
+// anyAiling reports whether an instance that ran the release already was not healthy when the run began.
+func (f *fleet) anyAiling() bool {
+	return slices.ContainsFunc(f.updates, func(u *instanceUpdate) bool {
+		return u.state == stateCurrent && !u.registration.wasHealthy()
+	})
+}
+
+// unhealthy returns the instances that are to serve, and that are registered but not healthy.
+func (f *fleet) unhealthy(health Health) updates {
+	var ill updates
+	for _, u := range f.updates {
+		serves := u.state == stateCurrent || putBack(u) && (u.state == stateUpdated || u.registration.wasHealthy())
+		missing, unhealthy := u.registration.compare(health)
+		if !serves || len(missing) > 0 || len(unhealthy) == 0 {
+			continue
+		}
+		f.report.emit(Event{Kind: StepMoved, Detail: fmt.Sprintf("waiting for %s: %s", u.instance.ID, unhealthy)})
+		ill = append(ill, u)
+	}
+	return ill
+}
+
+// markOutOfService notes that instances ended out of service after all.
+func markOutOfService(ill updates) {
+	for _, u := range ill {
+		why := "it was in service, and the load balancer does not call it healthy any more"
+		if u.state == stateCurrent {
+			why = "it runs the release, and the load balancer does not call it healthy"
+		}
+		u.state, u.err = stateOutOfService, errors.Join(u.err, errors.New(why))
+		u.reportEnd()
+	}
+}
+
+// reregisterMissing registers instances that this run put back into service and that are missing from a target group.
+// That happens because AWS can apply a Deregister call after its caller gave up on it, which undoes the Register call
+// that followed. It returns the instances that were missing.
+func (f *fleet) reregisterMissing(ctx context.Context, health Health) updates {
+	var reregistered updates
+	for _, u := range f.updates.that(putBack) {
+		missing, _ := u.registration.compare(health)
+		if len(missing) == 0 {
+			continue
+		}
+		reregistered = append(reregistered, u)
+		u.closingOwed = true
+		u.report.remark(StepRegister, "found out of its target groups after it was put back: registered again")
+		if err := u.registerMissing(ctx, u.state.lastStep(), missing); err != nil {
+			u.registration.inDoubtSince = time.Now() // a later look has to find it registered
+			u.report.remark(StepRegister, "%s", oneLine(err))
+		}
+	}
+	return reregistered
+}
+
+// awaitReregistered waits until instances that had to be registered again are healthy, unless they were not before.
+func (f *fleet) awaitReregistered(ctx context.Context, us updates) {
+	f.each(us, func(u *instanceUpdate) {
+		if u.state == stateRestored && !u.registration.wasHealthy() {
+			return
+		}
+		_, err := u.awaitHealthy(ctx, u.state.lastStep())
+		if err != nil && ctx.Err() == nil {
+			u.state, u.err = stateOutOfService, fmt.Errorf("registered again: %w", err)
+		}
+	})
+}
+
+// inDoubt reports whether a failed call may still be applied, or may have been since the last look.
+func (f *fleet) inDoubt() bool {
+	return slices.ContainsFunc(f.updates, func(u *instanceUpdate) bool {
+		return putBack(u) && (u.closingOwed || !u.registration.inDoubtSince.IsZero())
+	})
+}
+
+// resolveInDoubt ends the doubt about calls that failed so long before the look which began then that it would have
+// shown them. It also writes the closing entries that had to wait.
+func (f *fleet) resolveInDoubt(ctx context.Context, began time.Time) error {
+	for _, u := range f.updates.that(putBack) {
+		if began.Sub(u.registration.inDoubtSince) < doubtTime {
+			continue
+		}
+		if err := writeClosing(ctx, u); err != nil {
+			return err
+		}
+		u.registration.inDoubtSince = time.Time{}
+	}
+	return nil
+}
+
+// writeClosing writes the entry that closes the update, if it is owed.
+func writeClosing(ctx context.Context, u *instanceUpdate) error {
+	if !u.closingOwed {
+		return nil
+	}
+	name, mark := StepDeregister, Undone
+	if u.state == stateUpdated {
+		name, mark = StepSettle, Done
+	}
+	if err := u.journal(ctx, name, mark, nil); err != nil {
+		return fmt.Errorf("%s: journal that it is back: %w", u.instance.ID, err)
+	}
+	u.closingOwed = false
+	return nil
+}
