@@ -1,19 +1,28 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
-	"encoding/xml"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 var _ Store = (*S3)(nil)
+
+// maxAnswer bounds what is read of an object, in bytes: a bucket may hold anything.
+const maxAnswer = 16 << 20
 
 // S3Options says where in S3 the ledger is.
 type S3Options struct {
@@ -30,18 +39,17 @@ type S3Options struct {
 // s3:GetObject and s3:PutObject on the prefix, and s3:ListBucket on the bucket for keys below the prefix. A role that
 // may list the bucket only under a condition on s3:prefix may be answered 403 for an object that does not exist:
 // that is ErrHidden.
+//
+// It is the SDK's client, which makes one attempt for each call: the ledger makes further ones, because a write whose
+// answer is lost has to be read back first.
 type S3 struct {
-	client  *s3Client
+	client  *s3.Client
 	options S3Options
 }
 
-// NewS3FromConfig returns the store spoken to as cfg has it: with its
-// credentials, by its HTTP client (nil: net/http's own, with the proxies of the
-// environment), at its endpoint. That is AWS_ENDPOINT_URL_S3, what the shared
-// configuration file says for S3, or cfg.BaseEndpoint (AWS_ENDPOINT_URL), with
-// the bucket in the path. Without one it is AWS's in the region; the endpoints
-// of dual-stack, FIPS and the partition of China must be named. What else cfg
-// holds, such as retries and API options, is not looked at. It makes no call.
+// NewS3FromConfig returns the store that cfg reaches, with its credentials, HTTP client and endpoints. At an endpoint of
+// one's own (AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or the shared configuration file) the bucket is in the path. Redirects
+// are not followed, because S3's lead to another region, for which the request is not signed. It makes no call.
 func NewS3FromConfig(cfg aws.Config, o S3Options) (*S3, error) {
 	if o.Region == "" {
 		o.Region = cfg.Region
@@ -55,9 +63,18 @@ func NewS3FromConfig(cfg aws.Config, o S3Options) (*S3, error) {
 	if o.Prefix != "" {
 		o.Prefix += "/"
 	}
-	client, err := newS3Client(cfg, o)
-	if err != nil {
-		return nil, err
+	client := s3.NewFromConfig(cfg, func(so *s3.Options) {
+		so.Region = o.Region
+		so.Retryer = aws.NopRetryer{}
+		so.HTTPClient = withoutRedirects(cfg.HTTPClient)
+		so.UsePathStyle = so.BaseEndpoint != nil
+		// A checksum is sent with each object, whatever is configured.
+		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		so.Credentials = explained{cfg.Credentials}
+	})
+	if err := errors.Join(checkRegion(o.Region), checkEndpoint(client.Options().BaseEndpoint)); err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", o.Bucket, err)
 	}
 	return &S3{client: client, options: o}, nil
 }
@@ -85,7 +102,7 @@ func (s *S3) String() string {
 
 // Get implements Store.
 func (s *S3) Get(ctx context.Context, key string) (Object, error) {
-	answer, err := s.client.do(ctx, s3Call{method: http.MethodGet, key: s.options.Prefix + key})
+	answer, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.options.Bucket, Key: aws.String(s.options.Prefix + key)})
 	if err != nil {
 		err = s.hidden(s.explain(err), key)
 		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrHidden) {
@@ -93,86 +110,93 @@ func (s *S3) Get(ctx context.Context, key string) (Object, error) {
 		}
 		return Object{}, err
 	}
-	stamp, err := stampOf(answer)
+	defer answer.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	if err != nil {
+		return Object{}, s.explain(&brokenError{fmt.Errorf("the answer broke off: %w", err)})
+	}
+	if len(data) > maxAnswer {
+		return Object{}, fmt.Errorf("the answer is larger than %d bytes: not what this program writes", maxAnswer)
+	}
+	stamp, err := stampOf(answer.ETag, answer.ResultMetadata)
 	if err != nil {
 		return Object{}, err
 	}
-	modified, err := http.ParseTime(answer.header.Get("Last-Modified"))
-	if err != nil {
+	if answer.LastModified == nil {
 		return Object{}, errors.New("the store's answer has no Last-Modified: a lease cannot be judged without it")
 	}
-	return Object{Data: answer.body, Version: stamp.Version, Modified: modified, Now: stamp.Now}, nil
+	return Object{Data: data, Version: stamp.Version, Modified: *answer.LastModified, Now: stamp.Now}, nil
 }
 
 // Put implements Store.
 func (s *S3) Put(ctx context.Context, key string, data []byte, version Version) (Stamp, error) {
-	header := http.Header{"Content-Type": {"application/json"}}
-	if version == Absent {
-		header.Set("If-None-Match", "*")
-	} else {
-		header.Set("If-Match", string(version))
+	// A bucket with Object Lock takes no object without a checksum.
+	sum := sha256.Sum256(data)
+	input := &s3.PutObjectInput{
+		Bucket: &s.options.Bucket, Key: aws.String(s.options.Prefix + key), Body: bytes.NewReader(data),
+		ContentType: aws.String("application/json"), ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	}
-	answer, err := s.client.do(ctx, s3Call{method: http.MethodPut, key: s.options.Prefix + key, header: header, body: data})
+	if version == Absent {
+		input.IfNoneMatch = aws.String("*")
+	} else {
+		input.IfMatch = aws.String(string(version))
+	}
+	answer, err := s.client.PutObject(ctx, input)
 	if err != nil {
 		if err = s.explain(err); errors.Is(err, ErrNotFound) {
 			err = fmt.Errorf("%w: %w", ErrConflict, err) // it was removed
 		}
 		return Stamp{}, err
 	}
-	return stampOf(answer)
+	return stampOf(answer.ETag, answer.ResultMetadata)
 }
 
-// stampOf is the version that an answer tells of, and when it was told.
-func stampOf(answer s3Answer) (Stamp, error) {
-	version := Version(answer.header.Get("ETag"))
-	if version == Absent {
+// stampOf is the version that an answer names, and the store's clock: the Date header of the answer, whole seconds.
+func stampOf(etag *string, metadata middleware.Metadata) (Stamp, error) {
+	response, ok := awsmiddleware.GetRawResponse(metadata).(*smithyhttp.Response)
+	if !ok {
+		return Stamp{}, errors.New("the store's answer has no header")
+	}
+	if response.StatusCode != http.StatusOK {
+		return Stamp{}, &s3Error{status: response.StatusCode, code: statusCode(response.StatusCode)}
+	}
+	if aws.ToString(etag) == "" {
 		return Stamp{}, errors.New("the store's answer has no ETag: a write cannot be conditional without it")
 	}
-	answered, err := answer.date()
-	return Stamp{Version: version, Now: answered}, err
+	at, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil {
+		return Stamp{}, errors.New("the store's answer has no Date: a lease cannot be judged without its clock")
+	}
+	return Stamp{Version: Version(*etag), Now: at}, nil
 }
 
 // List implements Store.
 func (s *S3) List(ctx context.Context, prefix string) ([]Info, error) {
-	query := url.Values{"list-type": {"2"}, "prefix": {s.options.Prefix + prefix}}
+	input := &s3.ListObjectsV2Input{Bucket: &s.options.Bucket, Prefix: aws.String(s.options.Prefix + prefix)}
 	var infos []Info
 	for {
-		answer, err := s.client.do(ctx, s3Call{method: http.MethodGet, query: query})
-		if err != nil {
-			return nil, s.explain(err)
-		}
-		page, err := readPage(answer.body)
+		page, err := s.client.ListObjectsV2(ctx, input)
 		if err != nil {
 			return nil, s.explain(err)
 		}
 		for _, object := range page.Contents {
-			infos = append(infos, Info{Key: strings.TrimPrefix(object.Key, s.options.Prefix), Modified: object.LastModified})
+			infos = append(infos, Info{Key: strings.TrimPrefix(aws.ToString(object.Key), s.options.Prefix), Modified: aws.ToTime(object.LastModified)})
 		}
-		if !page.IsTruncated {
+		if !aws.ToBool(page.IsTruncated) {
 			return infos, nil
 		}
-		if next := page.NextContinuationToken; next == "" || next == query.Get("continuation-token") {
+		if next := aws.ToString(page.NextContinuationToken); next == "" || next == aws.ToString(input.ContinuationToken) {
 			return nil, fmt.Errorf("the list breaks off after %d objects: the store does not name the next page", len(infos))
 		}
-		query.Set("continuation-token", page.NextContinuationToken)
+		input.ContinuationToken = page.NextContinuationToken
 	}
 }
 
-// listPage is a page of ListObjectsV2.
-type listPage struct {
-	XMLName               xml.Name `xml:"ListBucketResult"`
-	IsTruncated           bool
-	NextContinuationToken string
-	Contents              []struct {
-		Key          string
-		LastModified time.Time
+// dateOf is the Date header of an answer that is an error, zero where it has none.
+func dateOf(err error) time.Time {
+	var refused *s3Error
+	if !errors.As(err, &refused) {
+		return time.Time{}
 	}
-}
-
-// readPage refuses what is cut off: half a list is none.
-func readPage(body []byte) (page listPage, err error) {
-	if err := xml.Unmarshal(body, &page); err != nil {
-		return listPage{}, &brokenError{fmt.Errorf("read the list: %w", err)}
-	}
-	return page, nil
+	return refused.date
 }

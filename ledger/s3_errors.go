@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
 // explain gives an error of S3 its kind, and says what to do about it.
 func (s *S3) explain(err error) error {
+	err = plain(err)
 	var refused *s3Error
 	if errors.As(err, &refused) {
 		if kind := s.refusal(refused); kind != nil {
@@ -81,21 +81,8 @@ func (s *S3) nameRegion(own string) string {
 	return fmt.Sprintf("%s, %s, in the ledger's location: %s?region=%[2]s", text, own, s)
 }
 
-// passing reports whether trying again may help: throttled, failed on S3's side,
-// broken off on the way, or signed by a wrong clock that is set right now. The
-// rules are the SDK's own.
+// passing reports whether trying again may help: throttled, failed on S3's side, broken off on the way, or signed by a
+// wrong clock, which the client has corrected since. The rules are the SDK's own.
 func passing(err error) bool {
-	var refused *s3Error
-	return errors.As(err, &refused) && refused.clockSet ||
-		errors.Is(err, context.DeadlineExceeded) ||
-		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
-}
-
-// dateOf is the Date header of an answer that is an error, zero where it has none.
-func dateOf(err error) time.Time {
-	var refused *s3Error
-	if !errors.As(err, &refused) {
-		return time.Time{}
-	}
-	return refused.date
+	return errors.Is(err, context.DeadlineExceeded) || retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
 }

@@ -3,7 +3,10 @@ package ledger_test
 import (
 	"context"
 	"crypto/md5" // what an ETag is
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -28,7 +31,7 @@ import (
 func configured(client aws.HTTPClient) aws.Config {
 	return aws.Config{
 		Region: "us-west-1", HTTPClient: client, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", secretKey, "session"),
+		Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "session"),
 	}
 }
 
@@ -132,10 +135,7 @@ func (b *bucketServer) serve(w http.ResponseWriter, r *http.Request, key string)
 	defer b.mu.Unlock()
 	data, exists := b.data[key]
 	etag := func() string { return fmt.Sprintf(`"%x"`, md5.Sum(b.data[key])) }
-	err := checkSignature(r, body)
-	if err == nil && r.Header.Get("X-Amz-Security-Token") != "session" {
-		err = fmt.Errorf("no session token")
-	}
+	err := checkSigned(r, body)
 	switch {
 	case err != nil:
 		b.refused = append(b.refused, err)
@@ -186,4 +186,24 @@ func refuse(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("X-Amz-Request-Id", "0A1B2C")
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>in words</Message><RequestId>0A1B2C</RequestId></Error>", code)
+}
+
+// exchange captures a request as it goes out.
+type exchange func(*http.Request) (*http.Response, error)
+
+func (f exchange) Do(r *http.Request) (*http.Response, error) { return f(r) }
+
+// checkSigned wants a request to be signed for the bucket's region, and an object to arrive as it was sent.
+func checkSigned(r *http.Request, body []byte) error {
+	if !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/") || !strings.Contains(r.Header.Get("Authorization"), "/us-west-1/s3/aws4_request") {
+		return fmt.Errorf("it is not signed for the region: %s", r.Header.Get("Authorization"))
+	}
+	if r.Header.Get("X-Amz-Security-Token") != "session" {
+		return errors.New("no session token")
+	}
+	sum := sha256.Sum256(body)
+	if r.Method == http.MethodPut && r.Header.Get("X-Amz-Checksum-Sha256") != base64.StdEncoding.EncodeToString(sum[:]) {
+		return errors.New("the object did not arrive as it was sent")
+	}
+	return nil
 }

@@ -150,11 +150,11 @@ func TestAnotherRegionIsNamed(t *testing.T) {
 		"301 with nothing else":          {http.StatusMovedPermanently, "eu-west-1", "", named},
 		"301 without a region":           {http.StatusMovedPermanently, "", document("PermanentRedirect", ""), unnamed},
 		"307":                            {http.StatusTemporaryRedirect, "eu-west-1", document("TemporaryRedirect", ""), named},
-		"400 with a region":              {http.StatusBadRequest, "", document("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"), named},
+		"400 with a region":              {http.StatusBadRequest, "", document("AuthorizationHeaderMalformed", "<Message>The authorization header is malformed; the region 'us-west-1' is wrong; expecting 'eu-west-1'</Message>"), named},
 		"a region that is none":          {http.StatusMovedPermanently, "x y", document("PermanentRedirect", "<Region>../</Region>"), unnamed},
-		"the header is no region":        {http.StatusMovedPermanently, "?", document("PermanentRedirect", "<Region>eu-west-1</Region>"), named},
+		"the header is no region":        {http.StatusMovedPermanently, "?", document("PermanentRedirect", "<Message>expecting 'eu-west-1'</Message>"), named},
 		"307 to the same region":         {http.StatusTemporaryRedirect, "us-west-1", document("TemporaryRedirect", ""), ""},
-		"400 of the same region":         {http.StatusBadRequest, "", document("AuthorizationHeaderMalformed", "<Region>us-west-1</Region>"), ""},
+		"400 of the same region":         {http.StatusBadRequest, "", document("AuthorizationHeaderMalformed", "<Message>expecting 'us-west-1'</Message>"), ""},
 		"another error of a bucket":      {http.StatusForbidden, "eu-west-1", document("AccessDenied", ""), ""},
 		"a redirect that is not by S3":   {http.StatusFound, "", "<html>", ""},
 		"another error that has no code": {http.StatusBadRequest, "eu-west-1", "", ""},
@@ -190,7 +190,7 @@ func TestTheConfiguredClientAndItsProxyAreUsed(t *testing.T) {
 	var asked atomic.Value
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Store(r.RequestURI)
-		if checkSignature(r, nil) == nil {
+		if checkSigned(r, nil) == nil {
 			refuse(w, http.StatusNotFound, "NoSuchKey")
 		}
 	}))
@@ -203,7 +203,7 @@ func TestTheConfiguredClientAndItsProxyAreUsed(t *testing.T) {
 	require.NoError(t, err)
 	_, err = store.Get(t.Context(), "dev/a key")
 	require.ErrorIs(t, err, ledger.ErrNotFound)
-	assert.Equal(t, "http://s3.example.net/growl-states/dev/a%20key", asked.Load())
+	assert.Equal(t, "http://s3.example.net/growl-states/dev/a%20key?x-id=GetObject", asked.Load())
 }
 
 // The SDK's client finds its endpoint in the same places, in the same order.
