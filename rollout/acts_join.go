@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -37,55 +36,6 @@ func (u *instanceUpdate) join(ctx context.Context) (string, error) {
 	}
 	arrived, err := u.awaitClients(ctx)
 	return healthy + ", " + arrived, err
-}
-
-// awaitHealthy waits until every target of the instance is healthy. It registers a target again that is draining or
-// missing, because a Deregister call whose caller gave up can be applied after the Register call that followed.
-func (u *instanceUpdate) awaitHealthy(ctx context.Context, name StepName) (string, error) {
-	began := time.Now()
-	limited, cancel := context.WithTimeout(ctx, u.session.Policy.Health)
-	defer cancel()
-	state, trouble := "not looked at", error(nil)
-	for {
-		health, err := u.session.watch.health(limited, u.registration.targets...)
-		switch {
-		case ctx.Err() != nil:
-			return state, context.Cause(ctx)
-		case limited.Err() != nil:
-			return state, errors.Join(fmt.Errorf("not healthy after %s: %s", u.session.Policy.Health, state), trouble)
-		case err != nil:
-			trouble = fmt.Errorf("last look: %w", err)
-			continue
-		}
-		missing, unhealthy := u.registration.compare(health)
-		state = unhealthy.String()
-		if len(unhealthy) == 0 {
-			return fmt.Sprintf("healthy after %s", round(time.Since(began))), nil
-		}
-		u.report.moved(name, state)
-		if trouble = u.registerMissing(ctx, name, missing); errors.Is(trouble, errNoIntent) {
-			return state, trouble
-		}
-	}
-}
-
-// registerMissing registers what is missing. It journals an intent of its own, so that a run that lost its lease stops
-// here too.
-func (u *instanceUpdate) registerMissing(ctx context.Context, name StepName, missing []Target) error {
-	if len(missing) == 0 {
-		return nil
-	}
-	mark := Undoing
-	if name == StepJoin {
-		name, mark = StepRegister, Begun
-	}
-	if err := u.journal(ctx, name, mark, nil); err != nil {
-		return fmt.Errorf("%w: %w", errNoIntent, err)
-	}
-	if err := u.registration.register(ctx, missing); err != nil {
-		return fmt.Errorf("register again: %w", err)
-	}
-	return nil
 }
 
 // awaitClients waits until clients arrive at the new container, if enough of them arrived at the old one for their

@@ -10,20 +10,6 @@ import (
 // revertPause is the time between two attempts to put an old container back.
 const revertPause = 2 * time.Second
 
-// prepare pulls the release, and measures the rate of an instance that is the next to leave.
-func (u *instanceUpdate) prepare(ctx context.Context) (string, error) {
-	if u.meter.early {
-		u.meter.start(ctx)
-	}
-	err := u.host.Prepare(ctx, u.release, func(moved Progress) {
-		u.report.emit(Event{Step: StepPrepare, Kind: StepMoved, Progress: &moved})
-	})
-	if err != nil || !u.meter.early {
-		return "", err
-	}
-	return u.meter.await(ctx)
-}
-
 // stop stops the old container.
 func (u *instanceUpdate) stop(ctx context.Context) (string, error) {
 	u.running = ""

@@ -57,3 +57,15 @@ func (w *drainWatch) summary(seen string) string {
 	}
 	return fmt.Sprintf("%s, %d connections cut", seen, cut)
 }
+
+// awaitQuiet waits until the traffic of the deregistered instance has left.
+func (u *instanceUpdate) awaitQuiet(ctx context.Context, name StepName) (string, error) {
+	w := &drainWatch{
+		evidence: evidence{policy: u.session.Policy.Drain, before: u.meter.rate},
+		meter:    &u.meter,
+		since:    u.registration.deregisteredAt,
+		moved:    func(detail string) { u.report.moved(name, detail) },
+		remark:   func(format string, args ...any) { u.report.remark(name, format, args...) },
+	}
+	return w.wait(ctx)
+}

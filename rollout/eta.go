@@ -80,10 +80,7 @@ func newETA(p Policy, groups []Timing, batches int, report *reporter) *eta {
 	for _, t := range groups {
 		join = max(join, t.checks())
 	}
-	for _, name := range Steps()[1:] {
-		e.rows[name] = &typical{}
-	}
-	e.rows[StepDrain].guess, e.rows[StepJoin].guess = drain, join
+	e.rows[StepDrain], e.rows[StepJoin] = &typical{guess: drain}, &typical{guess: join}
 	e.begin(stagePreparing, batches)
 	return e
 }
@@ -105,27 +102,33 @@ func (e *eta) begin(s stage, ahead int) {
 	}
 }
 
-// observe notes how long a row took an instance, and reports the estimate.
+// observe notes how long a row took an instance, and reports the estimate. Preparing is not counted, because no batch
+// waits for it.
 func (e *eta) observe(name StepName, took time.Duration) {
-	if e != nil {
-		e.count(name, took)
-		e.announce()
+	if e == nil {
+		return
 	}
+	if name != StepPrepare {
+		e.count(name, took)
+	}
+	e.announce()
 }
 
 func (e *eta) count(name StepName, took time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	row, known := e.rows[name]
-	switch {
-	case !known:
-	case !row.counted:
+	row := e.rows[name]
+	if row == nil {
+		row = &typical{}
+		e.rows[name] = row
+	}
+	if !row.counted {
 		row.counted = true
 		row.batches = append(row.batches, took)
-	default:
-		last := len(row.batches) - 1
-		row.batches[last] = max(row.batches[last], took)
+		return
 	}
+	last := len(row.batches) - 1
+	row.batches[last] = max(row.batches[last], took)
 }
 
 // gathered notes how long a batch waited for capacity.

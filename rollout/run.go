@@ -2,8 +2,6 @@ package rollout
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,13 +37,6 @@ func Run(ctx context.Context, c Config) (Result, error) {
 type run struct {
 	*fleet
 	canaries updates // the first to be updated; empty before the first batch
-}
-
-// NewID returns the ID of a run that begins now. IDs sort by time.
-func NewID(now time.Time) string {
-	random := make([]byte, 2)
-	_, _ = rand.Read(random) // never fails: crypto/rand ends the program instead
-	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(random)
 }
 
 // rollOut is the whole run: it surveys the fleet, prepares all instances while the gates are checked, and then updates
