@@ -155,7 +155,7 @@ func TestAMissingRepositoryIsNamedWithItsRegistry(t *testing.T) {
 	assert.NotErrorIs(t, err, ErrNotFound)
 }
 
-func TestRefusedCredentialsSayTheRemedy(t *testing.T) {
+func TestRefusedCredentialsNameTheRemedy(t *testing.T) {
 	for _, code := range []string{"ExpiredTokenException", "UnrecognizedClientException"} {
 		f, r := newFake(t)
 		f.set(func() { f.refuse = code })
@@ -168,7 +168,7 @@ func TestRefusedCredentialsSayTheRemedy(t *testing.T) {
 	}
 }
 
-func TestAnExpiredSessionSaysTheRemedy(t *testing.T) {
+func TestAnExpiredSessionNamesTheRemedy(t *testing.T) {
 	r, err := NewFromConfig(aws.Config{Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, &ssocreds.InvalidTokenError{Err: errors.New("token has expired")}
 	})}, repositoryURI, Options{})
@@ -177,7 +177,7 @@ func TestAnExpiredSessionSaysTheRemedy(t *testing.T) {
 	require.ErrorContains(t, err, "aws sso login")
 }
 
-func TestMissingCredentialsSayTheRemedy(t *testing.T) {
+func TestMissingCredentialsNameTheRemedy(t *testing.T) {
 	for _, variable := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"} {
 		t.Setenv(variable, "")
 	}

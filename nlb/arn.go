@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
 
-// group is one target group, as its ARN names it.
+// group is one target group. Its fields are the parts of its ARN.
 type group struct {
 	arn    string
 	name   string
@@ -33,8 +33,8 @@ func parseGroup(text string) (group, error) {
 	return group{arn: text, name: resource[1], region: parsed.Region}, nil
 }
 
-// in refuses a group of another region before a call could: AWS answers such
-// an ARN with a validation error that names neither region.
+// in returns an error if the group is in another region. AWS would refuse such an ARN with a validation error that
+// names neither region.
 func (g group) in(region string) error {
 	if g.region == region {
 		return nil

@@ -27,17 +27,17 @@ const (
 	balA   = "arn:aws:elasticloadbalancing:us-west-1:123456789012:loadbalancer/net/growl/50dc6c495c0c9188"
 )
 
-// fake is an ELBv2 endpoint that speaks the query protocol and remembers who is registered.
+// fake is an ELBv2 endpoint that implements the query protocol and keeps the registered targets.
 type fake struct {
 	mu       sync.Mutex
 	groups   map[string]map[rollout.Target]string // target → state, by ARN
 	attrs    map[string]map[string]string         // by ARN of group or load balancer
 	calls    []fakeCall
-	throttle int    // how many calls still to throttle
-	lose     int    // how many calls to apply and not answer
-	swallow  int    // how many calls to leave alone, for ever
-	refuse   string // the error code of every answer
-	targets  string // what the groups' targets are; empty: instances
+	throttle int    // the number of calls still to throttle
+	lose     int    // the number of calls to apply without a response
+	swallow  int    // the number of calls to neither apply nor answer
+	refuse   string // the error code of every response
+	targets  string // the type of the groups' targets; empty: instances
 	protocol string // of the groups; empty: TCP
 	gone     string // an instance that was terminated
 }
@@ -169,7 +169,7 @@ func refuse(w http.ResponseWriter, code, message string) {
 	fmt.Fprintf(w, `<ErrorResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>r-1</RequestId></ErrorResponse>`, code, message)
 }
 
-// registered is who is in a group, as the endpoint knows it.
+// registered returns the targets of a group.
 func (f *fake) registered(group string) []rollout.Target {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -185,7 +185,7 @@ func (f *fake) set(change func()) {
 	change()
 }
 
-// called is how many calls of an action came, and how many targets each carried.
+// called returns the number of targets of each call of an action.
 func (f *fake) called(action string) (sizes []int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

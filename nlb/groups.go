@@ -33,27 +33,25 @@ var (
 	_ rollout.Balancer = (*Groups)(nil)
 )
 
-// Options changes how the load balancer is spoken to. The zero value is ready.
+// Options configures the client of the load balancer's API. The zero value is ready to use.
 type Options struct {
-	// Region is the region the API answers for; target groups of another one
-	// are refused. Empty: the region of the aws.Config.
+	// Region is the region of the API. Target groups of another region are refused. Empty: the region of the
+	// aws.Config.
 	Region string
-	// Attempts is how often one call is tried while it is throttled or fails on
-	// the way; 0 means 10. An explicit AWS_MAX_ATTEMPTS wins.
+	// Attempts is the number of times that one call is tried while it is throttled or fails on the way; 0 means 10. An
+	// explicit AWS_MAX_ATTEMPTS wins.
 	Attempts int
-	// AttemptTimeout is how long one attempt may take before it is given up and made
-	// again; 0 means 15 s. An aws.Config with an HTTP client that is not the SDK's
-	// keeps that client's own.
+	// AttemptTimeout is the time after which one attempt is given up and made again; 0 means 15 s. It has no effect if
+	// the aws.Config has an HTTP client that is not the SDK's: that client keeps its own timeout.
 	AttemptTimeout time.Duration
-	// MaxBackoff bounds the wait between two attempts, which grows from up to
-	// 1 s and is jittered; 0 means 5 s.
+	// MaxBackoff bounds the wait between two attempts, which grows from up to 1 s and is jittered; 0 means 5 s.
 	MaxBackoff time.Duration
 }
 
-// The defaults of [Options]: ten attempts wait for 37 s at most, which fits into
-// the minute that a mutating call of the engine has. The SDK's own bound of 20 s
-// would not, and ELBv2's budget refills by ten calls each second. An attempt that gets
-// no answer leaves time for more: a whole batch may be waiting for it.
+// The defaults of [Options]. Ten attempts wait for 37 s at most, so that they fit into the minute that the engine gives
+// a mutating call. The SDK's own bound of 20 s would not fit, and is not needed because ELBv2's budget refills by ten
+// calls each second. The timeout of an attempt leaves time for more attempts, because a whole batch may wait for the
+// call.
 const (
 	defaultAttempts       = 10
 	defaultMaxBackoff     = 5 * time.Second
@@ -66,13 +64,13 @@ type Groups struct {
 	region string
 	groups []group
 
-	mu     sync.Mutex
-	joints map[string]*joint // by what they do and where
+	mu       sync.Mutex
+	batchers map[string]*batcher // by verb and ARN
 }
 
-// NewFromConfig returns the target groups with these ARNs, spoken to with cfg's
-// region, credentials and endpoint. It makes no call. A malformed ARN, one of another
-// region and an empty list are refused; an ARN named twice counts once.
+// NewFromConfig returns the target groups with these ARNs. Calls use cfg's region, credentials and endpoint;
+// NewFromConfig itself makes no call. It returns an error if there are no ARNs, or if one is malformed or of another
+// region. An ARN that is named twice counts once.
 func NewFromConfig(cfg aws.Config, groups []string, o Options) (*Groups, error) {
 	if len(groups) == 0 {
 		return nil, errors.New("open target groups: none named: want at least one target group ARN")
@@ -87,7 +85,7 @@ func NewFromConfig(cfg aws.Config, groups []string, o Options) (*Groups, error) 
 			e.HTTPClient = own.WithTimeout(cmp.Or(o.AttemptTimeout, defaultAttemptTimeout))
 		}
 	})
-	g := &Groups{api: client, region: cfg.Region, joints: map[string]*joint{}}
+	g := &Groups{api: client, region: cfg.Region, batchers: map[string]*batcher{}}
 	for _, text := range groups {
 		parsed, err := g.group(text)
 		if err != nil {
@@ -109,10 +107,9 @@ func (g *Groups) group(text string) (group, error) {
 	return parsed, parsed.in(g.region)
 }
 
-// retryer is the SDK's standard one with more attempts, because throttling is
-// normal where several deploys share an account's budget. It has no quota across
-// calls: one that was used up by throttled reads would fail the call that puts
-// an instance back at its first attempt.
+// retryer returns the SDK's standard retryer with more attempts, because throttling is normal if several deploys share
+// an account's budget. It has no quota across calls: throttled reads could use such a quota up, and then the call that
+// puts an instance back would fail at its first attempt.
 func (o Options) retryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
 		s.MaxAttempts = cmp.Or(o.Attempts, defaultAttempts)

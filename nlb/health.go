@@ -14,18 +14,18 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Health describes these targets, or where none are named every target of every
-// group: one call a group, side by side. Of a group of which more than 200 are named
-// all are described, and of one that refuses one of them. The answer is whole or an
-// error: a part of it could pass for an instance that is in no group.
+// Health describes these targets, or every target of every group if none is named. It makes one call per group, in
+// parallel. If more than 200 targets of a group are named, or if the API refuses one of them, it describes all targets
+// of that group. It returns either the whole result or an error, because with a partial result an instance could seem
+// to be in no group.
 func (g *Groups) Health(ctx context.Context, targets ...rollout.Target) (rollout.Health, error) {
-	parts, err := g.questions(targets)
+	parts, err := g.reads(targets)
 	if err != nil {
 		return nil, fmt.Errorf("describe target health of %s: %w", instances(targets), err)
 	}
 	answers := make([]rollout.Health, len(parts))
 	calls, ctx := errgroup.WithContext(ctx)
-	calls.SetLimit(atOnce)
+	calls.SetLimit(groupsAtOnce)
 	for i, p := range parts {
 		calls.Go(func() (err error) {
 			answers[i], err = g.health(ctx, p)
@@ -38,8 +38,8 @@ func (g *Groups) Health(ctx context.Context, targets ...rollout.Target) (rollout
 	return slices.Concat(answers...), nil
 }
 
-// questions are what to ask each group; a part without targets asks for all.
-func (g *Groups) questions(targets []rollout.Target) ([]part, error) {
+// reads returns the targets to describe in each group. A part without targets means all of its group.
+func (g *Groups) reads(targets []rollout.Target) ([]part, error) {
 	if len(targets) == 0 {
 		var all []part
 		for _, in := range g.groups {
@@ -54,7 +54,7 @@ func (g *Groups) questions(targets []rollout.Target) ([]part, error) {
 	var parts []part
 	for _, in := range order {
 		p := part{group: in, targets: byGroup[in]}
-		if len(p.targets) > perCall {
+		if len(p.targets) > targetsPerCall {
 			p.targets = nil
 		}
 		parts = append(parts, p)
@@ -62,13 +62,13 @@ func (g *Groups) questions(targets []rollout.Target) ([]part, error) {
 	return parts, nil
 }
 
-// health describes targets of one group. The API does not page this answer. One
-// that is named and not registered it calls unused; asked for all, it leaves that out.
+// health describes targets of one group. The API does not page this result. A named target that is not registered comes
+// back as unused and is left out, so that the result is the same as when all targets are described.
 func (g *Groups) health(ctx context.Context, p part) (rollout.Health, error) {
 	in := p.group
 	out, err := g.describe(ctx, p)
 	if err != nil {
-		return nil, fmt.Errorf("describe target health of target group %s: %w", in.name, g.explain(in, err))
+		return nil, fmt.Errorf("describe target health of target group %s: %w", in.name, explain(in, err))
 	}
 	health := make(rollout.Health, 0, len(out.TargetHealthDescriptions))
 	for _, d := range out.TargetHealthDescriptions {
@@ -84,8 +84,8 @@ func (g *Groups) health(ctx context.Context, p part) (rollout.Health, error) {
 	return health, nil
 }
 
-// describe asks for all targets where the API refuses one that is named, such as
-// an instance that was terminated: the others would be kept waiting for it.
+// describe reads all targets if the API refuses one of those named, such as an instance that was terminated, because
+// the others must not wait for it.
 func (g *Groups) describe(ctx context.Context, p part) (*elbv2.DescribeTargetHealthOutput, error) {
 	input := &elbv2.DescribeTargetHealthInput{TargetGroupArn: &p.group.arn, Targets: descriptions(p.targets)}
 	out, err := g.api.DescribeTargetHealth(ctx, input)

@@ -110,13 +110,13 @@ func TestHealthOfAllGroups(t *testing.T) {
 	assert.Equal(t, rollout.TargetHealthy, health.State(target(groupA, "i-1", 8080)).State)
 	assert.Equal(t, "unhealthy (Target.FailedHealthChecks)", health.State(target(groupA, "i-2", 8080)).String())
 	assert.Equal(t, "draining (Target.DeregistrationInProgress)", health.State(target(groupB, "i-1", 8081)).String())
-	assert.Len(t, f.called("DescribeTargetHealth"), 2, "one call a group")
+	assert.Len(t, f.called("DescribeTargetHealth"), 2, "one call per group")
 }
 
 func TestHealthOfAFewTargets(t *testing.T) {
 	f, cfg := newFake(t)
 	var many []rollout.Target
-	for i := range perCall + 1 {
+	for i := range targetsPerCall + 1 {
 		many = append(many, target(groupA, fmt.Sprintf("i-%d", i), 8080))
 		f.groups[groupA][many[i]] = "healthy"
 	}
@@ -126,13 +126,13 @@ func TestHealthOfAFewTargets(t *testing.T) {
 	health, err := g.Health(t.Context(), many[1], many[1], target(groupA, "i-none", 8080))
 	require.NoError(t, err)
 	assert.Equal(t, rollout.Health{{Target: many[1], State: rollout.TargetHealthy}}, health, "one that is not registered is left out, as ever")
-	assert.Equal(t, []int{2}, f.called("DescribeTargetHealth"), "the other group is not asked")
+	assert.Equal(t, []int{2}, f.called("DescribeTargetHealth"), "no call for the other group")
 
 	f.set(func() { f.calls, f.gone = nil, "i-2" })
 	health, err = g.Health(t.Context(), many[1], many[2])
 	require.NoError(t, err)
-	assert.Len(t, health, len(many), "one that is refused keeps nobody waiting")
-	assert.Equal(t, []int{2, 0}, slices.Compact(f.called("DescribeTargetHealth")), "the SDK may ask for a long answer twice")
+	assert.Len(t, health, len(many), "a refused target does not delay the others")
+	assert.Equal(t, []int{2, 0}, slices.Compact(f.called("DescribeTargetHealth")), "the SDK may read a long response twice")
 
 	f.set(func() { f.calls, f.gone = nil, "" })
 	health, err = g.Health(t.Context(), many...)
@@ -167,8 +167,8 @@ func TestThrottledCallsAreTriedTenTimes(t *testing.T) {
 	assert.Len(t, f.called("DeregisterTargets"), 10)
 }
 
-// A quota shared by all calls would end the retries of the call that puts an
-// instance back, because reads before it were throttled.
+// A quota shared by all calls would end the retries of the call that puts an instance back if earlier reads were
+// throttled.
 func TestThrottledReadsDoNotSpendTheRetriesOfAChange(t *testing.T) {
 	f, cfg := newFake(t)
 	g := open(t, cfg, groupA)
@@ -181,7 +181,7 @@ func TestThrottledReadsDoNotSpendTheRetriesOfAChange(t *testing.T) {
 	require.NoError(t, g.Register(t.Context(), []rollout.Target{target(groupA, "i-1", 8080)}))
 }
 
-func TestALostAnswerIsAskedForAgain(t *testing.T) {
+func TestACallWithoutAResponseIsMadeAgain(t *testing.T) {
 	f, cfg := newFake(t)
 	f.set(func() { f.lose = 1 })
 	require.NoError(t, open(t, cfg, groupA).Register(t.Context(), []rollout.Target{target(groupA, "i-1", 8080)}))
@@ -189,7 +189,7 @@ func TestALostAnswerIsAskedForAgain(t *testing.T) {
 	assert.Len(t, f.registered(groupA), 1)
 }
 
-func TestACallThatIsSwallowedIsMadeAgain(t *testing.T) {
+func TestACallThatIsNeverAnsweredIsMadeAgain(t *testing.T) {
 	f, cfg := newFake(t)
 	loaded, err := config.LoadDefaultConfig(t.Context(), config.WithRegion(cfg.Region), config.WithCredentialsProvider(cfg.Credentials))
 	require.NoError(t, err)
@@ -212,7 +212,7 @@ func TestCancelledCallsEnd(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-func TestRefusedCredentialsSayTheRemedy(t *testing.T) {
+func TestRefusedCredentialsNameTheRemedy(t *testing.T) {
 	for _, code := range []string{"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"} {
 		f, cfg := newFake(t)
 		f.set(func() { f.refuse = code })
@@ -223,7 +223,7 @@ func TestRefusedCredentialsSayTheRemedy(t *testing.T) {
 	}
 }
 
-func TestAnExpiredSessionSaysTheRemedy(t *testing.T) {
+func TestAnExpiredSessionNamesTheRemedy(t *testing.T) {
 	_, cfg := newFake(t)
 	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, &ssocreds.InvalidTokenError{Err: errors.New("token has expired")}
@@ -232,7 +232,7 @@ func TestAnExpiredSessionSaysTheRemedy(t *testing.T) {
 	require.ErrorContains(t, err, "aws sso login")
 }
 
-func TestMissingCredentialsSayTheRemedy(t *testing.T) {
+func TestMissingCredentialsNameTheRemedy(t *testing.T) {
 	for _, variable := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"} {
 		t.Setenv(variable, "")
 	}
@@ -307,7 +307,7 @@ func TestTimingRefusesADelayThatIsNoNumber(t *testing.T) {
 	require.ErrorContains(t, err, `read timing of target group growl-a: attribute deregistration_delay.timeout_seconds="soon"`)
 }
 
-// A group of addresses knows no instance: nobody would be seen to be in it.
+// A group of addresses does not list instances, so every instance would seem to be out of service.
 func TestTimingRefusesAGroupOfAddresses(t *testing.T) {
 	f, cfg := newFake(t)
 	f.targets = "ip"
@@ -315,8 +315,8 @@ func TestTimingRefusesAGroupOfAddresses(t *testing.T) {
 	require.EqualError(t, err, "read timing of target group growl-a: its targets are of type ip: a rollout registers instances, so it needs a group of type instance")
 }
 
-// The engine drains connections of a Network Load Balancer to TCP ports. Another kind of load balancer drains
-// requests, and an UDP flow has no end to wait for.
+// The engine drains connections of a Network Load Balancer to TCP ports. Another kind of load balancer drains requests,
+// and a UDP flow has no end to wait for.
 func TestTimingRefusesAnotherLoadBalancersGroup(t *testing.T) {
 	for protocol, kind := range map[string]string{
 		"HTTP": "an Application Load Balancer's", "HTTPS": "an Application Load Balancer's",

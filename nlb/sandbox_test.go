@@ -15,8 +15,8 @@ import (
 	"github.com/growl-dev/deploy/sandbox"
 )
 
-// TestAgainstTheSandbox takes one instance out and puts it back, configured as a
-// deploy is: by the environment alone.
+// TestAgainstTheSandbox takes one instance out and puts it back. Like a deploy, it is configured by environment
+// variables alone.
 func TestAgainstTheSandbox(t *testing.T) {
 	e, err := sandbox.Start(t.Context(), sandbox.Options{Instances: 2, Factor: 20, Logf: t.Logf})
 	require.NoError(t, err)

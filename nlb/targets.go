@@ -12,20 +12,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/growl-dev/deploy/internal/oneline"
 	"github.com/growl-dev/deploy/rollout"
 )
 
 const (
-	// atOnce is how many target groups are called at the same time.
-	atOnce = 8
-	// perCall is how many targets one call carries; other tools keep to the
-	// same bound.
-	perCall = 200
+	// groupsAtOnce is the number of target groups that are called at the same time.
+	groupsAtOnce = 8
+	// targetsPerCall is the number of targets in one call. Other tools keep to the same bound.
+	targetsPerCall = 200
 )
 
-// Register puts targets into their groups, each on its port. All groups are
-// tried whatever becomes of one; the error names each group and its targets. What is
-// asked for at the same time may share calls.
+// Register registers targets in their groups, each on its port. It tries every group even if another one fails; the
+// error names each group that failed and its targets. Requests made at the same time may share calls.
 func (g *Groups) Register(ctx context.Context, targets []rollout.Target) error {
 	return g.change(ctx, "register", "in", targets, func(ctx context.Context, group string, targets []types.TargetDescription) error {
 		_, err := g.api.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{TargetGroupArn: &group, Targets: targets})
@@ -33,9 +32,8 @@ func (g *Groups) Register(ctx context.Context, targets []rollout.Target) error {
 	})
 }
 
-// Deregister takes targets out of their groups, each from its port. All groups
-// are tried whatever becomes of one; the error names each group and its targets. What
-// is asked for at the same time may share calls.
+// Deregister removes targets from their groups, each from its port. It tries every group even if another one fails; the
+// error names each group that failed and its targets. Requests made at the same time may share calls.
 func (g *Groups) Deregister(ctx context.Context, targets []rollout.Target) error {
 	return g.change(ctx, "deregister", "from", targets, func(ctx context.Context, group string, targets []types.TargetDescription) error {
 		_, err := g.api.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{TargetGroupArn: &group, Targets: targets})
@@ -43,10 +41,10 @@ func (g *Groups) Deregister(ctx context.Context, targets []rollout.Target) error
 	})
 }
 
-// call registers or deregisters at most perCall targets of one group.
+// call registers or deregisters at most targetsPerCall targets of one group.
 type call func(ctx context.Context, group string, targets []types.TargetDescription) error
 
-// part is what one call carries of one group.
+// part holds the targets of one call, all in one group.
 type part struct {
 	group   group
 	targets []rollout.Target
@@ -60,33 +58,33 @@ func (g *Groups) change(ctx context.Context, verb, preposition string, targets [
 	}
 	faults := make([]error, len(parts))
 	var calls errgroup.Group
-	calls.SetLimit(atOnce)
+	calls.SetLimit(groupsAtOnce)
 	for i, p := range parts {
 		calls.Go(func() error {
-			if err := g.joint(verb, p.group, do).ask(ctx, p.targets); err != nil {
-				faults[i] = fmt.Errorf("%s %s %s target group %s: %w", verb, instances(p.targets), preposition, p.group.name, g.explain(p.group, err))
+			if err := g.batcher(verb, p.group, do).do(ctx, p.targets); err != nil {
+				faults[i] = fmt.Errorf("%s %s %s target group %s: %w", verb, instances(p.targets), preposition, p.group.name, explain(p.group, err))
 			}
 			return nil
 		})
 	}
 	_ = calls.Wait() // each part's error is in faults
-	return oneLine(faults)
+	return oneline.Error(errors.Join(faults...))
 }
 
-// joint is where calls of one kind to one group meet.
-func (g *Groups) joint(verb string, in group, do call) *joint {
+// batcher returns the batcher that all calls of one kind to one group share.
+func (g *Groups) batcher(verb string, in group, do call) *batcher {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	key := verb + " " + in.arn
-	if g.joints[key] == nil {
-		g.joints[key] = &joint{call: func(ctx context.Context, targets []rollout.Target) error {
+	if g.batchers[key] == nil {
+		g.batchers[key] = &batcher{call: func(ctx context.Context, targets []rollout.Target) error {
 			return do(ctx, in.arn, descriptions(targets))
 		}}
 	}
-	return g.joints[key]
+	return g.batchers[key]
 }
 
-// split sorts targets into parts of one group and at most perCall each.
+// split sorts targets into parts of one group and at most targetsPerCall each.
 func (g *Groups) split(targets []rollout.Target) ([]part, error) {
 	order, byGroup, err := g.sorted(targets)
 	if err != nil {
@@ -94,15 +92,15 @@ func (g *Groups) split(targets []rollout.Target) ([]part, error) {
 	}
 	var parts []part
 	for _, in := range order {
-		for chunk := range slices.Chunk(byGroup[in], perCall) {
+		for chunk := range slices.Chunk(byGroup[in], targetsPerCall) {
 			parts = append(parts, part{group: in, targets: chunk})
 		}
 	}
 	return parts, nil
 }
 
-// sorted sorts targets by group, each once; order are the groups as they came. What
-// could not be meant is refused before the first call.
+// sorted groups the targets, without duplicates; order holds the groups in the order in which they came. A target that
+// is not valid is refused before the first call.
 func (g *Groups) sorted(targets []rollout.Target) (order []group, byGroup map[group][]rollout.Target, err error) {
 	byGroup = map[group][]rollout.Target{}
 	for _, t := range targets {
@@ -133,7 +131,7 @@ func descriptions(targets []rollout.Target) []types.TargetDescription {
 	return described
 }
 
-// instances names the targets' instances for an error: the first three of them.
+// instances returns the IDs of the first three instances of the targets, for an error.
 func instances(targets []rollout.Target) string {
 	var ids []string
 	for _, t := range targets {
@@ -146,18 +144,3 @@ func instances(targets []rollout.Target) string {
 	}
 	return strings.Join(ids, ", ")
 }
-
-// oneLine joins faults like errors.Join, but on one line.
-func oneLine(faults []error) error {
-	faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil })
-	if len(faults) < 2 {
-		return errors.Join(faults...)
-	}
-	return lineOf(faults)
-}
-
-// lineOf is several errors on one line.
-type lineOf []error
-
-func (l lineOf) Error() string   { return strings.ReplaceAll(errors.Join(l...).Error(), "\n", "; ") }
-func (l lineOf) Unwrap() []error { return l }

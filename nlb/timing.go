@@ -14,32 +14,31 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// The attributes of a target group or load balancer that say how it drains and
-// routes, as DescribeTargetGroupAttributes documents them.
+// Attributes of a target group or load balancer that configure draining and routing, as documented for
+// DescribeTargetGroupAttributes.
 const (
 	attributeDelay      = "deregistration_delay.timeout_seconds"
 	attributeTerminates = "deregistration_delay.connection_termination.enabled"
 	attributeCrossZone  = "load_balancing.cross_zone.enabled"
 
-	// asLoadBalancer is attributeCrossZone's value on a group that follows its
-	// load balancer.
+	// asLoadBalancer is the value of attributeCrossZone in a group that uses the setting of its load balancer.
 	asLoadBalancer = "use_load_balancer_configuration"
 )
 
-// defaultDelay is the deregistration delay of a group that names none.
+// defaultDelay is the deregistration delay of a group without that attribute.
 const defaultDelay = 300 * time.Second
 
-// Timing reads how each live group checks, drains and routes, in the order the
-// groups were named. A group that is not of protocol TCP or TLS, or whose targets are
-// not instances, is an error: a run and its plan call this before anything is touched.
+// Timing reads from AWS how each group checks, drains and routes, in the order in which the groups were named. It
+// returns an error for a group that is not of protocol TCP or TLS, or whose targets are not instances. A run and its
+// plan call it before they change anything.
 func (g *Groups) Timing(ctx context.Context) ([]rollout.Timing, error) {
 	timings := make([]rollout.Timing, len(g.groups))
 	calls, ctx := errgroup.WithContext(ctx)
-	calls.SetLimit(atOnce)
+	calls.SetLimit(groupsAtOnce)
 	for i, in := range g.groups {
 		calls.Go(func() (err error) {
 			if timings[i], err = g.timing(ctx, in); err != nil {
-				return fmt.Errorf("read timing of target group %s: %w", in.name, g.explain(in, err))
+				return fmt.Errorf("read timing of target group %s: %w", in.name, explain(in, err))
 			}
 			return nil
 		})
@@ -50,15 +49,15 @@ func (g *Groups) Timing(ctx context.Context) ([]rollout.Timing, error) {
 	return timings, nil
 }
 
-// timing reads one group. Groups are asked for one by one, because the error
-// for a list does not say which of them is missing.
+// timing reads one group. It describes the groups one by one, because the error for a list does not name the missing
+// one.
 func (g *Groups) timing(ctx context.Context, in group) (rollout.Timing, error) {
 	described, err := g.api.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{in.arn}})
 	if err != nil {
 		return rollout.Timing{}, err
 	}
 	if len(described.TargetGroups) != 1 {
-		return rollout.Timing{}, fmt.Errorf("DescribeTargetGroups answered %d groups for one ARN", len(described.TargetGroups))
+		return rollout.Timing{}, fmt.Errorf("DescribeTargetGroups returned %d groups for one ARN", len(described.TargetGroups))
 	}
 	live := described.TargetGroups[0]
 	if err := supported(live); err != nil {
@@ -76,9 +75,9 @@ func (g *Groups) timing(ctx context.Context, in group) (rollout.Timing, error) {
 	return timing, err
 }
 
-// supported refuses a group that a rollout cannot move instances in: one of another kind of load balancer, which routes
-// requests and drains them in its own way, one with UDP, whose flows have no end that could be waited for, and one of
-// other targets than instances. A group of Lambda functions has no protocol.
+// supported returns an error for a group that a rollout cannot move instances in: a group of another kind of load
+// balancer, because that drains requests in its own way; a group with UDP, because a flow has no end to wait for; and a
+// group whose targets are not instances. A group of Lambda functions has no protocol.
 func supported(live types.TargetGroup) error {
 	kind := ""
 	switch live.Protocol {
@@ -99,7 +98,7 @@ func supported(live types.TargetGroup) error {
 	return nil
 }
 
-// checks reads how a group checks its targets.
+// checks returns the settings of a group's health checks.
 func checks(in group, live types.TargetGroup) rollout.Timing {
 	return rollout.Timing{
 		Group:              in.arn,
@@ -111,7 +110,7 @@ func checks(in group, live types.TargetGroup) rollout.Timing {
 	}
 }
 
-// drains reads how a group lets go of its targets.
+// drains adds the settings of a group's deregistration.
 func drains(timing *rollout.Timing, attributes map[string]string) error {
 	timing.Delay = defaultDelay
 	if text, ok := attributes[attributeDelay]; ok {
@@ -125,9 +124,9 @@ func drains(timing *rollout.Timing, attributes map[string]string) error {
 	return nil
 }
 
-// crossZone resolves the attribute's three values. A group that follows its
-// load balancer, and that several of them use, counts as cross-zone only where
-// all of them are: the engine spares zones on a false answer.
+// crossZone resolves the three values of the attribute. A group that uses the setting of its load balancers counts as
+// cross-zone only if all of them are, because the engine protects single zones if the result is false, which is the
+// safe side.
 func (g *Groups) crossZone(ctx context.Context, value string, loadBalancers []string) (bool, error) {
 	if value != "" && value != asLoadBalancer {
 		return value == "true", nil
@@ -144,8 +143,7 @@ func (g *Groups) crossZone(ctx context.Context, value string, loadBalancers []st
 	return len(loadBalancers) > 0, nil
 }
 
-// enabled reports whether a load balancer's traffic crosses zones. A Network
-// Load Balancer that does not say has it off.
+// enabled reports whether a load balancer's traffic crosses zones. Off is the default of a Network Load Balancer.
 func enabled(attributes []types.LoadBalancerAttribute) bool {
 	for _, a := range attributes {
 		if aws.ToString(a.Key) == attributeCrossZone {

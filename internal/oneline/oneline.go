@@ -1,9 +1,9 @@
-// Package oneline puts errors that were joined of several on one line.
+// Package oneline puts joined errors on one line.
 package oneline
 
 import "strings"
 
-// Error returns an error with the text of err on one line, which wraps err; nil for nil.
+// Error returns an error that wraps err and has its text on one line. It returns nil for nil.
 func Error(err error) error {
 	if err == nil || !strings.Contains(err.Error(), "\n") {
 		return err

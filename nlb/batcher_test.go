@@ -17,13 +17,13 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// calls are those of a joint, each of which takes a second unless it is told to hang.
+// calls records the calls of a batcher. Each takes a second, or an hour for the instance in hangs.
 type calls struct {
 	mu      sync.Mutex
 	made    [][]string // the instances of each
-	ended   int        // with their context
-	refused string     // an instance that the API does not take
-	hangs   string     // an instance whose call gets no answer
+	ended   int        // the number of calls that ended with their context
+	refused string     // an instance that the API refuses
+	hangs   string     // an instance whose call gets no response
 }
 
 func (c *calls) call(ctx context.Context, targets []rollout.Target) error {
@@ -52,8 +52,8 @@ func (c *calls) call(ctx context.Context, targets []rollout.Target) error {
 	return nil
 }
 
-// askAll asks for one target each, all at the same time, for a minute.
-func askAll(t *testing.T, j *joint, instances ...string) map[string]error {
+// doAll makes one request per instance, all at the same time, each with a timeout of a minute.
+func doAll(t *testing.T, b *batcher, instances ...string) map[string]error {
 	var mu sync.Mutex
 	errs := map[string]error{}
 	var wg sync.WaitGroup
@@ -61,7 +61,7 @@ func askAll(t *testing.T, j *joint, instances ...string) map[string]error {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			err := j.ask(ctx, []rollout.Target{target(groupA, id, 8080)})
+			err := b.do(ctx, []rollout.Target{target(groupA, id, 8080)})
 			mu.Lock()
 			defer mu.Unlock()
 			errs[id] = err
@@ -79,18 +79,18 @@ func names(n int) (names []string) {
 }
 
 func TestChangesAtTheSameTimeShareCalls(t *testing.T) {
-	for _, n := range []int{1, 2, 50, 5 * perCall} {
+	for _, n := range []int{1, 2, 50, 5 * targetsPerCall} {
 		synctest.Test(t, func(t *testing.T) {
 			c := &calls{}
 			began := time.Now()
-			for id, err := range askAll(t, &joint{call: c.call}, names(n)...) {
+			for id, err := range doAll(t, &batcher{call: c.call}, names(n)...) {
 				require.NoError(t, err, id)
 			}
 			assert.ElementsMatch(t, names(n), slices.Concat(c.made...), "each once")
-			assert.LessOrEqual(t, len(c.made), abreast+(n+perCall-1)/perCall)
+			assert.LessOrEqual(t, len(c.made), callsPerGroup+(n+targetsPerCall-1)/targetsPerCall)
 			assert.LessOrEqual(t, time.Since(began), 3*time.Second)
 			for _, instances := range c.made {
-				assert.LessOrEqual(t, len(instances), perCall)
+				assert.LessOrEqual(t, len(instances), targetsPerCall)
 			}
 		})
 	}
@@ -99,7 +99,7 @@ func TestChangesAtTheSameTimeShareCalls(t *testing.T) {
 func TestOneTargetThatIsRefusedHarmsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &calls{refused: "i-30"}
-		for id, err := range askAll(t, &joint{call: c.call}, names(50)...) {
+		for id, err := range doAll(t, &batcher{call: c.call}, names(50)...) {
 			var invalid *types.InvalidTargetException
 			require.Equal(t, id == "i-30", errors.As(err, &invalid), "%s: %v", id, err)
 		}
@@ -109,42 +109,42 @@ func TestOneTargetThatIsRefusedHarmsNoOther(t *testing.T) {
 func TestACallThatHangsHarmsOnlyThoseInIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &calls{hangs: "i-0"}
-		j := &joint{call: c.call}
+		b := &batcher{call: c.call}
 		lost := make(chan map[string]error, 1)
-		go func() { lost <- askAll(t, j, "i-0") }()
+		go func() { lost <- doAll(t, b, "i-0") }()
 		synctest.Wait()
-		for id, err := range askAll(t, j, names(50)[1:]...) {
+		for id, err := range doAll(t, b, names(50)[1:]...) {
 			require.NoError(t, err, id)
 		}
 		require.ErrorIs(t, (<-lost)["i-0"], context.DeadlineExceeded)
 		synctest.Wait()
-		assert.Equal(t, 1, c.ended, "nobody waits for it any more")
+		assert.Equal(t, 1, c.ended, "no request waits for it any more")
 	})
 }
 
-// What somebody gives up is not called for any more, and the others have what they want.
+// A request that was given up is not called for any more, and the others succeed.
 func TestGivingUpAChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &calls{}
-		j := &joint{call: c.call}
+		b := &batcher{call: c.call}
 		ask := func(id string, patience time.Duration) <-chan error {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			answer := make(chan error, 1)
 			go func() {
 				defer cancel()
-				answer <- j.ask(ctx, []rollout.Target{target(groupA, id, 8080)})
+				answer <- b.do(ctx, []rollout.Target{target(groupA, id, 8080)})
 			}()
 			synctest.Wait()
 			return answer
 		}
-		for i := range abreast {
+		for i := range callsPerGroup {
 			ask(fmt.Sprint("busy-", i), time.Minute)
 		}
 		early, late, patient := ask("early", time.Second/2), ask("late", 3*time.Second/2), ask("patient", time.Minute)
 		require.ErrorIs(t, <-early, context.DeadlineExceeded)
 		require.ErrorIs(t, <-late, context.DeadlineExceeded)
 		require.NoError(t, <-patient)
-		assert.Equal(t, [][]string{{"late", "patient"}, {"patient"}}, c.made[abreast:])
+		assert.Equal(t, [][]string{{"late", "patient"}, {"patient"}}, c.made[callsPerGroup:])
 		assert.Equal(t, 1, c.ended)
 
 		lonely := ask("lonely", time.Second/2)

@@ -1,0 +1,56 @@
+// Package awsauth adds the remedy to errors about AWS credentials.
+package awsauth
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
+	"github.com/aws/smithy-go"
+)
+
+// Explain wraps err with what the user can do about it if the SDK found no credentials, or if they are expired or not
+// valid. It returns any other error unchanged.
+func Explain(err error) error {
+	switch {
+	case missing(err):
+		return fmt.Errorf("there are no AWS credentials: run `aws sso login`, or set AWS_PROFILE: %w", err)
+	case rejected(err):
+		return fmt.Errorf("the AWS credentials are expired or not valid: run `aws sso login` or refresh them: %w", err)
+	}
+	return err
+}
+
+// missing reports whether the SDK found no credentials in any source. The last source that it tries is the metadata
+// service of an EC2 instance, and it returns the error of that one only.
+func missing(err error) bool {
+	for err != nil {
+		operation, ok := errors.AsType[*smithy.OperationError](err)
+		if !ok {
+			return false
+		}
+		if operation.ServiceID == "ec2imds" {
+			return true
+		}
+		err = operation.Err
+	}
+	return false
+}
+
+// rejected reports whether credentials are expired or unknown, according to the service or already to the SDK's cached
+// SSO session. A missing permission is neither: a new login would not help.
+func rejected(err error) bool {
+	var session *ssocreds.InvalidTokenError
+	if errors.As(err, &session) {
+		return true
+	}
+	var refused smithy.APIError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	switch refused.ErrorCode() {
+	case "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException":
+		return true
+	}
+	return false
+}
