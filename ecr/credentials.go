@@ -14,37 +14,36 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 )
 
-// Credentials log in to the registry. Printing, logging or marshalling them
-// never shows the password.
+// Credentials are a login for the registry. Printing, logging or marshalling them never shows the password.
 type Credentials struct {
 	Username string `json:"username"`
 	Password string `json:"-"`
-	// Expires is when the registry begins to refuse them, with a 403.
+	// Expires is the time from which the registry refuses them with a 403.
 	Expires time.Time `json:"expires"`
 	// Endpoint is the registry's URL.
 	Endpoint string `json:"endpoint"`
 }
 
-// String names the login without its password.
+// String describes the login without its password.
 func (c Credentials) String() string {
 	return fmt.Sprintf("%s at %s until %s (password hidden)", c.Username, c.Endpoint, c.Expires.Format(time.RFC3339))
 }
 
-// GoString is String: %#v would show the fields.
+// GoString returns the same as String, because %#v would otherwise print the fields.
 func (c Credentials) GoString() string { return c.String() }
 
 // Format writes String for every verb.
 func (c Credentials) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
 
-// LogValue is String.
+// LogValue returns the same as String.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// margin is how long before their end credentials are renewed: no pull that
-// begins with them is still asking for layers then.
+// margin is the time before their expiry at which credentials are renewed, so that a pull that begins with them does
+// not outlive them.
 const margin = 15 * time.Minute
 
-// tokens keeps one login for all who ask. Whoever holds turn may fetch; it is a
-// channel and not a mutex, so that a waiter's context still bounds it.
+// tokens caches one login for all callers. Only the holder of turn may fetch a new one. It is a channel and not a
+// mutex, so that a waiting caller's context still applies.
 type tokens struct {
 	turn chan struct{}
 
@@ -53,22 +52,22 @@ type tokens struct {
 	renew time.Time
 }
 
-// fresh returns what is held unless it is to be renewed.
+// fresh returns the cached login, and false if it is due for renewal.
 func (t *tokens) fresh() (Credentials, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.held, time.Now().Before(t.renew)
 }
 
-// keep holds c until shortly before it expires. Expires comes off the wire, so
-// the wall clock decides: a monotonic one stops while a laptop sleeps.
-func (t *tokens) keep(c Credentials) {
+// store caches c until shortly before it expires. Expires comes from the registry and has no monotonic part, so that the
+// wall clock applies: a monotonic clock stops while a laptop sleeps.
+func (t *tokens) store(c Credentials) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.held, t.renew = c, c.Expires.Add(-min(margin, time.Until(c.Expires)/4))
 }
 
-// drop forgets what is held if it is c.
+// drop removes the cached login if it is c.
 func (t *tokens) drop(c Credentials) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -77,8 +76,8 @@ func (t *tokens) drop(c Credentials) {
 	}
 }
 
-// Credentials returns a login for the registry: the last one until shortly
-// before it expires (ECR's live 12 h), else a new one.
+// Credentials returns a login for the registry. It returns the cached one until shortly before that expires (ECR's last
+// 12 h), and fetches a new one after that.
 func (r *Repository) Credentials(ctx context.Context) (Credentials, error) {
 	select {
 	case r.tokens.turn <- struct{}{}:
@@ -93,13 +92,12 @@ func (r *Repository) Credentials(ctx context.Context) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, fmt.Errorf("log in to the registry of %s in %s: %w", *r.name(), r.region, err)
 	}
-	r.tokens.keep(c)
+	r.tokens.store(c)
 	return c, nil
 }
 
-// Forget drops c, which the registry refused with a 403, so that the next
-// [Repository.Credentials] are new ones. Newer ones that another caller has
-// fetched meanwhile are kept.
+// Forget drops c after the registry refused it with a 403, so that the next call of [Repository.Credentials] fetches
+// new ones. It keeps newer ones that another caller has fetched meanwhile.
 func (r *Repository) Forget(c Credentials) { r.tokens.drop(c) }
 
 // login fetches new credentials.
@@ -109,14 +107,14 @@ func (r *Repository) login(ctx context.Context) (Credentials, error) {
 		return Credentials{}, r.explain(err)
 	}
 	if len(out.AuthorizationData) == 0 {
-		return Credentials{}, errNoAnswer
+		return Credentials{}, errIncomplete
 	}
 	data := out.AuthorizationData[0]
-	// A decoding error is not passed on: it could quote the token.
+	// The decoding error is not returned, because it could quote the token.
 	decoded, err := base64.StdEncoding.DecodeString(aws.ToString(data.AuthorizationToken))
 	username, password, ok := strings.Cut(string(decoded), ":")
 	if err != nil || !ok || username == "" || password == "" {
-		return Credentials{}, fmt.Errorf("%w: the authorization token is not user:password", errNoAnswer)
+		return Credentials{}, fmt.Errorf("%w: the authorization token is not user:password", errIncomplete)
 	}
 	return Credentials{
 		Username: username,

@@ -10,14 +10,13 @@ import (
 	"github.com/growl-dev/deploy/internal/awsauth"
 )
 
-// ErrNotFound is in the chain of an error about a tag or digest that the
-// repository does not hold.
+// ErrNotFound is in the chain of an error about a tag or digest that the repository does not hold.
 var ErrNotFound = errors.New("image not found")
 
-// ConflictError says that a tag names another image than was meant.
+// ConflictError is the error of a tag that names another image than expected.
 type ConflictError struct {
 	Repository, Tag string
-	// Have is the digest the tag names, Want the one that was meant.
+	// Have is the digest that the tag names, and Want the expected one.
 	Have, Want string
 }
 
@@ -26,21 +25,20 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("tag %s of %s names %s already, not %s", e.Tag, e.Repository, e.Have, e.Want)
 }
 
-// explain turns an API's error into a sentinel of ours, or adds what the user
-// can do about it.
+// explain turns an error of the API into a sentinel of this package, or adds the remedy.
 func (r *Repository) explain(err error) error {
 	var image *types.ImageNotFoundException
 	var repository *types.RepositoryNotFoundException
 	switch {
 	case errors.As(err, &image):
-		return ErrNotFound // the SDK's text says no more, at length
+		return ErrNotFound // the SDK's text is longer and adds nothing
 	case errors.As(err, &repository):
 		return fmt.Errorf("there is no repository %s in %s: check the URI and the account of the credentials: %w", *r.name(), r.where(), err)
 	}
 	return awsauth.Explain(err)
 }
 
-// where names the registry for people.
+// where describes the registry, for an error.
 func (r *Repository) where() string {
 	if r.uri.registry == "" {
 		return r.region
@@ -48,7 +46,7 @@ func (r *Repository) where() string {
 	return "registry " + r.uri.registry + " in " + r.region
 }
 
-// failed is the error in a 200 answer's list of failures.
+// failed returns the error of one failure in a response with status 200.
 func failed(failure types.ImageFailure) error {
 	if failure.FailureCode == types.ImageFailureCodeImageNotFound {
 		return ErrNotFound

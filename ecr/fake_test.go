@@ -27,7 +27,7 @@ const (
 	sha2          = "2222222222222222222222222222222222222222"
 )
 
-// fake is an ECR endpoint that speaks JSON 1.1 and remembers its images.
+// fake is an ECR endpoint that implements JSON 1.1 and keeps its images.
 type fake struct {
 	mu        sync.Mutex
 	images    []*fakeImage
@@ -35,9 +35,9 @@ type fake struct {
 	page      int // images on a page; 0 means all
 	issued    int // tokens
 	life      time.Duration
-	throttle  int    // how many calls still to throttle
-	lose      int    // how many calls to apply and not answer
-	refuse    string // the error code of every answer
+	throttle  int    // the number of calls still to throttle
+	lose      int    // the number of calls to apply without a response
+	refuse    string // the error code of every response
 	token     string // in place of a good authorization token
 	calls     []fakeCall
 }
@@ -217,7 +217,7 @@ func (f *fake) find(id imageID) *fakeImage {
 	return nil
 }
 
-// scopeRegion is the region a request was signed for.
+// scopeRegion returns the region that a request was signed for.
 func scopeRegion(r *http.Request) string {
 	parts := strings.Split(r.Header.Get("Authorization"), "/")
 	if len(parts) < 3 {

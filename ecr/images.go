@@ -18,18 +18,17 @@ import (
 type Image struct {
 	// Digest is sha256:<64 hex digits>.
 	Digest string
-	// Tags are all tags that name it.
+	// Tags are all tags that name the image.
 	Tags     []string
 	PushedAt time.Time
-	// Size is the bytes of its compressed layers.
+	// Size is the size of its compressed layers in bytes.
 	Size int64
-	// Commit is the one tag that is a full commit SHA (40 hex digits); empty
-	// where none is, or several are: the image itself knows then.
+	// Commit is the tag that is a full commit SHA (40 hex digits). It is empty if no tag or more than one is a SHA;
+	// then only a label of the image names its commit.
 	Commit string
 }
 
-// Names returns what people call the image: its commit's tag if it has one, else all
-// of its tags, separated by commas.
+// Names returns the commit's tag if the image has one, else all of its tags, separated by commas.
 func (i Image) Names() string {
 	if i.Commit != "" {
 		return i.Commit
@@ -39,8 +38,8 @@ func (i Image) Names() string {
 
 var commit = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-// Resolve returns the image that tag names now. A malformed tag is refused
-// before any call; an unknown one is [ErrNotFound].
+// Resolve returns the image that tag names now. It refuses a malformed tag without a call. The error for an unknown tag
+// is [ErrNotFound].
 func (r *Repository) Resolve(ctx context.Context, tag string) (Image, error) {
 	err := r.uri.checkTag(tag)
 	if err == nil {
@@ -52,8 +51,8 @@ func (r *Repository) Resolve(ctx context.Context, tag string) (Image, error) {
 	return Image{}, fmt.Errorf("resolve tag %s of %s: %w", quoted(tag), *r.name(), err)
 }
 
-// ResolveDigest returns the image with this digest. A malformed digest is
-// refused before any call; an unknown one is [ErrNotFound].
+// ResolveDigest returns the image with this digest. It refuses a malformed digest without a call. The error for an
+// unknown digest is [ErrNotFound].
 func (r *Repository) ResolveDigest(ctx context.Context, digest string) (Image, error) {
 	err := r.uri.checkDigest(digest)
 	if err == nil {
@@ -74,8 +73,8 @@ func (r *Repository) Exists(ctx context.Context, tag string) (bool, error) {
 	return err == nil, err
 }
 
-// Recent returns the n images with a tag, whatever its form, that were pushed last,
-// newest first. ECR answers in no order, so all pages are read.
+// Recent returns the n tagged images that were pushed last, newest first. It reads all pages, because ECR returns
+// images in no order.
 func (r *Repository) Recent(ctx context.Context, n int) ([]Image, error) {
 	pages := ecr.NewDescribeImagesPaginator(r.api, &ecr.DescribeImagesInput{
 		RepositoryName: r.name(),
@@ -110,11 +109,11 @@ func (r *Repository) describe(ctx context.Context, id types.ImageIdentifier) (Im
 		return Image{}, r.explain(err)
 	}
 	if len(out.ImageDetails) != 1 {
-		return Image{}, fmt.Errorf("%w: %d images described for one", errNoAnswer, len(out.ImageDetails))
+		return Image{}, fmt.Errorf("%w: %d images described for one", errIncomplete, len(out.ImageDetails))
 	}
 	image := imageOf(out.ImageDetails[0])
 	if err := r.uri.checkDigest(image.Digest); err != nil {
-		return Image{}, fmt.Errorf("%w: %w", errNoAnswer, err)
+		return Image{}, fmt.Errorf("%w: %w", errIncomplete, err)
 	}
 	return image, nil
 }
@@ -129,7 +128,7 @@ func imageOf(detail types.ImageDetail) Image {
 	}
 }
 
-// commitOf is the one tag that is a commit's SHA.
+// commitOf returns the tag that is a commit's SHA, or "" if none or more than one is.
 func commitOf(tags []string) string {
 	var found string
 	for _, tag := range tags {
@@ -144,7 +143,7 @@ func commitOf(tags []string) string {
 	return found
 }
 
-// quoted shows what a user typed as it is, and quoted where it could mislead.
+// quoted returns text as it is, or quoted if it is empty or holds characters that could mislead a reader.
 func quoted(text string) string {
 	if q := fmt.Sprintf("%q", text); len(q) != len(text)+2 || text == "" {
 		return q

@@ -23,16 +23,16 @@ type api interface {
 
 var _ api = (*ecr.Client)(nil)
 
-// Options changes how the registry is spoken to. The zero value is ready.
+// Options configures the client of the registry's API. The zero value is ready to use.
 type Options struct {
-	// Region is the registry's region where the repository's host does not say
-	// it; empty means that of the aws.Config. An ECR host's own region wins.
+	// Region is the registry's region if the repository's host does not contain one; empty means that of the
+	// aws.Config. The region in an ECR host wins.
 	Region string
-	// Attempts is how often one call is tried while it is throttled or fails on
-	// the way; 0 means 10. An explicit AWS_MAX_ATTEMPTS wins.
+	// Attempts is the number of times that one call is tried while it is throttled or fails on the way; 0 means 10. An
+	// explicit AWS_MAX_ATTEMPTS wins.
 	Attempts int
-	// MaxBackoff bounds the wait between two attempts, which grows from up to
-	// 1 s and is jittered; 0 means the SDK's 20 s.
+	// MaxBackoff bounds the wait between two attempts, which grows from up to 1 s and is jittered; 0 means the SDK's 20
+	// s.
 	MaxBackoff time.Duration
 }
 
@@ -44,9 +44,8 @@ type Repository struct {
 	tokens tokens
 }
 
-// NewFromConfig returns the repository with this URI, spoken to with cfg's
-// credentials and endpoint in the registry's region. It makes no call. A URI without
-// host, or with a tag or digest, is refused.
+// NewFromConfig returns the repository with this URI. Calls use cfg's credentials and endpoint, in the registry's
+// region; NewFromConfig itself makes no call. It returns an error for a URI without a host, or with a tag or digest.
 func NewFromConfig(cfg aws.Config, repository string, o Options) (*Repository, error) {
 	r, err := open(nil, repository, cmp.Or(o.Region, cfg.Region))
 	if err != nil {
@@ -60,8 +59,7 @@ func NewFromConfig(cfg aws.Config, repository string, o Options) (*Repository, e
 	return r, nil
 }
 
-// open returns the repository that client reaches; region is the registry's where the
-// URI does not say it.
+// open returns the repository that client reaches. region applies if the URI does not contain one.
 func open(client api, repository, region string) (*Repository, error) {
 	parsed, err := parseURI(repository)
 	if err != nil {
@@ -75,17 +73,16 @@ func open(client api, repository, region string) (*Repository, error) {
 	}, nil
 }
 
-// URI is HOST/REPOSITORY; with "@" and a digest appended it is what is pulled.
+// URI returns HOST/REPOSITORY. Instances pull this with "@" and a digest appended.
 func (r *Repository) URI() string { return r.uri.named.Name() }
 
-// Region is the registry's region.
+// Region returns the registry's region.
 func (r *Repository) Region() string { return r.region }
 
-// name is the repository's name as an argument of a call.
+// name returns the repository's name as an argument of a call.
 func (r *Repository) name() *string { return aws.String(r.uri.repository()) }
 
-// registry is the registry's account as an argument of a call; nil means the
-// caller's own.
+// registry returns the account of the registry as an argument of a call; nil means the caller's own.
 func (r *Repository) registry() *string {
 	if r.uri.registry == "" {
 		return nil
@@ -93,8 +90,8 @@ func (r *Repository) registry() *string {
 	return &r.uri.registry
 }
 
-// retryer is the SDK's standard one with more attempts, and without its quota
-// across calls: a long deploy that was throttled often would fail at its end.
+// retryer returns the SDK's standard retryer with more attempts and without its quota across calls, because with the
+// quota a long deploy that was throttled often would fail at its end.
 func (o Options) retryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
 		s.MaxAttempts = cmp.Or(o.Attempts, 10)
@@ -103,5 +100,5 @@ func (o Options) retryer() aws.Retryer {
 	})
 }
 
-// errNoAnswer is an answer of the API that lacks what it promises.
-var errNoAnswer = errors.New("the registry's answer is incomplete")
+// errIncomplete is the error of a response that lacks a field that the API documents.
+var errIncomplete = errors.New("the registry's answer is incomplete")

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 )
 
-// manifests are the media types of every manifest an image may have: without
-// them ECR converts one to an older form, with another digest.
+// manifests returns the media types of every manifest that an image may have. Without them ECR converts a manifest to
+// an older form, which has another digest.
 func manifests() []string {
 	return []string{
 		"application/vnd.oci.image.manifest.v1+json",
@@ -21,9 +21,8 @@ func manifests() []string {
 	}
 }
 
-// CheckPush tells whether tag may be pushed with this digest: false where the
-// tag is not there yet, true where it names this digest already and nothing
-// needs to be pushed. A tag that names another digest is a [*ConflictError].
+// CheckPush reports whether the tag already names this digest, so that nothing needs to be pushed. It returns false if
+// the tag does not exist, and a [*ConflictError] if it names another digest.
 func (r *Repository) CheckPush(ctx context.Context, tag, digest string) (present bool, err error) {
 	if err := r.uri.checkDigest(digest); err != nil {
 		return false, fmt.Errorf("check push of tag %s to %s: %w", quoted(tag), *r.name(), err)
@@ -40,9 +39,9 @@ func (r *Repository) CheckPush(ctx context.Context, tag, digest string) (present
 	return true, nil
 }
 
-// Retag makes tag name the image with this digest, without pulling or pushing
-// a layer. A tag that names it already is a success; one that names another
-// image moves where the repository allows it, else it is a [*ConflictError].
+// Retag makes tag name the image with this digest, without pulling or pushing a layer. It succeeds if the tag already
+// names that image. A tag that names another image moves if the repository allows it; otherwise the error is a
+// [*ConflictError].
 func (r *Repository) Retag(ctx context.Context, digest, tag string) error {
 	if err := r.retag(ctx, digest, tag); err != nil {
 		return fmt.Errorf("tag %s of %s as %s: %w", quoted(digest), *r.name(), quoted(tag), err)
@@ -78,12 +77,11 @@ func (r *Repository) manifest(ctx context.Context, digest string) (types.Image, 
 	case len(out.Failures) > 0:
 		return types.Image{}, failed(out.Failures[0])
 	case len(out.Images) != 1 || aws.ToString(out.Images[0].ImageManifest) == "":
-		return types.Image{}, fmt.Errorf("%w: no manifest", errNoAnswer)
+		return types.Image{}, fmt.Errorf("%w: no manifest", errIncomplete)
 	}
 	return out.Images[0], nil
 }
 
-// put gives the image its tag.
 func (r *Repository) put(ctx context.Context, image types.Image, digest, tag string) error {
 	_, err := r.api.PutImage(ctx, &ecr.PutImageInput{
 		RepositoryName:         r.name(),
@@ -97,7 +95,7 @@ func (r *Repository) put(ctx context.Context, image types.Image, digest, tag str
 	var immutable *types.ImageTagAlreadyExistsException
 	switch {
 	case errors.As(err, &already):
-		return nil // also what a retry finds after the first answer was lost
+		return nil // a retry gets this too, if the response to the first attempt was lost
 	case errors.As(err, &immutable):
 		return r.sameImage(ctx, digest, tag)
 	case err != nil:
@@ -106,7 +104,7 @@ func (r *Repository) put(ctx context.Context, image types.Image, digest, tag str
 	return nil
 }
 
-// sameImage is nil when an immutable tag names this digest already.
+// sameImage returns nil if an immutable tag already names this digest.
 func (r *Repository) sameImage(ctx context.Context, digest, tag string) error {
 	image, err := r.describe(ctx, types.ImageIdentifier{ImageTag: &tag})
 	if err != nil {

@@ -8,19 +8,18 @@ import (
 	"github.com/distribution/reference"
 )
 
-// uri is a repository's URI taken apart.
+// uri is the parsed URI of a repository.
 type uri struct {
 	named reference.Named
-	// registry is the account ID and region its region; both empty for a host
-	// that is not ECR's.
+	// registry is the account ID and region its region; both are empty for a host that is not ECR's.
 	registry, region string
 }
 
-// host is a registry's host name as ECR forms it: ACCOUNT.dkr.ecr.REGION.amazonaws.com,
-// the FIPS and dual-stack names and those of other partitions included.
+// host matches ECR's host names: ACCOUNT.dkr.ecr.REGION.amazonaws.com, and the FIPS and dual-stack names and those of
+// other partitions.
 var host = regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws|on\.amazonwebservices\.com\.cn)$`)
 
-// parseURI reads HOST/REPOSITORY, without tag or digest.
+// parseURI parses HOST/REPOSITORY, without tag or digest.
 func parseURI(text string) (uri, error) {
 	const want = "want HOST/REPOSITORY such as 123456789012.dkr.ecr.us-west-1.amazonaws.com/orders-api"
 	parsed, err := reference.Parse(text)
@@ -43,16 +42,16 @@ func parseURI(text string) (uri, error) {
 	return u, nil
 }
 
-// isHost tells a host from a path's first part, by the rule all registry
-// clients share: it has a dot or a port, or is localhost.
+// isHost reports whether the first part of a reference is a host and not a part of the path. All registry clients use
+// this rule: a host has a dot or a port, or is localhost.
 func isHost(domain string) bool {
 	return strings.ContainsAny(domain, ".:") || domain == "localhost"
 }
 
-// repository is the name ECR's API knows.
+// repository returns the name that ECR's API uses.
 func (u uri) repository() string { return reference.Path(u.named) }
 
-// checkTag refuses a malformed tag.
+// checkTag returns an error for a malformed tag.
 func (u uri) checkTag(tag string) error {
 	if _, err := reference.WithTag(u.named, tag); err != nil {
 		return fmt.Errorf("tag %q: %w: want at most 128 letters, digits, dots, dashes or underscores", tag, err)
@@ -60,7 +59,7 @@ func (u uri) checkTag(tag string) error {
 	return nil
 }
 
-// checkDigest refuses what is not a SHA-256 digest.
+// checkDigest returns an error for a text that is not a SHA-256 digest.
 func (u uri) checkDigest(digest string) error {
 	const want = "want sha256:<64 hex digits>"
 	if !strings.HasPrefix(digest, "sha256:") {
