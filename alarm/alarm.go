@@ -29,36 +29,32 @@ var (
 	_ rollout.Gate = (*Alarms)(nil)
 )
 
-// most is how many alarms one call may name.
-const most = 100
+// maxAlarms is the number of alarms that one call may name.
+const maxAlarms = 100
 
-// Options changes how CloudWatch is spoken to. The zero value is ready.
+// Options configures the client of CloudWatch. The zero value is ready to use.
 type Options struct {
-	// Region is the alarms'. Empty: the region of the aws.Config.
+	// Region is the region of the alarms. Empty: the region of the aws.Config.
 	Region string
-	// Attempts is how often one question is asked while it is throttled or fails on
-	// the way; 0 means 10.
+	// Attempts is the number of times that one call is tried while it is throttled or fails on the way; 0 means 10.
 	Attempts int
-	// MaxBackoff bounds the wait between two attempts; 0 means 5 s, and ten
-	// attempts then wait for 37 s at most.
+	// MaxBackoff bounds the wait between two attempts; 0 means 5 s, so that ten attempts wait for 37 s at most.
 	MaxBackoff time.Duration
-	// AttemptTimeout is how long one attempt may take before it is given up and made
-	// again; 0 means 15 s. An aws.Config with an HTTP client that is not the SDK's
-	// keeps that client's own.
+	// AttemptTimeout is the time after which one attempt is given up and made again; 0 means 15 s. It has no effect if
+	// the aws.Config has an HTTP client that is not the SDK's: that client keeps its own timeout.
 	AttemptTimeout time.Duration
 }
 
-// Alarms are alarms of one region, by name: metric alarms and composite ones. Its
-// methods may be called concurrently.
+// Alarms are metric and composite alarms of one region, by name. Its methods may be called concurrently.
 type Alarms struct {
 	api    api
 	region string
 	names  []string
 }
 
-// NewFromConfig returns the alarms of these names, asked for with cfg's
-// credentials and endpoint. It makes no call. An empty name and more than 100 are
-// refused; a name twice counts once.
+// NewFromConfig returns the alarms with these names. Calls use cfg's credentials and endpoint; NewFromConfig itself
+// makes no call. It returns an error for an empty name and for more than 100 names. A name that is given twice counts
+// once.
 func NewFromConfig(cfg aws.Config, names []string, o Options) (*Alarms, error) {
 	cfg.Region = cmp.Or(o.Region, cfg.Region)
 	if cfg.Region == "" {
@@ -78,23 +74,23 @@ func NewFromConfig(cfg aws.Config, names []string, o Options) (*Alarms, error) {
 	return alarms, nil
 }
 
-// open returns the alarms of these names that client reaches.
+// open returns the alarms with these names that client reaches.
 func open(client api, names []string) (*Alarms, error) {
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	switch {
 	case len(names) == 0 || names[0] == "":
 		return nil, errors.New("open alarms: an alarm has no name")
-	case len(names) > most:
-		return nil, fmt.Errorf("open alarms: %d are named: at most %d, or a composite alarm of them", len(names), most)
+	case len(names) > maxAlarms:
+		return nil, fmt.Errorf("open alarms: %d are named: at most %d, or a composite alarm of them", len(names), maxAlarms)
 	}
 	return &Alarms{api: client, names: names}, nil
 }
 
-// Name is what the gate is called.
+// Name returns the name of the gate.
 func (*Alarms) Name() string { return "alarms" }
 
-// Check refuses where an alarm is in alarm or does not exist, and names each. One
-// that lacks data is not in alarm: alarms on errors have none while all is well.
+// Check returns an error that names each alarm that is in alarm or does not exist. An alarm without data counts as not
+// in alarm, because an alarm on errors has no data while there are none.
 func (a *Alarms) Check(ctx context.Context) error {
 	states, err := a.states(ctx)
 	if err != nil {
@@ -115,7 +111,7 @@ func (a *Alarms) undescribed(err error) error {
 	return fmt.Errorf("describe alarms %s: %w", strings.Join(a.names, ", "), err)
 }
 
-// fault is what is wrong with an alarm: nothing, or one sentence.
+// fault returns one sentence if the alarm is in alarm or does not exist, else nothing.
 func (a *Alarms) fault(name string, found alarm, there bool) []string {
 	switch {
 	case !there:
@@ -134,14 +130,14 @@ func (a *Alarms) where() string {
 	return " in " + a.region
 }
 
-// alarm is what CloudWatch says of one.
+// alarm is the state of one alarm in CloudWatch.
 type alarm struct {
 	state  types.StateValue
 	reason string
 	since  *time.Time
 }
 
-// why is since when, and the reason: one line.
+// why returns the time since when the alarm is in alarm, and the reason, on one line.
 func (a alarm) why() string {
 	why := ""
 	if a.since != nil {
@@ -153,14 +149,14 @@ func (a alarm) why() string {
 	return why
 }
 
-// states asks for all alarms: one call, or more where the answer has pages.
+// states describes all alarms. One call is enough unless the result has pages.
 func (a *Alarms) states(ctx context.Context) (map[string]alarm, error) {
 	states := map[string]alarm{}
 	input := &cloudwatch.DescribeAlarmsInput{
 		AlarmNames: a.names,
-		// Composite alarms are answered for only where they are asked for.
+		// The result includes composite alarms only if the request names their type.
 		AlarmTypes: []types.AlarmType{types.AlarmTypeMetricAlarm, types.AlarmTypeCompositeAlarm},
-		MaxRecords: aws.Int32(most),
+		MaxRecords: aws.Int32(maxAlarms),
 	}
 	for {
 		answer, err := a.api.DescribeAlarms(ctx, input)
@@ -180,8 +176,8 @@ func (a *Alarms) states(ctx context.Context) (map[string]alarm, error) {
 	}
 }
 
-// retryer is the SDK's standard one with more attempts and no quota across calls,
-// as for the load balancer: a throttled minute must not halt a run.
+// retryer returns the SDK's standard retryer with more attempts and without its quota across calls, as for the load
+// balancer, because a minute of throttling should not halt a run.
 func (o Options) retryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
 		s.MaxAttempts = cmp.Or(o.Attempts, 10)

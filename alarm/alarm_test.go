@@ -23,17 +23,17 @@ import (
 	"github.com/growl-dev/deploy/sandbox"
 )
 
-// paged answers one alarm a page.
+// paged returns one alarm per page.
 type paged struct {
-	asked  []*cloudwatch.DescribeAlarmsInput
+	inputs []*cloudwatch.DescribeAlarmsInput
 	metric []types.MetricAlarm
 	err    error
 }
 
 func (p *paged) DescribeAlarms(_ context.Context, in *cloudwatch.DescribeAlarmsInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.DescribeAlarmsOutput, error) {
 	copied := *in
-	p.asked = append(p.asked, &copied)
-	n := len(p.asked) - 1
+	p.inputs = append(p.inputs, &copied)
+	n := len(p.inputs) - 1
 	out := &cloudwatch.DescribeAlarmsOutput{}
 	if n < len(p.metric) {
 		out.MetricAlarms = p.metric[n : n+1]
@@ -54,24 +54,24 @@ func TestEveryPageAndKindIsRead(t *testing.T) {
 	a, err := open(p, []string{"whole", "quiet", "fine", "fine"})
 	require.NoError(t, err)
 	require.EqualError(t, a.Check(t.Context()), "alarm whole is in alarm: one of them")
-	require.Len(t, p.asked, 3)
-	assert.Equal(t, []string{"fine", "quiet", "whole"}, p.asked[0].AlarmNames)
-	assert.Equal(t, "1", aws.ToString(p.asked[2].NextToken))
-	assert.Len(t, p.asked[0].AlarmTypes, 2, "composite alarms are told only to who asks for them")
+	require.Len(t, p.inputs, 3)
+	assert.Equal(t, []string{"fine", "quiet", "whole"}, p.inputs[0].AlarmNames)
+	assert.Equal(t, "1", aws.ToString(p.inputs[2].NextToken))
+	assert.Len(t, p.inputs[0].AlarmTypes, 2, "CloudWatch returns composite alarms only if the request names their type")
 }
 
-func TestAQuestionThatFailsRefuses(t *testing.T) {
+func TestACallThatFailsRefuses(t *testing.T) {
 	a, err := open(&paged{err: errors.New("denied")}, []string{"x"})
 	require.NoError(t, err)
 	require.EqualError(t, a.Check(t.Context()), "describe alarms x: denied")
 }
 
-// A CloudWatch that takes a question and never answers is asked again.
-func TestAQuestionThatIsSwallowedIsAskedAgain(t *testing.T) {
-	var asked atomic.Int32
+// If CloudWatch accepts a request and never responds, the client makes the call again.
+func TestACallThatIsNeverAnsweredIsMadeAgain(t *testing.T) {
+	var calls atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection is not seen
-		if asked.Add(1) == 1 {
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise the end of the connection goes unnoticed
+		if calls.Add(1) == 1 {
 			<-r.Context().Done()
 			return
 		}
@@ -84,7 +84,7 @@ func TestAQuestionThatIsSwallowedIsAskedAgain(t *testing.T) {
 	a, err := NewFromConfig(loaded, []string{"x"}, Options{MaxBackoff: time.Millisecond, AttemptTimeout: time.Second})
 	require.NoError(t, err)
 	require.ErrorContains(t, a.Check(t.Context()), "403")
-	assert.GreaterOrEqual(t, asked.Load(), int32(2))
+	assert.GreaterOrEqual(t, calls.Load(), int32(2))
 }
 
 func TestNamesThatMakeNoSense(t *testing.T) {
@@ -140,7 +140,7 @@ func TestAlarmsOfTheSandbox(t *testing.T) {
 	put("latency")
 	require.NoError(t, env.Fault("aws-throttle"))
 	for range 20 {
-		require.NoError(t, a.Check(t.Context()), "what is throttled is asked again")
+		require.NoError(t, a.Check(t.Context()), "a throttled call is made again")
 	}
 }
 

@@ -1,3 +1,3 @@
-// Package alarm asks CloudWatch alarms whether a rollout may begin or go on.
-// [Alarms] implements rollout.Gate.
+// Package alarm reads CloudWatch alarms, which decide whether a rollout may begin or go on. [Alarms] implements
+// rollout.Gate.
 package alarm

@@ -15,10 +15,10 @@ import (
 
 var _ rollout.Remarker = (*Health)(nil)
 
-// Health judges alarms on the health of the fleet itself. An alarm that is in alarm when a run begins refuses
-// nothing, because a deploy may be what mends the host. Only an alarm that goes into alarm during the run halts it.
-// It is a gate and a watch of one run: the first Check is the run's beginning. Its methods may be called
-// concurrently.
+// Health checks alarms on the health of the fleet itself. An alarm that is already in alarm when a run begins does not
+// refuse the run, because the deploy may be what repairs the host. Only an alarm that goes into alarm during the run
+// halts it. A Health is a gate and a watch of one run: the first Check marks the beginning of the run. Its methods may
+// be called concurrently.
 type Health struct {
 	alarms *Alarms
 
@@ -29,16 +29,16 @@ type Health struct {
 	remarks []string
 }
 
-// NewHealth returns a judge of these alarms for one run.
+// NewHealth returns a Health of these alarms for one run.
 func NewHealth(alarms *Alarms) *Health {
 	return &Health{alarms: alarms, old: map[string]bool{}}
 }
 
-// Name returns what the gate is called.
+// Name returns the name of the gate.
 func (*Health) Name() string { return "health alarms" }
 
-// Check returns an error for each alarm that went into alarm after the first Check, or that does not exist.
-// An alarm that was in alarm at the first Check is not judged until it was seen OK.
+// Check returns an error for each alarm that went into alarm after the first Check, or that does not exist. An alarm
+// that was in alarm at the first Check is ignored until it has been OK once.
 func (h *Health) Check(ctx context.Context) error {
 	states, err := h.alarms.states(ctx)
 	if err != nil {

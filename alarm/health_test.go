@@ -10,18 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inState answers with one alarm, host, in this state.
+// inState returns one alarm, host, in this state.
 func inState(state types.StateValue) *paged {
 	return &paged{metric: []types.MetricAlarm{{AlarmName: aws.String("host"), StateValue: state, StateReason: aws.String("1 unhealthy")}}}
 }
 
-// TestAHealthAlarmHaltsOnlyIfItBeginsDuringTheRun goes through what CloudWatch says at the beginning and later.
+// TestAHealthAlarmHaltsOnlyIfItBeginsDuringTheRun checks the states at the beginning of a run and later.
 func TestAHealthAlarmHaltsOnlyIfItBeginsDuringTheRun(t *testing.T) {
 	const ok, rings, quiet, gone = types.StateValueOk, types.StateValueAlarm, types.StateValueInsufficientData, types.StateValue("")
 	for _, test := range []struct {
 		name   string
 		states []types.StateValue
-		// refuses tells which checks refuse.
+		// refuses holds which checks return an error.
 		refuses []bool
 		remarks int
 	}{
@@ -39,7 +39,7 @@ func TestAHealthAlarmHaltsOnlyIfItBeginsDuringTheRun(t *testing.T) {
 			require.NoError(t, err)
 			health := NewHealth(alarms)
 			for i, state := range test.states {
-				states.asked, states.metric = nil, inState(state).metric
+				states.inputs, states.metric = nil, inState(state).metric
 				if state == gone {
 					states.metric = nil
 				}
