@@ -8,16 +8,16 @@ import (
 	"regexp"
 )
 
-// Ancestry is how one commit is related to another in the history of a checkout.
+// Ancestry is the relation of one commit to another in the history of a checkout.
 type Ancestry string
 
 // The relations of a commit to another.
 const (
-	// Same: they are one commit.
+	// Same: both are the same commit.
 	Same Ancestry = "the same as"
-	// Older: the other commit descends from it.
+	// Older: the other commit descends from this one.
 	Older Ancestry = "older than"
-	// Newer: it descends from the other commit.
+	// Newer: this commit descends from the other one.
 	Newer Ancestry = "newer than"
 	// Diverged: neither descends from the other.
 	Diverged Ancestry = "on another branch than"
@@ -25,13 +25,13 @@ const (
 	Unknown Ancestry = "not comparable with"
 )
 
-// ErrShallow is the error of a checkout without history: it may lack the commits between the two that are compared.
+// ErrShallow is the error of a checkout without its full history, which may lack the commits between the two compared.
 var ErrShallow = errors.New("the checkout is shallow: fetch its history with `git fetch --unshallow`, in a workflow with fetch-depth: 0")
 
 var fullSHA = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-// Compare returns how commit is related to other by the history of the checkout that dir is in. What is not a full SHA is
-// Unknown.
+// Compare returns the relation of commit to other in the history of the checkout that contains dir. It returns Unknown
+// if one of the two is not a full SHA.
 func Compare(ctx context.Context, dir, commit, other string) (Ancestry, error) {
 	relation, err := git{dir}.compare(ctx, commit, other)
 	if err != nil {
@@ -47,7 +47,7 @@ func (g git) compare(ctx context.Context, commit, other string) (Ancestry, error
 	if commit == other {
 		return Same, nil
 	}
-	shallow, err := g.ask(ctx, "rev-parse", "--is-shallow-repository")
+	shallow, err := g.run(ctx, "rev-parse", "--is-shallow-repository")
 	switch {
 	case err != nil:
 		return Unknown, err
@@ -68,9 +68,9 @@ func (g git) compare(ctx context.Context, commit, other string) (Ancestry, error
 	return Diverged, nil
 }
 
-// succeeds reports whether git answers with exit code 0, and not with 1.
+// succeeds reports whether git exits with code 0. It returns false for exit code 1, and an error for any other.
 func (g git) succeeds(ctx context.Context, args ...string) (bool, error) {
-	_, err := g.ask(ctx, args...)
+	_, err := g.run(ctx, args...)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 1 {
 		return false, nil

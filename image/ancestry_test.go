@@ -13,7 +13,7 @@ import (
 func TestCompare(t *testing.T) {
 	root := t.TempDir()
 	run := func(args ...string) string {
-		out, err := git{root}.ask(t.Context(), append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+		out, err := git{root}.run(t.Context(), append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
 		require.NoError(t, err)
 		return out
 	}

@@ -12,24 +12,24 @@ import (
 // buildLimit bounds the building of an image.
 const buildLimit = 15 * time.Minute
 
-// Options say what is built. Dir is required.
+// Options configures a build. Dir is required.
 type Options struct {
-	// Dir is the service's folder, in a git checkout, with its Dockerfile. The build
-	// arguments are GIT_COMMIT and TARGETARCH.
+	// Dir is the service's folder, in a git checkout, with its Dockerfile. The build arguments are GIT_COMMIT and
+	// TARGETARCH.
 	Dir string
-	// Name is the name of the image in the engine, and of the program that CompileGo
-	// compiles. Empty: Dir's last element.
+	// Name is the name of the image in the engine, and of the program that CompileGo compiles. Empty: Dir's last
+	// element.
 	Name string
-	// CompileGo compiles the Go module in Dir before the image is built, as the static
-	// program bin/NAME-linux-$TARGETARCH, from where the Dockerfile copies it. The Go
-	// release is the one of the module's toolchain line.
+	// CompileGo compiles the Go module in Dir before the image is built, as the static program
+	// bin/NAME-linux-$TARGETARCH, so that the Dockerfile can copy it. The Go release is the one in the module's
+	// toolchain line.
 	CompileGo bool
 	// Platform is linux/amd64 or linux/arm64. Empty: linux/amd64.
 	Platform string
-	// OnlyForward keeps Push from moving latest to a commit that is older than the one it names. The zero value moves it
-	// always.
+	// OnlyForward makes Push leave latest alone if the pushed commit is older than the one that latest names. The zero
+	// value always moves it.
 	OnlyForward bool
-	// Out and Err are told what the commands say while they run. Nil: nobody.
+	// Out and Err receive the output of the commands while they run. Nil: it is discarded.
 	Out, Err io.Writer
 }
 
@@ -52,18 +52,18 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// Image is an image in the engine.
+// Image is an image in the Docker engine.
 type Image struct {
 	Source Source
 	// Ref is its name in the engine, NAME:TAG.
 	Ref string
-	// ID is the engine's.
+	// ID is its ID in the engine.
 	ID string
-	// Platform is what it runs on.
+	// Platform is the platform that it runs on.
 	Platform string
-	// Layers are the digests of its layers' contents, the first one lowest.
+	// Layers are the digests of the layers' contents, from the lowest up.
 	Layers []string
-	// Builder is what built it.
+	// Builder is the builder that built it.
 	Builder Builder
 }
 
@@ -72,15 +72,14 @@ type Builder string
 
 // The builders of the Docker CLI.
 const (
-	// BuildKit is the one behind docker buildx.
+	// BuildKit is the builder behind docker buildx.
 	BuildKit Builder = "BuildKit"
-	// Classic is the engine's own.
+	// Classic is the builder in the engine itself.
 	Classic Builder = "the classic builder"
 )
 
-// Build builds the service's image, NAME:COMMIT in the engine, with BuildKit if the
-// CLI has buildx and the classic builder otherwise. A
-// tree with changes is built as NAME:COMMIT-dirty.
+// Build builds the service's image, NAME:COMMIT in the engine. It uses BuildKit if the CLI has buildx, and the classic
+// builder otherwise. A tree with changes is built as NAME:COMMIT-dirty.
 func Build(ctx context.Context, o Options) (Image, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -127,9 +126,8 @@ func (o Options) build(ctx context.Context) (Image, error) {
 	return Image{source, ref, found.ID, found.platform(), found.RootFS.Layers, builder}, nil
 }
 
-// command builds the image. BuildKit takes the image's
-// time from SOURCE_DATE_EPOCH and would add an attestation with the time of the
-// build; the classic builder has no TARGETARCH of its own.
+// command returns the command that builds the image. BuildKit takes the image's time from SOURCE_DATE_EPOCH, and its
+// attestation is left out because that holds the time of the build. The classic builder does not set TARGETARCH itself.
 func (o Options) command(builder Builder, source Source, arch string) command {
 	c := command{name: "docker", dir: o.Dir, out: o.Out, err: o.Err, limit: buildLimit}
 	common := []string{
@@ -149,10 +147,10 @@ func (o Options) command(builder Builder, source Source, arch string) command {
 	return c
 }
 
-// revisionLabel names the commit in an image.
+// revisionLabel is the label with the commit in an image.
 const revisionLabel = "org.opencontainers.image.revision"
 
-// labels are those that the OCI image specification names for a source.
+// labels returns the labels that the OCI image specification defines for a source.
 func (s Source) labels() []string {
 	labels := []string{
 		revisionLabel + "=" + s.Tag(),

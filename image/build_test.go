@@ -29,7 +29,7 @@ func TestTheBuildersCommands(t *testing.T) {
 	assert.Equal(t, []string{"DOCKER_BUILDKIT=0"}, classic.env)
 }
 
-func TestADirtyTreeSaysSoEverywhere(t *testing.T) {
+func TestADirtyTreeIsMarkedEverywhere(t *testing.T) {
 	o := Options{Dir: "/src/svc", Name: "svc", Platform: DefaultPlatform}
 	args := strings.Join(o.command(Classic, Source{Commit: "abc", Dirty: true}, "amd64").args, " ")
 	assert.Contains(t, args, "--tag svc:abc-dirty --build-arg GIT_COMMIT=abc-dirty --label org.opencontainers.image.revision=abc-dirty")
@@ -52,7 +52,7 @@ func TestCompileIsReproducible(t *testing.T) {
 	require.NoError(t, err)
 	info, err := os.Stat(program)
 	require.NoError(t, err)
-	assert.Equal(t, os.FileMode(0o755), info.Mode().Perm(), "nobody may run it")
+	assert.Equal(t, os.FileMode(0o755), info.Mode().Perm(), "it is not executable")
 	assert.True(t, info.ModTime().Equal(committed))
 	assert.NotContains(t, string(first), root, "the program names the folder it was compiled in")
 
@@ -69,8 +69,8 @@ func TestCompileIsReproducible(t *testing.T) {
 	assert.Equal(t, first, second, "the same source gave other bytes")
 }
 
-// TestCompileUsesTheModulesToolchain: an installed Go that is not the one of the module's toolchain line compiles
-// nothing, whatever GOTOOLCHAIN says.
+// TestCompileUsesTheModulesToolchain checks that an installed Go other than the one in the module's toolchain line
+// compiles nothing, whatever GOTOOLCHAIN is set to.
 func TestCompileUsesTheModulesToolchain(t *testing.T) {
 	_, service := checkout(t)
 	t.Setenv("GOTOOLCHAIN", "local")

@@ -14,37 +14,37 @@ import (
 	"unicode"
 )
 
-// patience is how long a command that was asked to stop may take.
-const patience = 10 * time.Second
+// stopGrace is the time that an interrupted command has to end before it is killed.
+const stopGrace = 10 * time.Second
 
 // command is one run of a program.
 type command struct {
 	name string
 	args []string
-	// dir is where it runs; empty: here.
+	// dir is its working directory; empty: the current one.
 	dir string
 	// env is added to the environment of this process.
 	env []string
-	// in is what it reads; nil: nothing.
+	// in is its standard input; nil: none.
 	in io.Reader
-	// out and err are where it writes; nil: nowhere. What it writes to standard
-	// error is kept for the error as well.
+	// out and err receive its output; nil: it is discarded. The end of its standard error is also kept for the returned
+	// error.
 	out, err io.Writer
-	// limit bounds it.
+	// limit bounds its duration.
 	limit time.Duration
 }
 
-// run runs the command. When ctx ends, the command is interrupted and waited for.
+// run runs the command. If ctx ends, it interrupts the command and waits for it.
 func (c command) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.limit, fmt.Errorf("no end after %s", c.limit))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.name, c.args...)
 	cmd.Dir, cmd.Stdin = c.dir, c.in
 	cmd.Env = append(os.Environ(), c.env...)
-	said := &tail{}
-	cmd.Stdout, cmd.Stderr = c.streams(said)
+	lastOutput := &tail{}
+	cmd.Stdout, cmd.Stderr = c.streams(lastOutput)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = patience
+	cmd.WaitDelay = stopGrace
 	err := cmd.Run()
 	switch {
 	case err == nil:
@@ -54,40 +54,39 @@ func (c command) run(ctx context.Context) error {
 	case errors.Is(err, exec.ErrNotFound):
 		return fmt.Errorf("the %s command is not in PATH: install it or add it: %w", c.name, err)
 	}
-	if line := said.lastLine(); line != "" {
+	if line := lastOutput.lastLine(); line != "" {
 		return fmt.Errorf("%s: %s (%w)", c.name, line, err)
 	}
 	return fmt.Errorf("%s: %w", c.name, err)
 }
 
-// streams are where the command writes. The caller may have given one writer
-// twice, so only one of the two is written to at a time. A file needs no such
-// care, and is passed on as it is: on a terminal the command draws its progress.
-func (c command) streams(said *tail) (out, err io.Writer) {
+// streams returns the writers for the command's output. They share a lock, because the caller may have given the same
+// writer twice. A file needs no lock and is returned as it is, so that the command draws its progress on a terminal.
+func (c command) streams(stderr *tail) (out, err io.Writer) {
 	if c.err == nil {
-		return c.out, said
+		return c.out, stderr
 	}
-	turn := &sync.Mutex{}
-	err = inTurn{turn, io.MultiWriter(c.err, said)}
+	mu := &sync.Mutex{}
+	err = lockedWriter{mu, io.MultiWriter(c.err, stderr)}
 	if _, file := c.out.(*os.File); file || c.out == nil {
 		return c.out, err
 	}
-	return inTurn{turn, c.out}, err
+	return lockedWriter{mu, c.out}, err
 }
 
-// inTurn is a writer that shares its turn with others.
-type inTurn struct {
-	turn *sync.Mutex
-	w    io.Writer
+// lockedWriter is a writer that shares a lock with another one.
+type lockedWriter struct {
+	mu *sync.Mutex
+	w  io.Writer
 }
 
-func (i inTurn) Write(p []byte) (int, error) {
-	i.turn.Lock()
-	defer i.turn.Unlock()
-	return i.w.Write(p)
+func (l lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }
 
-// output runs the command and returns what it wrote, without white space around it.
+// output runs the command and returns its standard output, without white space around it.
 func (c command) output(ctx context.Context) (string, error) {
 	var out bytes.Buffer
 	c.out = &out
@@ -108,7 +107,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lastLine is the last line with text, without what could drive a terminal.
+// lastLine returns the last line with text, without control characters, which could drive a terminal.
 func (t *tail) lastLine() string {
 	lines := strings.FieldsFunc(string(t.kept), func(r rune) bool { return r == '\n' || r == '\r' })
 	for n := len(lines) - 1; n >= 0; n-- {

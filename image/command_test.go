@@ -37,7 +37,7 @@ func TestACommandIsInterruptedWithItsContext(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(state.get("calls"), "push") }, 10*time.Second, 5*time.Millisecond)
 	cancel(why)
 	require.ErrorIs(t, <-ended, why)
-	assert.Equal(t, "yes", state.get("interrupted"), "it was killed and not asked to stop")
+	assert.Equal(t, "yes", state.get("interrupted"), "it was killed instead of interrupted")
 }
 
 func TestACommandThatTakesTooLong(t *testing.T) {
@@ -47,7 +47,7 @@ func TestACommandThatTakesTooLong(t *testing.T) {
 }
 
 func TestLastLine(t *testing.T) {
-	for said, want := range map[string]string{
+	for output, want := range map[string]string{
 		"":                                  "",
 		"\n \n":                             "",
 		"first\nlast\n\n":                   "last",
@@ -56,7 +56,7 @@ func TestLastLine(t *testing.T) {
 		strings.Repeat("x\n", 9000) + "end": "end",
 	} {
 		var kept tail
-		for _, b := range []byte(said) {
+		for _, b := range []byte(output) {
 			_, err := kept.Write([]byte{b})
 			require.NoError(t, err)
 		}

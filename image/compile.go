@@ -11,13 +11,13 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// DefaultPlatform is what images are built for.
+// DefaultPlatform is the platform of an image unless [Options] names another.
 const DefaultPlatform = "linux/amd64"
 
 // compileLimit bounds a compilation on a cold cache.
 const compileLimit = 10 * time.Minute
 
-// architecture is a platform's processor as Go and Docker name it.
+// architecture returns the processor of a platform by the name that Go and Docker use.
 func architecture(platform string) (string, error) {
 	switch platform {
 	case "linux/amd64", "linux/arm64":
@@ -26,9 +26,8 @@ func architecture(platform string) (string, error) {
 	return "", fmt.Errorf("platform %q: want linux/amd64 or linux/arm64", platform)
 }
 
-// compile builds the static program of a service in its folder, as
-// bin/NAME-linux-ARCH, where its Dockerfile finds it. The same source gives the
-// same bytes, and a file of the same mode and time: a layer says all three.
+// compile builds the static program of a service in its folder, as bin/NAME-linux-ARCH, where its Dockerfile copies it
+// from. The same source gives the same bytes, and a file of the same mode and time, because a layer contains all three.
 func compile(ctx context.Context, o Options, arch string, stamp time.Time) error {
 	program := filepath.Join("bin", o.Name+"-linux-"+arch)
 	release, err := toolchain(o.Dir)
@@ -48,8 +47,8 @@ func compile(ctx context.Context, o Options, arch string, stamp time.Time) error
 	return nil
 }
 
-// toolchain returns the Go release that the toolchain line of the module in dir names. The image is compiled with exactly
-// that one, so that everybody's image of a commit comes from the same, patched compiler.
+// toolchain returns the Go release in the toolchain line of the module in dir. The image is compiled with exactly that
+// one, so that everybody's image of a commit comes from the same, patched compiler.
 func toolchain(dir string) (string, error) {
 	path := filepath.Join(dir, "go.mod")
 	content, err := os.ReadFile(path)
@@ -66,9 +65,8 @@ func toolchain(dir string) (string, error) {
 	return module.Toolchain.Name, nil
 }
 
-// goBuild is the compilation. What the caller's own environment says of builds
-// does not count: with GOTOOLCHAIN=local, for example, an older Go than the
-// module's toolchain line would compile it.
+// goBuild returns the command that compiles the program. It overrides the caller's build settings, because with
+// GOTOOLCHAIN=local, for example, an older Go than the one in the module's toolchain line could compile it.
 func goBuild(o Options, program, arch, release string) command {
 	return command{
 		name: "go", dir: o.Dir, out: o.Out, err: o.Err, limit: compileLimit,

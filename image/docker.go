@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// askLimit bounds a question to the engine.
-	askLimit = time.Minute
+	// queryLimit bounds a command that transfers no image.
+	queryLimit = time.Minute
 	// transferLimit bounds a push or a pull.
 	transferLimit = 30 * time.Minute
 )
@@ -21,7 +21,7 @@ const (
 type docker struct {
 	// config is its configuration folder; empty: the user's.
 	config string
-	// out is told of progress; nil: nobody.
+	// out receives the progress; nil: it is discarded.
 	out io.Writer
 }
 
@@ -33,25 +33,25 @@ func (d docker) command(limit time.Duration, args ...string) command {
 	return c
 }
 
-// platform is what the engine behind the CLI runs on: the first thing to ask,
-// because it also says whether there is one.
+// platform returns the platform of the engine behind the CLI. It is called first, because it fails if there is no
+// engine.
 func (d docker) platform(ctx context.Context) (string, error) {
-	platform, err := d.command(askLimit, "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}").output(ctx)
+	platform, err := d.command(queryLimit, "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}").output(ctx)
 	if err != nil {
-		return "", fmt.Errorf("ask the Docker engine for its version: %w: start Docker, or point DOCKER_HOST at an engine that builds", err)
+		return "", fmt.Errorf("read the version of the Docker engine: %w: start Docker, or point DOCKER_HOST at an engine that builds", err)
 	}
 	return platform, nil
 }
 
-// builder is BuildKit where the CLI has the plug-in that speaks to it.
+// builder returns BuildKit if the CLI has the buildx plug-in.
 func (d docker) builder(ctx context.Context) Builder {
-	if _, err := d.command(askLimit, "buildx", "version").output(ctx); err != nil {
+	if _, err := d.command(queryLimit, "buildx", "version").output(ctx); err != nil {
 		return Classic
 	}
 	return BuildKit
 }
 
-// inspected is what the engine says of an image.
+// inspected is the engine's description of an image.
 type inspected struct {
 	ID           string `json:"Id"`
 	RepoDigests  []string
@@ -61,8 +61,7 @@ type inspected struct {
 	RootFS       struct{ Layers []string }
 }
 
-// config is how an image runs: the part of its configuration that does not
-// depend on when and by what it was built.
+// config is the part of an image's configuration that does not depend on when and by what it was built.
 type config struct {
 	User, WorkingDir, StopSignal string
 	Env, Entrypoint, Cmd         []string
@@ -72,15 +71,15 @@ type config struct {
 
 func (i inspected) platform() string { return i.Os + "/" + i.Architecture }
 
-// same reports whether two images run the same files in the same way. Their
-// IDs may differ: an image says when it was built, also where that is all.
+// same reports whether two images run the same files in the same way. Their IDs may differ even then, because an image
+// contains the time when it was built.
 func (i inspected) same(other inspected) bool {
 	return i.platform() == other.platform() &&
 		reflect.DeepEqual(i.RootFS.Layers, other.RootFS.Layers) &&
 		reflect.DeepEqual(i.Config, other.Config)
 }
 
-// digests are those under which the engine knows the image in a repository.
+// digests returns the digests of the image in a repository.
 func (i inspected) digests(repository string) []string {
 	var digests []string
 	for _, reference := range i.RepoDigests {
@@ -93,7 +92,7 @@ func (i inspected) digests(repository string) []string {
 
 // has reports whether the engine holds an image.
 func (d docker) has(ctx context.Context, ref string) (bool, error) {
-	id, err := d.command(askLimit, "image", "ls", "--quiet", "--no-trunc", ref).output(ctx)
+	id, err := d.command(queryLimit, "image", "ls", "--quiet", "--no-trunc", ref).output(ctx)
 	if err != nil {
 		return false, fmt.Errorf("look for image %s in the engine: %w", ref, err)
 	}
@@ -102,7 +101,7 @@ func (d docker) has(ctx context.Context, ref string) (bool, error) {
 
 // inspect describes an image that the engine holds.
 func (d docker) inspect(ctx context.Context, ref string) (inspected, error) {
-	text, err := d.command(askLimit, "image", "inspect", ref).output(ctx)
+	text, err := d.command(queryLimit, "image", "inspect", ref).output(ctx)
 	if err != nil {
 		return inspected{}, fmt.Errorf("inspect image %s: %w", ref, err)
 	}
@@ -111,13 +110,13 @@ func (d docker) inspect(ctx context.Context, ref string) (inspected, error) {
 		return inspected{}, fmt.Errorf("inspect image %s: read the engine's answer: %w", ref, err)
 	}
 	if len(all) != 1 {
-		return inspected{}, fmt.Errorf("inspect image %s: %d images answered", ref, len(all))
+		return inspected{}, fmt.Errorf("inspect image %s: the engine returned %d images", ref, len(all))
 	}
 	return all[0], nil
 }
 
 func (d docker) tag(ctx context.Context, ref, as string) error {
-	if err := d.command(askLimit, "image", "tag", ref, as).run(ctx); err != nil {
+	if err := d.command(queryLimit, "image", "tag", ref, as).run(ctx); err != nil {
 		return fmt.Errorf("tag image %s as %s: %w", ref, as, err)
 	}
 	return nil

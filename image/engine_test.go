@@ -27,7 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// needEngine skips where no Docker engine can build for this test.
+// needEngine skips the test if no Docker engine can build for it.
 func needEngine(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -36,13 +36,13 @@ func needEngine(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs a Docker engine that reaches this machine's loopback: Linux")
 	}
-	t.Setenv("DOCKER_HOST", "") // it may name one that builds nothing, such as a sandbox's
+	t.Setenv("DOCKER_HOST", "") // it may name an engine that cannot build, such as a sandbox's
 	if _, err := (docker{}).platform(t.Context()); err != nil {
 		t.Skipf("needs a Docker engine on this machine: %v", err)
 	}
 }
 
-// httpRegistry is a real registry with a login; pushes are counted by layer.
+// httpRegistry is a real registry with a login. It counts the uploads of layers.
 type httpRegistry struct {
 	host    string
 	uploads *atomic.Int64
@@ -88,7 +88,7 @@ func (r httpRegistry) Digest(ctx context.Context, tag string) (string, error) {
 	return head.Digest.String(), nil
 }
 
-// Commit does not say it, as a registry whose tags are no commits.
+// Commit returns "", like a registry whose tags are not commits.
 func (r httpRegistry) Commit(context.Context, string) (string, error) { return "", nil }
 
 func (r httpRegistry) Retag(ctx context.Context, digest, tag string) error {
@@ -107,7 +107,7 @@ func (r httpRegistry) options(ctx context.Context) []remote.Option {
 	return []remote.Option{remote.WithContext(ctx), remote.WithAuth(&authn.Basic{Username: "AWS", Password: token})}
 }
 
-// forget removes what a test left in the engine.
+// forget removes a test's images from the engine.
 func forget(t *testing.T, refs ...string) {
 	t.Helper()
 	for _, ref := range refs {
@@ -118,15 +118,15 @@ func forget(t *testing.T, refs ...string) {
 	}
 }
 
-// TestBuildPushPullRun is the way of an image with a real engine and a real registry.
+// TestBuildPushPullRun builds, pushes, pulls and runs an image with a real engine and a real registry.
 func TestBuildPushPullRun(t *testing.T) {
 	needEngine(t)
 	root, service := checkout(t)
-	said := &bytes.Buffer{}
-	o := Options{Dir: service, Name: fmt.Sprintf("svc%d", os.Getpid()), CompileGo: true, Out: said, Err: said}
+	output := &bytes.Buffer{}
+	o := Options{Dir: service, Name: fmt.Sprintf("svc%d", os.Getpid()), CompileGo: true, Out: output, Err: output}
 	renameProgram(t, service, o.Name)
 	first, err := Build(t.Context(), o)
-	require.NoError(t, err, "%s", said)
+	require.NoError(t, err, "%s", output)
 	t.Cleanup(func() { forget(t, first.Ref) })
 	assert.Equal(t, DefaultPlatform, first.Platform)
 
@@ -139,7 +139,7 @@ func TestBuildPushPullRun(t *testing.T) {
 	pushed, err := Push(t.Context(), o, r)
 	require.NoError(t, err)
 	assert.False(t, pushed.Present)
-	assert.Contains(t, said.String(), "Pushed", "progress is shown")
+	assert.Contains(t, output.String(), "Pushed", "progress is shown")
 	t.Cleanup(func() { forget(t, pushed.Ref) })
 
 	uploads, began := r.uploads.Load(), time.Now()
@@ -154,28 +154,28 @@ func TestBuildPushPullRun(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, pushed.Digest, latest)
 
-	// Gone from this machine, as on another runner: the same commit is built anew.
+	// On another runner the engine does not hold the image, so that the same commit is built again.
 	forget(t, first.Ref, pushed.Ref)
 	require.NoError(t, os.RemoveAll(service+"/bin"))
 	second, err := Build(t.Context(), o)
 	require.NoError(t, err)
 	assert.Equal(t, first.Layers, second.Layers, "the same commit gave another layer")
 	anew, err := Push(t.Context(), o, r)
-	require.NoError(t, err, "built anew, it is the image that is there")
+	require.NoError(t, err, "the rebuilt image is the same as the one in the registry")
 	assert.True(t, anew.Present)
 	assert.Equal(t, pushed.Digest, anew.Digest)
 
-	assert.Equal(t, first.Source.Commit, runImage(t, r, pushed.Digest), "the program does not know its commit")
+	assert.Equal(t, first.Source.Commit, runImage(t, r, pushed.Digest), "the program does not print its commit")
 
 	write(t, root+"/README", "changed\n")
 	dirty, err := Build(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { forget(t, dirty.Ref) })
 	assert.Equal(t, first.Ref+"-dirty", dirty.Ref)
-	assert.Equal(t, first.Layers, dirty.Layers, "what changed is no part of the image")
+	assert.Equal(t, first.Layers, dirty.Layers, "the changed file is not part of the image")
 }
 
-// renameProgram makes the Dockerfile take the program by another name.
+// renameProgram makes the Dockerfile copy the program by another name.
 func renameProgram(t *testing.T, service, name string) {
 	t.Helper()
 	path := service + "/Dockerfile"
@@ -185,7 +185,7 @@ func renameProgram(t *testing.T, service, name string) {
 	runGit(t, service, "commit", "--quiet", "--all", "--message", "its name")
 }
 
-// runImage pulls the image from the registry, runs it and returns what it said.
+// runImage pulls the image from the registry, runs it and returns its output.
 func runImage(t *testing.T, r httpRegistry, digest string) string {
 	t.Helper()
 	cli, remove, err := login(t.Context(), r)
@@ -196,10 +196,10 @@ func runImage(t *testing.T, r httpRegistry, digest string) string {
 	require.NoError(t, cli.pull(t.Context(), ref))
 	t.Cleanup(func() { forget(t, ref) })
 	run := cli.command(time.Minute, "run", "--rm", "--network=none", ref)
-	said := &bytes.Buffer{}
-	run.err = said
+	output := &bytes.Buffer{}
+	run.err = output
 	require.NoError(t, run.run(t.Context()))
-	return strings.TrimSpace(said.String())
+	return strings.TrimSpace(output.String())
 }
 
 func TestBuildForAnotherPlatform(t *testing.T) {
@@ -219,8 +219,8 @@ func TestBuildForAnotherPlatform(t *testing.T) {
 	assert.Equal(t, other, built.Platform)
 }
 
-// TestBuildNeedsOnlyADockerfile has a service in another language than Go: nothing is compiled. The commit is
-// in the image's labels although the Dockerfile takes no argument.
+// TestBuildNeedsOnlyADockerfile builds a service that is not written in Go, so that nothing is compiled. The image's
+// labels hold the commit although the Dockerfile takes no argument.
 func TestBuildNeedsOnlyADockerfile(t *testing.T) {
 	needEngine(t)
 	dir := filepath.Join(t.TempDir(), fmt.Sprintf("web%d", os.Getpid()))
@@ -229,9 +229,9 @@ func TestBuildNeedsOnlyADockerfile(t *testing.T) {
 	runGit(t, dir, "init", "--quiet")
 	runGit(t, dir, "add", ".")
 	runGit(t, dir, "commit", "--quiet", "--message=web")
-	said := &bytes.Buffer{}
-	built, err := Build(t.Context(), Options{Dir: dir, Out: said, Err: said})
-	require.NoError(t, err, "%s", said)
+	output := &bytes.Buffer{}
+	built, err := Build(t.Context(), Options{Dir: dir, Out: output, Err: output})
+	require.NoError(t, err, "%s", output)
 	t.Cleanup(func() { forget(t, built.Ref) })
 	assert.Equal(t, filepath.Base(dir)+":"+built.Source.Commit, built.Ref)
 	found, err := docker{}.inspect(t.Context(), built.Ref)
@@ -240,7 +240,7 @@ func TestBuildNeedsOnlyADockerfile(t *testing.T) {
 	assert.NoDirExists(t, filepath.Join(dir, "bin"))
 }
 
-// expired is a registry whose login is not good any more.
+// expired is a registry whose login has expired.
 type expired struct{ httpRegistry }
 
 func (expired) Digest(context.Context, string) (string, error) { return "", nil }

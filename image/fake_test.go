@@ -17,14 +17,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeVariable makes this test's program a docker command whose state is in the folder it names.
+// fakeVariable makes this test's program behave as the docker command, with its state in the folder that the variable
+// names.
 const fakeVariable = "FAKE_DOCKER_STATE"
 
-// token is the registry's password, which must show up nowhere.
+// token is the registry's password, which no output may contain.
 const token = "hush-this-is-the-token"
 
-// state is the folder behind the fake docker command and the fake registry:
-// its files are what the engine holds, what the registry holds, and what goes wrong.
+// state is the folder behind the fake docker command and the fake registry. Its files hold the images of the engine and
+// of the registry, and the failures to cause.
 type state struct{ dir string }
 
 func (s state) get(name string) string {
@@ -41,7 +42,7 @@ func (s state) set(name, content string) {
 	}
 }
 
-// images are the engine's by their names, the registry's by "digest" or "tag".
+// images returns the engine's images by name, or the registry's by digest and tag.
 func (s state) images(name string) map[string]inspected {
 	images := map[string]inspected{}
 	if text := s.get(name); text != "" {
@@ -77,11 +78,11 @@ func useFakeDocker(t *testing.T) state {
 	return s
 }
 
-// fakeDocker is the command. It goes wrong where the file "fail" names it.
+// fakeDocker implements the command. It fails if the file "fail" holds a part of the command line.
 func fakeDocker(dir string, args []string) int {
 	s := state{dir}
 	line := strings.Join(args, " ")
-	// A test that sees the call may interrupt it at once: the handler stands first.
+	// A test may interrupt the call as soon as it is recorded, so the signal handler is installed before that.
 	stopped := make(chan os.Signal, 1)
 	signal.Notify(stopped, os.Interrupt)
 	s.set("calls", s.get("calls")+line+"\n")
@@ -148,7 +149,7 @@ func (s state) obey(args []string) error {
 	return nil
 }
 
-// login checks what the real one is given, and writes the token where that does.
+// login checks its input like the real one, and writes the token to the same file.
 func (s state) login(host string) error {
 	given, err := io.ReadAll(os.Stdin)
 	if err != nil {
@@ -190,7 +191,7 @@ func (s state) pushed(ref string) error {
 	return nil
 }
 
-// fakeRegistry is the registry's API over the same folder.
+// fakeRegistry implements Registry over the same folder.
 type fakeRegistry struct {
 	state
 	retags *[]string

@@ -11,9 +11,8 @@ import (
 	"strings"
 )
 
-// login logs in to a registry in a configuration folder of its own, which
-// remove removes: neither the token nor a credential helper touches the user's.
-// The token travels on standard input.
+// login logs in to a registry with a temporary configuration folder, which remove removes, so that neither the token
+// nor a credential helper touches the user's. The token is passed on standard input.
 func login(ctx context.Context, r Registry) (cli docker, remove func() error, err error) {
 	user, password, err := r.Login(ctx)
 	if err != nil {
@@ -25,7 +24,7 @@ func login(ctx context.Context, r Registry) (cli docker, remove func() error, er
 		return docker{}, nil, fmt.Errorf("make a Docker configuration of its own: %w", err)
 	}
 	cli, remove = docker{config: dir}, func() error { return os.RemoveAll(dir) }
-	ask := cli.command(askLimit, "login", "--username", user, "--password-stdin", host)
+	ask := cli.command(queryLimit, "login", "--username", user, "--password-stdin", host)
 	ask.in = strings.NewReader(password)
 	if err := ask.run(ctx); err != nil {
 		return docker{}, nil, errors.Join(fmt.Errorf("log in to %s: %w", host, err), remove())
@@ -33,16 +32,15 @@ func login(ctx context.Context, r Registry) (cli docker, remove func() error, er
 	return cli, remove, nil
 }
 
-// settings is the part of Docker's config.json that matters here.
+// settings are the fields of Docker's config.json that a temporary configuration needs.
 type settings struct {
-	// Auths holds an empty login, because a configuration without any makes the
-	// CLI look for a credential helper of the user's.
+	// Auths holds an empty login, because without any the CLI uses a credential helper of the user's.
 	Auths          map[string]struct{} `json:"auths"`
 	CurrentContext string              `json:"currentContext,omitempty"`
 }
 
-// privateConfig makes a configuration folder that only this user reads. It
-// names the same engine as the user's: the context that is in use.
+// privateConfig makes a configuration folder that only this user can read. Its engine is that of the user's current
+// context.
 func privateConfig(host string) (dir string, err error) {
 	users := userConfig()
 	var its settings
@@ -69,7 +67,7 @@ func privateConfig(host string) (dir string, err error) {
 	return dir, nil
 }
 
-// userConfig is the folder of the user's Docker configuration.
+// userConfig returns the folder of the user's Docker configuration.
 func userConfig() string {
 	if dir := os.Getenv("DOCKER_CONFIG"); dir != "" {
 		return dir

@@ -7,19 +7,19 @@ import (
 	"slices"
 )
 
-// Latest is the tag that names the image pushed last.
+// Latest is the tag of the image that was pushed last.
 const Latest = "latest"
 
-// Registry is the repository that images go to.
+// Registry is the repository that images are pushed to.
 type Registry interface {
-	// URI is HOST/REPOSITORY.
+	// URI returns HOST/REPOSITORY.
 	URI() string
 	// Login returns a login for HOST.
 	Login(ctx context.Context) (user, password string, err error)
-	// Digest is what a tag names now; empty where the tag is not there.
+	// Digest returns the digest that a tag names now, or "" if the tag does not exist.
 	Digest(ctx context.Context, tag string) (string, error)
-	// Commit returns the full SHA of the commit that the image under a tag was built from; empty if the registry does not
-	// say it.
+	// Commit returns the full SHA of the commit that the image under a tag was built from, or "" if the registry does
+	// not record it.
 	Commit(ctx context.Context, tag string) (string, error)
 	// Retag makes a tag name the image with this digest, without an upload.
 	Retag(ctx context.Context, digest, tag string) error
@@ -31,27 +31,27 @@ type Pushed struct {
 	Ref string
 	// Digest is the manifest's, sha256:<64 hex digits>.
 	Digest string
-	// Present is set where it was there already and nothing was uploaded.
+	// Present is set if the registry already held the image, so that nothing was uploaded.
 	Present bool
-	// Kept says why latest was left at another image, with [Options.OnlyForward]; empty if it names this one.
+	// Kept is the reason why latest was left at another image, with [Options.OnlyForward]; empty if latest names this
+	// one.
 	Kept string
 }
 
-// ConflictError says that the registry holds another image of the same commit.
+// ConflictError is the error of a commit for which the registry already holds another image.
 type ConflictError struct {
-	// Ref is REPOSITORY:COMMIT, Digest what it names, Local the image in the engine.
+	// Ref is REPOSITORY:COMMIT, Digest the digest that it names, and Local the ID of the image in the engine.
 	Ref, Digest, Local string
 }
 
-// Error names both, and what to do.
+// Error names both images and the remedy.
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("%s is there as %s and is not the image %s: images are built once: deploy that one, or commit and build anew", e.Ref, e.Digest, e.Local)
+	return fmt.Sprintf("the registry already holds %s as %s, which is not the image %s: images are built once, so deploy that one, or commit and build again", e.Ref, e.Digest, e.Local)
 }
 
-// Push uploads the image that [Build] made of the checked-out commit, and then
-// makes latest name it. An image that is there already is compared and not
-// uploaded again; another one under the same commit is a [*ConflictError]. The
-// registry's token is in a Docker configuration of its own, which is removed.
+// Push uploads the image that [Build] made of the checked-out commit, and then makes latest name it. If the registry
+// already holds an image of the commit, Push compares it with this one instead of uploading it again, and returns a
+// [*ConflictError] if they differ. The registry's token is kept in a temporary Docker configuration, which is removed.
 func Push(ctx context.Context, o Options, r Registry) (Pushed, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -96,17 +96,17 @@ func (o Options) push(ctx context.Context, r Registry) (_ Pushed, err error) {
 	return u.finish(ctx, digest)
 }
 
-// local is the image in the engine. Where the registry holds the commit, the
-// engine need not: it is nil then.
+// local returns the image in the engine. It returns nil if the image is missing and optional, as when the registry
+// already holds the commit.
 func (o Options) local(ctx context.Context, commit string, optional bool) (*inspected, error) {
 	ref := o.Name + ":" + commit
-	there, err := docker{}.has(ctx, ref)
+	held, err := docker{}.has(ctx, ref)
 	switch {
 	case err != nil:
 		return nil, err
-	case !there && optional:
+	case !held && optional:
 		return nil, nil
-	case !there:
+	case !held:
 		return nil, fmt.Errorf("the engine has no image %s: build it first", ref)
 	}
 	found, err := docker{}.inspect(ctx, ref)
@@ -119,18 +119,18 @@ func (o Options) local(ctx context.Context, commit string, optional bool) (*insp
 	return &found, nil
 }
 
-// upload is one commit's way into the registry.
+// upload is the push of one commit.
 type upload struct {
 	cli         docker
 	registry    Registry
 	commit, ref string
 	local       *inspected
-	// history is a folder of the checkout whose history says whether latest may move; empty if it always may.
+	// history is a folder of the checkout whose history decides whether latest may move; empty if it always may.
 	history string
 }
 
-// finish does what is left to do: what the registry holds under the commit is
-// checked, what it lacks is uploaded, and latest follows.
+// finish does what is left to do: it verifies the image that the registry holds under the commit or uploads it, and
+// then moves latest.
 func (u upload) finish(ctx context.Context, digest string) (Pushed, error) {
 	pushed := Pushed{Ref: u.ref, Digest: digest, Present: digest != ""}
 	var err error
@@ -154,9 +154,9 @@ func (u upload) finish(ctx context.Context, digest string) (Pushed, error) {
 	return pushed, nil
 }
 
-// keeps returns why latest stays where it is: it names a newer commit, or one that this checkout does not hold, as when
-// it was pushed after this checkout was made. The registry has no conditional write, so that a push that moves latest in
-// the moment between this question and the move goes unnoticed.
+// keeps returns the reason why latest is not moved: it names a newer commit, or one that this checkout does not hold
+// because it was pushed later. The registry has no conditional write, so that a push that moves latest between this
+// check and the move goes unnoticed.
 func (u upload) keeps(ctx context.Context) (reason string, err error) {
 	if u.history == "" {
 		return "", nil
@@ -181,29 +181,27 @@ func (u upload) keeps(ctx context.Context) (reason string, err error) {
 	return "", nil
 }
 
-// send uploads the image and reads back what the registry made of it: another
-// push of the same commit may have come first.
+// send uploads the image and reads back its digest, because another push of the same commit may have come first.
 func (u upload) send(ctx context.Context) (digest string, err error) {
 	if err := u.cli.tag(ctx, u.local.ID, u.ref); err != nil {
 		return "", err
 	}
 	sent := u.cli.push(ctx, u.ref)
-	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
+	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryLimit)
 	defer cancel()
-	digest, err = u.registry.Digest(asking, u.commit)
+	digest, err = u.registry.Digest(reading, u.commit)
 	switch {
 	case sent != nil && (err != nil || digest == ""):
-		return "", fmt.Errorf("%w: the credentials must be allowed to push to %s; running it again goes on with the layers that are there", sent, u.registry.URI())
+		return "", fmt.Errorf("%w: the credentials must be allowed to push to %s; running it again continues after the layers that were uploaded", sent, u.registry.URI())
 	case err != nil:
 		return "", err
 	case digest == "":
-		return "", fmt.Errorf("%s was uploaded, and the registry does not know it: run it again", u.ref)
+		return "", fmt.Errorf("%s was uploaded, but the registry does not return it: run it again", u.ref)
 	}
 	return digest, u.verify(ctx, digest)
 }
 
-// verify compares what the registry holds with the image in the engine, or with
-// the commit alone where the engine has none.
+// verify compares the image in the registry with the one in the engine, or only its commit if the engine has none.
 func (u upload) verify(ctx context.Context, digest string) error {
 	if u.local != nil {
 		now, err := u.cli.inspect(ctx, u.local.ID)
@@ -222,7 +220,7 @@ func (u upload) verify(ctx context.Context, digest string) error {
 	case u.local != nil && !held.same(*u.local):
 		return &ConflictError{u.ref, digest, u.local.ID}
 	case u.local == nil && held.Config.Labels[revisionLabel] != u.commit:
-		return fmt.Errorf("%s is there as %s, built from %q: retag or remove it in the registry", u.ref, digest, held.Config.Labels[revisionLabel])
+		return fmt.Errorf("the registry already holds %s as %s, built from %q: retag or remove it in the registry", u.ref, digest, held.Config.Labels[revisionLabel])
 	}
 	return nil
 }

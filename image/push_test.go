@@ -36,7 +36,7 @@ func (w *world) image(id string) inspected {
 	}
 }
 
-// nothingLeft checks that the private configuration is gone and the token shows nowhere.
+// nothingLeft checks that the private configuration was removed and no command line contains the token.
 func (w *world) nothingLeft(t *testing.T) {
 	t.Helper()
 	left, err := os.ReadDir(os.TempDir())
@@ -61,10 +61,10 @@ func TestPush(t *testing.T) {
 	assert.True(t, again.Present)
 	assert.Equal(t, pushed.Digest, again.Digest)
 	assert.Equal(t, 1, w.calls("image push"), "images are pushed once")
-	assert.Zero(t, w.calls("image pull"), "the engine knows what it pushed")
+	assert.Zero(t, w.calls("image pull"), "the engine records the digests that it pushed")
 }
 
-// TestPushOnlyForward pushes a commit while latest names others.
+// TestPushOnlyForward pushes a commit while latest names another one.
 func TestPushOnlyForward(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("e", 64)
 	for _, test := range []struct {
@@ -93,9 +93,9 @@ func TestPushOnlyForward(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			if other := test.latest(t, w); other != "" {
-				there := w.image("sha256:bbbbbb")
-				there.Config.Labels = map[string]string{revisionLabel: other}
-				w.keep("registry", digest, there)
+				held := w.image("sha256:bbbbbb")
+				held.Config.Labels = map[string]string{revisionLabel: other}
+				w.keep("registry", digest, held)
 				w.keep("registry", Latest, inspected{ID: digest})
 			}
 			w.options.OnlyForward = true
@@ -152,8 +152,8 @@ func TestPushDenied(t *testing.T) {
 func TestPushOfACommitThatIsThere(t *testing.T) {
 	tests := []struct {
 		name string
-		// there is changed from the image in the engine.
-		there   func(*inspected)
+		// change makes the registry's image from the engine's.
+		change  func(*inspected)
 		local   bool
 		conform bool
 	}{
@@ -167,10 +167,10 @@ func TestPushOfACommitThatIsThere(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
-			there := w.image("sha256:bbbbbb")
-			test.there(&there)
+			held := w.image("sha256:bbbbbb")
+			test.change(&held)
 			digest := "sha256:" + strings.Repeat("e", 64)
-			w.keep("registry", digest, there)
+			w.keep("registry", digest, held)
 			w.keep("registry", w.commit, inspected{ID: digest})
 			if !test.local {
 				w.set("engine", "")
@@ -182,7 +182,7 @@ func TestPushOfACommitThatIsThere(t *testing.T) {
 				assert.Equal(t, Pushed{Ref: "registry.example/svc:" + w.commit, Digest: digest, Present: true}, pushed)
 				return
 			}
-			require.ErrorContains(t, err, "is there as "+digest)
+			require.ErrorContains(t, err, "the registry already holds registry.example/svc:"+w.commit+" as "+digest)
 			var conflict *ConflictError
 			assert.Equal(t, test.local, errors.As(err, &conflict))
 			assert.Empty(t, *w.registry.retags, "latest did not move")

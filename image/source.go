@@ -16,17 +16,16 @@ import (
 type Source struct {
 	// Commit is the full SHA of HEAD.
 	Commit string
-	// Time is when it was committed, in UTC, to the second.
+	// Time is the time of the commit, in UTC, to the second.
 	Time time.Time
-	// Dirty is set where the tree is not that commit: a tracked file anywhere
-	// differs, or a file that git does not know is among the service's.
+	// Dirty is set if the tree differs from that commit: a tracked file anywhere was changed, or the service's folder
+	// holds an untracked file.
 	Dirty bool
-	// URL is the web address of the repository that origin names; empty where
-	// it names none.
+	// URL is the web address of the remote named origin; empty if there is none.
 	URL string
 }
 
-// Tag is the image's tag: the commit, with -dirty where the tree is not that commit.
+// Tag returns the image's tag: the commit, with -dirty if the tree differs from it.
 func (s Source) Tag() string {
 	if s.Dirty {
 		return s.Commit + "-dirty"
@@ -34,8 +33,7 @@ func (s Source) Tag() string {
 	return s.Commit
 }
 
-// ReadSource asks git which commit dir, a service's folder, is checked out at.
-// A shallow clone is good enough.
+// ReadSource reads from git which commit is checked out in dir, a service's folder. A shallow clone is good enough.
 func ReadSource(ctx context.Context, dir string) (Source, error) {
 	source, err := git{dir}.source(ctx)
 	if err != nil {
@@ -44,11 +42,11 @@ func ReadSource(ctx context.Context, dir string) (Source, error) {
 	return source, nil
 }
 
-// git answers questions about a folder of a checkout.
+// git runs git commands in a folder of a checkout.
 type git struct{ dir string }
 
 func (g git) source(ctx context.Context) (Source, error) {
-	head, err := g.ask(ctx, "log", "-1", "--no-show-signature", "--format=%H %ct")
+	head, err := g.run(ctx, "log", "-1", "--no-show-signature", "--format=%H %ct")
 	if err != nil {
 		return Source{}, err
 	}
@@ -67,24 +65,24 @@ func parseHead(head string) (Source, error) {
 	commit, stamp, _ := strings.Cut(head, " ")
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
 	if err != nil || commit == "" {
-		return Source{}, fmt.Errorf("git answered %q: want a commit and its time", head)
+		return Source{}, fmt.Errorf("git returned %q: want a commit and its time", head)
 	}
 	return Source{Commit: commit, Time: time.Unix(seconds, 0).UTC()}, nil
 }
 
 func (g git) dirty(ctx context.Context) (bool, error) {
-	changed, err := g.ask(ctx, "status", "--porcelain", "--untracked-files=no")
+	changed, err := g.run(ctx, "status", "--porcelain", "--untracked-files=no")
 	if err != nil || changed != "" {
 		return true, err
 	}
-	unknown, err := g.ask(ctx, "ls-files", "--others", "--exclude-standard", "--", ".")
+	unknown, err := g.run(ctx, "ls-files", "--others", "--exclude-standard", "--", ".")
 	return unknown != "", err
 }
 
-// origin is the web address of the remote of that name. git exits with 2 where
-// there is none, or with 128 in its older releases.
+// origin returns the web address of the remote named origin. If there is none, git exits with 2, or with 128 in its
+// older releases.
 func (g git) origin(ctx context.Context) (string, error) {
-	remote, err := g.ask(ctx, "remote", "get-url", "origin")
+	remote, err := g.run(ctx, "remote", "get-url", "origin")
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return "", nil
@@ -92,18 +90,17 @@ func (g git) origin(ctx context.Context) (string, error) {
 	return webURL(remote), err
 }
 
-func (g git) ask(ctx context.Context, args ...string) (string, error) {
+func (g git) run(ctx context.Context, args ...string) (string, error) {
 	return command{
 		name: "git", args: append([]string{"-C", g.dir}, args...),
 		env: []string{"LC_ALL=C", "GIT_OPTIONAL_LOCKS=0"}, limit: time.Minute,
 	}.output(ctx)
 }
 
-// scpLike is git's short form of an SSH address, user@host:path.
+// scpLike matches git's short form of an SSH address, user@host:path.
 var scpLike = regexp.MustCompile(`^(?:[^@/]+@)?([^:/]+):([^/].*)$`)
 
-// webURL turns a remote into an address without credentials. A folder of this
-// machine has none.
+// webURL turns a remote into an address without credentials. It returns "" for a folder of this machine.
 func webURL(remote string) string {
 	if m := scpLike.FindStringSubmatch(remote); m != nil && !strings.Contains(remote, "://") {
 		remote = "ssh://" + m[1] + "/" + m[2]

@@ -16,7 +16,7 @@ import (
 // committed is when the commits of checkout are made, far from now.
 var committed = time.Date(2024, 2, 29, 12, 30, 15, 0, time.UTC)
 
-// checkout makes a git checkout with a service in it, and returns its folder and the service's.
+// checkout makes a git checkout with a service in it, and returns the folders of both.
 func checkout(t *testing.T) (root, service string) {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
