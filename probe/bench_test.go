@@ -7,8 +7,8 @@ import (
 	"github.com/growl-dev/deploy/probe"
 )
 
-// BenchmarkRate shows that 5,000 new connections a second are kept: the metric
-// kept/s is what was answered.
+// BenchmarkRate checks that the probe keeps a rate of 5,000 new connections a second. The metric kept/s counts the
+// answers.
 func BenchmarkRate(b *testing.B) {
 	const rate = 5000
 	url := serve(b, func(int) (string, bool) { return okAndClose("abc"), false })

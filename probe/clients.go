@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// openNew sends a request on a connection of its own Options.Rate times a
-// second. Requests are due by the clock, not by the answers: when this goroutine
-// is late it catches up, so the rate holds over any longer time.
+// openNew sends Options.Rate requests per second, each on a connection of its own. Requests are due by the clock and do
+// not wait for earlier answers. If this goroutine is late it catches up, so that the rate holds over any longer time.
 func (p *Probe) openNew(ctx context.Context) {
 	rate := p.options.Rate
 	free := make(chan struct{}, p.options.InFlight)
@@ -37,12 +36,11 @@ func (p *Probe) openOne(ctx context.Context, free chan struct{}) {
 	}
 	p.clients.Go(func() {
 		defer func() { <-free }()
-		p.ask(ctx, nil, p.target.once).close()
+		p.request(ctx, nil, p.target.once).close()
 	})
 }
 
-// keepAlive is one client with a connection of its own, the i-th of all: they
-// begin spread over an interval.
+// keepAlive is the i-th client that keeps its connection. The clients start spread over one interval.
 func (p *Probe) keepAlive(ctx context.Context, i int) {
 	interval := p.options.Interval
 	offset := time.NewTimer(interval * time.Duration(i) / time.Duration(p.options.KeepAlive))
@@ -57,7 +55,7 @@ func (p *Probe) keepAlive(ctx context.Context, i int) {
 	var l *link
 	defer func() { l.close() }()
 	for ctx.Err() == nil {
-		l = p.ask(ctx, l, p.target.again)
+		l = p.request(ctx, l, p.target.again)
 		select {
 		case <-ctx.Done():
 			return
@@ -66,9 +64,9 @@ func (p *Probe) keepAlive(ctx context.Context, i int) {
 	}
 }
 
-// ask sends a request over l, or over a new connection when l is nil, and counts
-// how it went. It returns the connection if another request may follow on it.
-func (p *Probe) ask(ctx context.Context, l *link, request []byte) *link {
+// request sends a request over l, or over a new connection if l is nil, and counts the result. It returns the
+// connection if another request may follow on it.
+func (p *Probe) request(ctx context.Context, l *link, text []byte) *link {
 	deadline := time.Now().Add(p.options.Timeout)
 	if l == nil {
 		var f fault
@@ -77,7 +75,7 @@ func (p *Probe) ask(ctx context.Context, l *link, request []byte) *link {
 			return nil
 		}
 	}
-	a, f := l.exchange(request, deadline)
+	a, f := l.exchange(text, deadline)
 	if f != "" {
 		p.tally.failed(f)
 		l.close()
@@ -91,7 +89,7 @@ func (p *Probe) ask(ctx context.Context, l *link, request []byte) *link {
 	return l
 }
 
-// connect dials. The end of the probe does not break it off.
+// connect dials. It completes even if the probe ends meanwhile.
 func (p *Probe) connect(ctx context.Context, deadline time.Time) (*link, fault) {
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()

@@ -1,12 +1,9 @@
-// Package probe sends requests through a load balancer while a release rolls
-// out behind it, and counts what failed.
+// Package probe sends requests through a load balancer while a release rolls out behind it, and counts those that fail.
 //
-// It speaks HTTP/1.1 on raw connections and never repeats a request: net/http's
-// client silently sends a GET again when a reused connection turns out to be
-// closed, which is just the failure a deploy must not cause. There are two
-// kinds of clients. New connections are opened at a fixed rate whatever the
-// server does (an open loop: a slow server is not spared), one request on each.
-// Keep-alive clients hold a connection each and send a request an interval; they
-// honour "Connection: close", and a server that closes under them without having
-// announced it is a failed request.
+// It sends HTTP/1.1 on raw connections and never repeats a request, because net/http's client silently repeats a GET if
+// a reused connection turns out to be closed, and that is exactly the failure that a deploy must not cause. There are
+// two kinds of clients. New connections are opened at a fixed rate, one request on each. The rate does not depend on
+// the answers (an open loop), so that a slow server gets no fewer requests. Keep-alive clients hold one connection each
+// and send a request per interval. They honour "Connection: close"; if a server closes the connection without having
+// announced it, the request fails.
 package probe

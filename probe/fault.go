@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// fault names why a request failed; empty when it did not. "status 503" and its
-// like are the only names not listed here.
+// fault names the reason why a request failed; empty if it succeeded. The constants are all names except "status 503"
+// and the like.
 type fault string
 
 const (
@@ -56,7 +56,7 @@ func dialFault(err error) fault {
 	}
 }
 
-// brokenFault names a request that could not be written.
+// brokenFault names the failure of a request that could not be written.
 func brokenFault(err error) fault {
 	switch {
 	case isTimeout(err):
@@ -68,7 +68,7 @@ func brokenFault(err error) fault {
 	}
 }
 
-// unansweredFault names a request to which not one byte of answer came.
+// unansweredFault names the failure of a request that got not one byte of an answer.
 func unansweredFault(err error) fault {
 	if errors.Is(err, io.EOF) {
 		return eofBeforeAnswer
@@ -76,7 +76,7 @@ func unansweredFault(err error) fault {
 	return brokenFault(err)
 }
 
-// answerFault names an answer that ended early or is not HTTP.
+// answerFault names the failure of an answer that ended early or is not HTTP.
 func answerFault(err error) fault {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return eofInAnswer

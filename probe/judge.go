@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// mostFailed is the share of requests that may fail. Beyond it a release is not healthy, whatever its checks answer.
-const mostFailed = 0.01
+// maxFailed is the share of requests that may fail. If more fail, the release is not healthy, even if its health checks
+// pass.
+const maxFailed = 0.01
 
 // Judge decides by the receipt of a probe whether a rollout may begin and go on. [Judge.Answers], [Judge.Guard] and
 // [Judge.Watch] fit rollout.Config's Gates, Guards and Watches.
@@ -20,11 +21,11 @@ type Judge struct {
 	last  Receipt
 }
 
-// NewJudge returns the judge of a probe's receipt.
+// NewJudge returns a Judge that reads the receipt of p.
 func NewJudge(p *Probe) *Judge { return &Judge{snapshot: p.Snapshot} }
 
-// Begin begins the receipt of the first batch. The caller calls it when the first instance leaves, because what failed
-// before is not the release's doing. Later calls change nothing.
+// Begin begins the receipt of the first batch. The caller calls it when the first instance is deregistered, because the
+// release cannot have caused earlier failures. Later calls change nothing.
 func (j *Judge) Begin() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -33,12 +34,12 @@ func (j *Judge) Begin() {
 	}
 }
 
-// Answers refuses a run none of whose first requests is answered well, because a wrong URL would halt it after its
-// first batch.
+// Answers returns a check that refuses a run if none of the first requests succeeds, because with a wrong URL the run
+// would halt after its first batch.
 func (j *Judge) Answers() Check { return Check{j.answers} }
 
-// Guard halts a run of which more than one request in a hundred failed since it was last called. It leaves out the
-// requests that this machine could not send.
+// Guard returns a check that halts a run if more than one request in a hundred failed since it was last called.
+// Requests that this machine could not send do not count.
 func (j *Judge) Guard() Check {
 	return Check{func(context.Context) error {
 		j.mu.Lock()
@@ -49,8 +50,8 @@ func (j *Judge) Guard() Check {
 	}}
 }
 
-// Watch is Guard for a batch that bakes: it may be called at any pace, and it needs ten failed requests, because a few
-// among the first requests are no rate yet.
+// Watch returns the same check for a batch that bakes. It may be called at any pace, and it needs at least ten failed
+// requests, because a few among the first requests are not a rate yet.
 func (j *Judge) Watch() Check {
 	return Check{func(context.Context) error {
 		j.mu.Lock()
@@ -62,14 +63,15 @@ func (j *Judge) Watch() Check {
 // Check is a condition of a rollout that a probe decides.
 type Check struct{ check func(context.Context) error }
 
-// Name is "probe".
+// Name returns "probe".
 func (c Check) Name() string { return "probe" }
 
 // Check returns an error if the condition does not hold.
 func (c Check) Check(ctx context.Context) error { return c.check(ctx) }
 
-// firstRequests is how many requests a probe waits for before a run begins, and firstWait for how long at most: a
-// silent server answers nothing for 5 s.
+// firstRequests is the number of requests that a probe waits for before a run begins, and firstWait the longest time
+// that it waits. It is twice a request's default timeout of 5 s, so that a server that does not respond is reported
+// too.
 const (
 	firstRequests = 20
 	firstWait     = 10 * time.Second
@@ -88,7 +90,7 @@ func (j *Judge) answers(ctx context.Context) error {
 		case failed < requests:
 			return nil
 		case requests >= firstRequests || ctx.Err() != nil:
-			return fmt.Errorf("none of %d requests through the load balancer was answered well (%s): is the URL right? Without -probe nobody asks", requests, now)
+			return fmt.Errorf("none of %d requests through the load balancer succeeded (%s): check the URL, or leave out -probe to deploy without this check", requests, now)
 		}
 		select {
 		case <-ctx.Done():
@@ -97,12 +99,12 @@ func (j *Judge) answers(ctx context.Context) error {
 	}
 }
 
-// judge wants at least so many failures to be more than mostFailed. The caller holds the lock.
+// judge returns an error if at least least requests failed, and more than maxFailed of all. The caller holds the lock.
 func (j *Judge) judge(least int64) error {
 	now := j.snapshot()
 	own := now.Own() - j.last.Own()
 	requests, failed := now.Requests-j.last.Requests-own, now.Failed-j.last.Failed-own
-	if requests > 0 && failed >= least && float64(failed)/float64(requests) > mostFailed {
+	if requests > 0 && failed >= least && float64(failed)/float64(requests) > maxFailed {
 		return fmt.Errorf("%d of %d requests through the load balancer failed", failed, requests)
 	}
 	return nil

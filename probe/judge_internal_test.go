@@ -19,7 +19,7 @@ func TestTheProbeHaltsARunWhoseRequestsFail(t *testing.T) {
 	now = Receipt{Requests: 1100, Failed: 12}
 	assert.ErrorContains(t, g.Check(t.Context()), "2 of 100 requests")
 	now = Receipt{Requests: 2100, Failed: 12}
-	assert.NoError(t, g.Check(t.Context()), "what was said before is not said again")
+	assert.NoError(t, g.Check(t.Context()), "a failure counts once")
 
 	now = Receipt{Requests: 2200, Failed: 21}
 	assert.NoError(t, watch.Check(t.Context()), "nine of the first 100 may be chance")
@@ -38,7 +38,7 @@ func TestTheProbeHaltsARunWhoseRequestsFail(t *testing.T) {
 	assert.Error(t, watch.Check(t.Context()), "only the first one begins it")
 }
 
-func TestAProbeThatHearsNothingGoodRefusesTheRun(t *testing.T) {
+func TestAProbeWithoutAGoodAnswerRefusesTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		asked := func(good func(n int64) int64) error {
@@ -48,7 +48,7 @@ func TestAProbeThatHearsNothingGoodRefusesTheRun(t *testing.T) {
 				return Receipt{Requests: 100 + n, Failed: 50 + n - good(n), ByError: map[string]int64{"status 404": n}}
 			}}).Answers().Check(t.Context())
 		}
-		require.ErrorContains(t, asked(func(int64) int64 { return 0 }), "none of 20 requests through the load balancer was answered well (")
+		require.ErrorContains(t, asked(func(int64) int64 { return 0 }), "none of 20 requests through the load balancer succeeded (")
 		assert.Equal(t, 100*time.Millisecond, time.Since(began))
 		require.NoError(t, asked(func(n int64) int64 { return n / 15 }), "the fleet may be in trouble, but it answers")
 		silent := (&Judge{snapshot: func() Receipt { return Receipt{} }}).Answers()

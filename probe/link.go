@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// mostAnswer bounds an answer, its header included.
-const mostAnswer = 1 << 20
+// maxAnswer bounds the size of an answer in bytes, its header included.
+const maxAnswer = 1 << 20
 
 // link is one connection to the server.
 type link struct {
@@ -31,7 +31,7 @@ func (l *link) close() {
 	}
 }
 
-// answer is what a good answer said.
+// answer is a good answer. commit is the one that it names, if any.
 type answer struct {
 	commit   string
 	reusable bool
@@ -45,7 +45,7 @@ func (l *link) exchange(request []byte, deadline time.Time) (answer, fault) {
 	if _, err := l.conn.Write(request); err != nil {
 		return answer{}, brokenFault(err)
 	}
-	l.limit.N = mostAnswer
+	l.limit.N = maxAnswer
 	if _, err := l.read.Peek(1); err != nil {
 		return answer{}, unansweredFault(err)
 	}
@@ -68,7 +68,7 @@ func (l *link) answer() (answer, fault) {
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return answer{}, fault(fmt.Sprintf("status %d", response.StatusCode))
 	}
-	// Bytes after the answer belong to none: what follows could not be trusted.
+	// Bytes after the answer belong to no request, so that a later answer could not be matched to its request.
 	reusable := !response.Close && l.read.Buffered() == 0
 	return answer{commit: commitOf(body), reusable: reusable}, ""
 }

@@ -5,49 +5,47 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"time"
+
+	"github.com/growl-dev/deploy/internal/oneline"
 )
 
-// Options says what to send. The zero value of each field but URL has a meaning.
+// Options configures a probe. The zero value of each field but URL has a meaning.
 type Options struct {
-	// URL is what is asked for with GET: http or https, without user or password.
+	// URL is requested with GET. It is http or https, without user or password.
 	URL string
-	// Rate is how many new connections are opened a second, the first at once. Zero:
-	// 200. Negative: none.
+	// Rate is the number of new connections per second, the first at once. Zero: 200. Negative: none.
 	Rate float64
-	// KeepAlive is how many clients keep their connection. Zero: 20. Negative: none.
+	// KeepAlive is the number of clients that keep their connection. Zero: 20. Negative: none.
 	KeepAlive int
-	// Interval is the time from one request of a keep-alive client to its next;
-	// an answer that takes longer delays it. Zero: 100 ms.
+	// Interval is the time from one request of a keep-alive client to its next; an answer that takes longer delays it.
+	// Zero: 100 ms.
 	Interval time.Duration
-	// Timeout is how long a request may take, from dialing to the end of its
-	// answer. Zero: 5 s.
+	// Timeout bounds a request, from dialing to the end of its answer. Zero: 5 s.
 	Timeout time.Duration
-	// InFlight is how many requests on new connections may wait for their answer
-	// at once. One that is due beyond that is not sent and counts as failed,
-	// "overrun". Zero: what Rate and Timeout can need, at most 4096.
+	// InFlight is the number of requests on new connections that may wait for their answer at once. A request that is
+	// due beyond that is not sent and counts as failed, "overrun". Zero: as many as Rate and Timeout can need, at most
+	// 4096.
 	InFlight int
-	// TLS configures https. Nil: the system's roots, the URL's host as the name.
+	// TLS configures https. Nil: the system's root certificates, and the URL's host as the name.
 	TLS *tls.Config
 }
 
 const (
-	leastRate     = 1e-3 // one in a quarter of an hour
-	mostRate      = 50_000
-	mostKeepAlive = 10_000
-	mostInFlight  = 4096
+	minRate      = 1e-3 // one in a quarter of an hour
+	maxRate      = 50_000
+	maxKeepAlive = 10_000
+	maxInFlight  = 4096
 )
 
-// Validate reports every fault of o in one line, as [Start] would.
+// Validate returns an error that names every fault of o on one line, the same as [Start] returns.
 func (o Options) Validate() error {
 	_, err := parseURL(o.URL)
 	_, also := o.filled()
-	return oneLine(slices.DeleteFunc([]error{err, also}, func(err error) bool { return err == nil }))
+	return oneline.Error(errors.Join(err, also))
 }
 
-// filled returns o with its zero values replaced, or an error that names every
-// fault of o.
+// filled returns o with its zero values replaced, or an error that names every fault of o.
 func (o Options) filled() (Options, error) {
 	if o.Rate == 0 {
 		o.Rate = 200
@@ -65,7 +63,7 @@ func (o Options) filled() (Options, error) {
 		return o, err
 	}
 	if o.InFlight == 0 {
-		o.InFlight = int(min(max(o.Rate*o.Timeout.Seconds(), 64), mostInFlight))
+		o.InFlight = int(min(max(o.Rate*o.Timeout.Seconds(), 64), maxInFlight))
 	}
 	return o, nil
 }
@@ -77,28 +75,16 @@ func (o Options) validate() error {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	fault(!(o.Rate < 0 || o.Rate >= leastRate && o.Rate <= mostRate), "rate %g: want %g to %d new connections a second", o.Rate, leastRate, mostRate)
-	fault(o.KeepAlive > mostKeepAlive, "%d keep-alive clients: at most %d", o.KeepAlive, mostKeepAlive)
+	fault(!(o.Rate < 0 || o.Rate >= minRate && o.Rate <= maxRate), "rate %g: want %g to %d new connections a second", o.Rate, minRate, maxRate)
+	fault(o.KeepAlive > maxKeepAlive, "%d keep-alive clients: at most %d", o.KeepAlive, maxKeepAlive)
 	fault(o.Rate < 0 && o.KeepAlive < 0, "nothing to send: neither new connections nor keep-alive clients")
 	fault(o.Interval < time.Millisecond, "interval %s: at least 1ms", o.Interval)
 	fault(o.Timeout < time.Millisecond, "timeout %s: at least 1ms", o.Timeout)
 	fault(o.InFlight < 0, "in flight %d is negative", o.InFlight)
-	return oneLine(faults)
+	return oneline.Error(errors.Join(faults...))
 }
 
-// oneLine joins errors into one line.
-func oneLine(faults []error) error {
-	if len(faults) == 0 {
-		return nil
-	}
-	joined := faults[0]
-	for _, f := range faults[1:] {
-		joined = fmt.Errorf("%w; %w", joined, f)
-	}
-	return joined
-}
-
-// parseURL reads the URL and says what is wrong with it without repeating a password.
+// parseURL parses the URL. Its error does not repeat a password.
 func parseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	var bad *url.Error

@@ -22,10 +22,9 @@ type Probe struct {
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// Start begins to send, until ctx ends or Stop is called. A request that was
-// begun is never broken off: it gets its answer or its timeout. Its error, one
-// line, says what is wrong with the options or that the host is unknown; a
-// server that cannot be reached is what the probe counts, not an error.
+// Start begins to send requests, and goes on until ctx ends or Stop is called. A request that was begun always runs
+// until its answer or its timeout. Start returns an error, on one line, if an option is not valid or the host cannot be
+// resolved. A server that cannot be reached is not an error: its failed requests are counted.
 func Start(ctx context.Context, o Options) (*Probe, error) {
 	return start(ctx, o, (&net.Dialer{}).DialContext)
 }
@@ -66,8 +65,8 @@ func (p *Probe) run(ctx context.Context) {
 	}
 }
 
-// Stop stops sending, waits for the answers that are due, for Options.Timeout at
-// most, and returns the final receipt. Stopping again returns the same.
+// Stop stops sending, waits for pending answers, at most for Options.Timeout, and returns the final receipt. Stopping
+// again returns the same receipt.
 func (p *Probe) Stop() Receipt {
 	p.tally.stop(time.Now())
 	p.cancel()
@@ -75,7 +74,7 @@ func (p *Probe) Stop() Receipt {
 	return p.Snapshot()
 }
 
-// Snapshot returns the receipt so far. Requests in flight are not in it yet.
+// Snapshot returns the receipt so far. It does not contain requests in flight yet.
 func (p *Probe) Snapshot() Receipt { return p.tally.receipt(time.Now()) }
 
 // secured wraps a dialer with TLS.

@@ -46,8 +46,7 @@ func TestNothingFailsOnAGoodServer(t *testing.T) {
 	assert.Positive(t, r.LongestGap)
 }
 
-// net/http's client would repeat each of these requests on a new connection and
-// report that all is well.
+// net/http's client would repeat each of these requests on a new connection and report no failure.
 func TestAServerClosingUnderAClientCounts(t *testing.T) {
 	url := serve(t, func(turn int) (string, bool) { return ok("abc"), turn < 2 })
 	r := run(t, onlyKeepAlive(url), 100)
@@ -80,7 +79,7 @@ func TestKeepAliveClientsKeepTheirConnection(t *testing.T) {
 	assert.Len(t, opened, 4)
 }
 
-func TestNewConnectionsAskForTheirEnd(t *testing.T) {
+func TestNewConnectionsRequestTheirEnd(t *testing.T) {
 	closes := make(chan bool, 1000)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { closes <- r.Close }))
 	defer server.Close()
@@ -164,7 +163,7 @@ func TestHTTPS(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"commit":"abc"}`))
 	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it does not like a client that refuses it
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it logs a client that refuses its certificate
 	server.StartTLS()
 	defer server.Close()
 	roots := x509.NewCertPool()

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// slowDial connects to a server in this bubble that takes its time to answer.
+// slowDial connects to a server in this bubble that answers slowly.
 func slowDial(takes time.Duration) dialer {
 	return func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe()
@@ -34,7 +34,7 @@ func slowDial(takes time.Duration) dialer {
 	}
 }
 
-// probeFor probes for a while of the bubble's time.
+// probeFor probes for a duration of the bubble's time.
 func probeFor(t *testing.T, o Options, takes, while time.Duration) Receipt {
 	t.Helper()
 	o.URL = "http://192.0.2.1/"
@@ -110,10 +110,10 @@ func TestGapsAreBetweenGoodAnswers(t *testing.T) {
 func TestInventedCommitsDoNotFillTheMemory(t *testing.T) {
 	var c tally
 	c.start(time.Unix(0, 0))
-	for i := range 10 * mostCommits {
+	for i := range 10 * maxCommits {
 		c.good(string(rune('a'+i)), time.Unix(0, 0))
 	}
 	r := c.receipt(time.Unix(0, 0))
-	assert.Len(t, r.Answers, mostCommits+1)
-	assert.EqualValues(t, 9*mostCommits, r.Answers["others"])
+	assert.Len(t, r.Answers, maxCommits+1)
+	assert.EqualValues(t, 9*maxCommits, r.Answers["others"])
 }

@@ -10,25 +10,23 @@ import (
 	"time"
 )
 
-// Receipt is what became of the requests.
+// Receipt counts the results of the requests.
 type Receipt struct {
-	// Requests is how many were answered or failed.
+	// Requests is the number of requests that were answered or failed.
 	Requests int64
-	// Failed is how many did not get an answer with a status of 2xx, each counted once.
+	// Failed is the number of requests without an answer with a status of 2xx, each counted once.
 	Failed int64
-	// ByError says how many of them failed for which reason: "dial: refused",
-	// "reset", "eof before answer", "timeout", "status 503", "bad answer",
-	// "overrun" and the like.
+	// ByError counts the failed requests by reason: "dial: refused", "reset", "eof before answer", "timeout", "status
+	// 503", "bad answer", "overrun" and the like.
 	ByError map[string]int64
-	// LongestGap is the longest time between two consecutive good answers of all
-	// clients together; the one that runs as the receipt is made is included.
+	// LongestGap is the longest time between two consecutive good answers of all clients together, including the time
+	// since the last one.
 	LongestGap time.Duration
-	// Answers says how many good answers named which commit.
+	// Answers counts the good answers by the commit that they name.
 	Answers map[string]int64
 }
 
-// Own is how many of the failed requests this machine could not send: they say
-// nothing about who was to answer.
+// Own returns the number of failed requests that this machine could not send. They are no evidence about the service.
 func (r Receipt) Own() int64 { return r.ByError[string(overrun)] + r.ByError[string(dialOwnLimit)] }
 
 // receiptJSON is a receipt as JSON: the gap in whole milliseconds, rounded.
@@ -60,8 +58,8 @@ func (r *Receipt) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// String is one line: "9120 requests · 0 failed · longest gap 11ms". Reasons
-// follow the failures, the most frequent first.
+// String returns one line: "9120 requests · 0 failed · longest gap 11ms". The reasons follow the failures, the most
+// frequent first.
 func (r Receipt) String() string {
 	failed := fmt.Sprintf("%d failed", r.Failed)
 	if r.Failed > 0 {

@@ -12,9 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script is a server that decides what to do with each connection by itself.
-// turn counts the requests of one connection from 0. A script returns the raw
-// answer, and whether the connection goes on.
+// script handles each connection of a server. turn counts the requests of one connection from 0. A script returns the
+// raw answer, and whether the connection goes on.
 type script func(turn int) (answer string, goOn bool)
 
 // serve runs a script on a loopback port and returns its URL.
@@ -59,7 +58,7 @@ func ok(commit string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-// okAndClose is the same, and announces that the connection ends.
+// okAndClose returns the same, and announces that the connection ends.
 func okAndClose(commit string) string {
 	body := fmt.Sprintf(`{"commit":%q}`, commit)
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)

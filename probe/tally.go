@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// mostCommits bounds how many commits are told apart: a server that invents one
-// an answer must not fill the memory. mostCommit bounds the length of one.
+// maxCommits bounds the number of commits that are counted separately, because a server that returns a new one in every
+// answer must not fill the memory. maxCommitLength bounds the length of one.
 const (
-	mostCommits = 100
-	mostCommit  = 64
+	maxCommits      = 100
+	maxCommitLength = 64
 )
 
-// tally counts. Its clock is its callers'.
+// tally counts the results of requests. Its callers pass in the time.
 type tally struct {
 	mu       sync.Mutex
 	requests int64
@@ -31,8 +31,8 @@ func (t *tally) start(now time.Time) {
 	t.lastGood = now
 }
 
-// stop ends the time in which a gap counts: answers still come after it, but
-// nothing more is sent. Only the first call matters.
+// stop ends the time in which a gap counts: answers may still arrive after it, but nothing more is sent. Only the first
+// call has an effect.
 func (t *tally) stop(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,14 +59,14 @@ func (t *tally) good(commit string, now time.Time) {
 	if commit == "" {
 		return
 	}
-	commit = commit[:min(len(commit), mostCommit)]
-	if _, known := t.answers[commit]; !known && len(t.answers) >= mostCommits {
+	commit = commit[:min(len(commit), maxCommitLength)]
+	if _, known := t.answers[commit]; !known && len(t.answers) >= maxCommits {
 		commit = "others"
 	}
 	t.answers[commit]++
 }
 
-// gap is the time from the last good answer to now, or to the stop.
+// gap returns the time from the last good answer to now, or to the stop.
 func (t *tally) gap(now time.Time) time.Duration {
 	if !t.stopped.IsZero() && now.After(t.stopped) {
 		now = t.stopped

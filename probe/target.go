@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// refresh is how often a host name is resolved again. A load balancer takes the
-// address of a zone without a healthy target out of its name, with a TTL of 60 s.
+// refresh is the interval at which a host name is resolved again. A load balancer removes the address of a zone without
+// a healthy target from its name, with a TTL of 60 s.
 const refresh = 30 * time.Second
 
-// target is where the requests go, and their two texts.
+// target is the server's address and the text of the two kinds of requests.
 type target struct {
 	host   string // without port, as in the URL
 	port   string
@@ -41,7 +41,7 @@ func newTarget(ctx context.Context, u *url.URL) (*target, error) {
 	return t, t.resolve(ctx)
 }
 
-// resolve looks the host up. An answer replaces what was known; an error leaves it.
+// resolve resolves the host name. If that fails, the earlier addresses stay in use.
 func (t *target) resolve(ctx context.Context) error {
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", t.host)
 	if err != nil {
@@ -53,8 +53,8 @@ func (t *target) resolve(ctx context.Context) error {
 	return nil
 }
 
-// oneFamily keeps the IPv4 addresses where there are any: a machine without
-// IPv6 must not count its own lack as a failure of the load balancer.
+// oneFamily returns the IPv4 addresses if there are any, because the lack of IPv6 on this machine should not count as a
+// failure of the load balancer.
 func oneFamily(found []netip.Addr) []netip.Addr {
 	var four []netip.Addr
 	for _, a := range found {
@@ -68,7 +68,7 @@ func oneFamily(found []netip.Addr) []netip.Addr {
 	return found
 }
 
-// keepResolved resolves a host name again and again until ctx ends.
+// keepResolved resolves the host name at each refresh until ctx ends.
 func (t *target) keepResolved(ctx context.Context) {
 	if _, err := netip.ParseAddr(t.host); err == nil {
 		return
@@ -85,8 +85,8 @@ func (t *target) keepResolved(ctx context.Context) {
 	}
 }
 
-// address returns one of the host's addresses, any of them: a [net.Dialer] that
-// was given the name would try the others after a failure.
+// address returns one of the host's addresses at random. A [net.Dialer] with the host name would try the other
+// addresses after a failure, and hide it.
 func (t *target) address() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
