@@ -2,8 +2,6 @@ package rollout
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"time"
 )
@@ -27,13 +25,6 @@ func newSession(c Config) *session {
 		s.Journal = noJournal{}
 	}
 	return s
-}
-
-// NewID returns the ID of a run that begins now. IDs sort by time.
-func NewID(now time.Time) string {
-	random := make([]byte, 2)
-	_, _ = rand.Read(random) // never fails: crypto/rand ends the program instead
-	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(random)
 }
 
 // ActTimeout bounds every act that changes something, such as one call of [Host.Stop].
