@@ -15,41 +15,41 @@ import (
 
 // createNext creates the new container beside the old one, so that the time
 // without a listener holds no more than a stop and a start.
-func (h *Host) createNext(ctx context.Context, r rollout.Release, previousRestart string) error {
-	file, err := h.readEnv(ctx)
+func (s *swapper) createNext(ctx context.Context, r rollout.Release, previousRestart string) error {
+	file, err := s.env.read(ctx)
 	if err != nil {
 		return err
 	}
-	restart, err := parseRestart(h.spec.Restart)
+	restart, err := parseRestart(s.spec.Restart)
 	if err != nil {
 		return err
 	}
-	env := mergeEnv(file, h.spec.Env)
-	exposed, bound := h.spec.ports()
-	grace := int(h.spec.StopGrace / time.Second)
-	id, err := h.engine.create(ctx, h.spec.Label(LabelRelease), client.ContainerCreateOptions{
-		Name: h.spec.next(),
+	env := mergeEnv(file, s.spec.Env)
+	exposed, bound := s.spec.ports()
+	grace := int(s.spec.StopGrace / time.Second)
+	id, err := s.engine.create(ctx, s.spec.Label(LabelRelease), client.ContainerCreateOptions{
+		Name: s.spec.next(),
 		Config: &container.Config{
 			Image:        r.Image,
-			User:         h.spec.User,
+			User:         s.spec.User,
 			Env:          env,
 			ExposedPorts: exposed,
-			Labels:       h.spec.labels(r.Digest(), h.options.Run, previousRestart),
-			StopSignal:   h.spec.StopSignal,
+			Labels:       s.spec.labels(r.Digest(), s.run, previousRestart),
+			StopSignal:   s.spec.StopSignal,
 			StopTimeout:  &grace,
 		},
 		HostConfig: &container.HostConfig{
-			NetworkMode:   container.NetworkMode(h.spec.Network),
+			NetworkMode:   container.NetworkMode(s.spec.Network),
 			PortBindings:  bound,
 			RestartPolicy: restart,
-			Mounts:        h.spec.mounts(),
-			LogConfig:     h.spec.Log.config(),
+			Mounts:        s.spec.mounts(),
+			LogConfig:     s.spec.Log.config(),
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("create container %s: %w", h.spec.next(), &struckError{err, NewSecrets(env)})
+		return fmt.Errorf("create container %s: %w", s.spec.next(), &struckError{err, NewSecrets(env)})
 	}
-	h.created, h.digest = id, r.Digest()
+	s.created, s.digest = id, r.Digest()
 	return nil
 }
 

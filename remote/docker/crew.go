@@ -20,20 +20,26 @@ type crew struct {
 	all []container.Summary
 }
 
+// containers finds the service's containers on an instance.
+type containers struct {
+	engine *engine
+	spec   Spec
+}
+
 // look lists the containers and finds the crew.
-func (h *Host) look(ctx context.Context) (crew, error) {
+func (f containers) look(ctx context.Context) (crew, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	list, err := h.engine.ContainerList(ctx, client.ContainerListOptions{All: true})
+	list, err := f.engine.ContainerList(ctx, client.ContainerListOptions{All: true})
 	if err != nil {
 		return crew{}, fmt.Errorf("list containers: %w", err)
 	}
 	c := crew{all: list.Items}
-	c.previous = c.named(h.spec.previous())
-	c.next = c.named(h.spec.next())
-	c.current = c.holder(uint16(h.spec.HostPort))
+	c.previous = c.named(f.spec.previous())
+	c.next = c.named(f.spec.next())
+	c.current = c.holder(uint16(f.spec.HostPort))
 	if c.current == nil {
-		c.current = c.named(h.spec.Name)
+		c.current = c.named(f.spec.Name)
 	}
 	return c, nil
 }

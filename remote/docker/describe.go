@@ -27,7 +27,7 @@ type Description struct {
 // and with the env file. It changes nothing.
 func (h *Host) Describe(ctx context.Context) (Description, error) {
 	var d Description
-	variables, seal, err := h.loadEnv(ctx)
+	variables, seal, err := h.env.load(ctx)
 	d.EnvSeal = seal
 	if err != nil {
 		return d, err

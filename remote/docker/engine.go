@@ -12,6 +12,7 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/versions"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -94,6 +95,13 @@ func (e *dialError) Error() string {
 }
 
 func (e *dialError) Unwrap() error { return e.error }
+
+func (e *engine) info(ctx context.Context) (system.Info, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	result, err := e.Info(ctx, client.InfoOptions{})
+	return result.Info, err
+}
 
 func (e *engine) inspect(ctx context.Context, id string) (container.InspectResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"strings"
-	"time"
 
 	"github.com/growl-dev/deploy/rollout"
 )
@@ -51,31 +50,15 @@ type Options struct {
 // by one goroutine at a time. Its errors name the container: which instance that
 // is on, and which step failed, its caller says.
 type Host struct {
+	containers
 	conn     Conn
-	engine   *engine
-	options  Options
-	spec     Spec
-	identity string
+	identity string // the instance's ID, if the machine was asked for it
 
-	// What this process knows of its own swap; another process reads the rest
-	// from the engine.
-	swap
-	serving *serving // the container that runs, once it was looked for
-	// struck are the secrets of the container whose log was read last.
-	struck struct {
-		container string
-		secrets   *Secrets
-	}
-}
-
-// swap is how far a swap came in this process.
-type swap struct {
-	stopping bool      // Stop began
-	renamed  bool      // the old container bears the name of one, or may
-	asked    bool      // the old container's stop was asked for, by whomever
-	created  string    // the container Stop created
-	digest   string    // of the release that it runs
-	stopSent time.Time // when nothing was to listen any more
+	env     envFile
+	images  imageStore
+	service service
+	traffic *tracker
+	swapper *swapper
 }
 
 var _ rollout.Host = (*Host)(nil)
@@ -87,32 +70,38 @@ func Open(ctx context.Context, conn Conn, o Options) (*Host, error) {
 	if err := o.Spec.Validate(); err != nil {
 		return nil, fmt.Errorf("container spec %s: %s", o.Spec.Name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	h := &Host{conn: conn, options: o, spec: o.Spec.WithDefaults()}
-	if err := h.identify(ctx); err != nil {
-		return nil, err
+	if o.InstanceID != "" {
+		if err := Identify(ctx, conn, o.InstanceID); err != nil {
+			return nil, err
+		}
 	}
 	engine, err := openEngine(ctx, conn, cmp.Or(o.Socket, DefaultSocket))
 	if err != nil {
 		return nil, fmt.Errorf("open the engine of %s: %w", o.InstanceID, err)
 	}
-	h.engine = engine
-	return h, nil
+	return newHost(conn, engine, o), nil
+}
+
+func newHost(conn Conn, engine *engine, o Options) *Host {
+	spec := o.Spec.WithDefaults()
+	h := &Host{
+		containers: containers{engine: engine, spec: spec},
+		conn:       conn,
+		identity:   o.InstanceID,
+		env:        envFile{conn: conn, path: spec.EnvFile, seal: o.EnvSeal},
+		images:     imageStore{engine: engine, conn: conn, auth: o.Auth, minFree: spec.MinFreeBytes, keep: spec.Keep},
+		service:    service{conn: conn, spec: spec},
+	}
+	h.traffic = &tracker{containers: h.containers, conn: conn}
+	h.swapper = &swapper{
+		containers: h.containers, run: o.Run,
+		env: h.env, images: h.images, service: h.service, logs: &logReader{engine: engine, images: h.images},
+	}
+	return h
 }
 
 // instanceIDFile is where cloud-init writes the instance's own ID, once at boot.
 const instanceIDFile = "/var/lib/cloud/data/instance-id"
-
-// identify asks the machine who it is, where that is wanted.
-func (h *Host) identify(ctx context.Context) error {
-	if h.options.InstanceID == "" {
-		return nil
-	}
-	if err := Identify(ctx, h.conn, h.options.InstanceID); err != nil {
-		return err
-	}
-	h.identity = h.options.InstanceID
-	return nil
-}
 
 // Identify asks the machine behind conn whether it is the instance we mean, by
 // its ID, and answers [ErrOtherInstance] where it is not. Addresses are reused,

@@ -38,8 +38,6 @@ type service struct {
 	spec Spec
 }
 
-func (h *Host) service() service { return service{conn: h.conn, spec: h.spec} }
-
 // address is the service's, as the instance itself reaches it.
 func (s service) address() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.spec.HostPort))

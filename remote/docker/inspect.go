@@ -8,7 +8,6 @@ import (
 
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
 )
 
 // Inspect tells who the instance is and what holds the service's port. A
@@ -34,10 +33,9 @@ func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
 		return rollout.State{}, fmt.Errorf("inspect container %s: %w", title(found), err)
 	}
 	if s := crew.serving(); same(s, found) {
-		h.serving = &serving{Summary: *s}
-		h.addDetails(h.serving, details)
+		h.traffic.found(s, details)
 	}
-	release, remarks, err := h.release(ctx, details)
+	release, remarks, err := h.images.release(ctx, details)
 	if err != nil {
 		return rollout.State{}, fmt.Errorf("inspect container %s: %w", title(found), err)
 	}
@@ -74,21 +72,6 @@ func (h *Host) leftovers(c crew) []string {
 	return remarks
 }
 
-// release is what a container runs: its image by digest where the engine knows
-// the registry's, and the commit the image was built from.
-func (h *Host) release(ctx context.Context, found container.InspectResponse) (rollout.Release, []string, error) {
-	image, err := h.image(ctx, found.Image)
-	if err != nil {
-		return rollout.Release{}, nil, fmt.Errorf("inspect image %s: %w", found.Image, err)
-	}
-	release := rollout.Release{Image: image.digestFor(found.Config.Image), Commit: image.commit()}
-	if release.Image == "" {
-		release.Tag = found.Config.Image
-		return release, []string{fmt.Sprintf("image %s has no registry's digest: it was built on the instance", found.Config.Image)}, nil
-	}
-	return release, nil, nil
-}
-
 // started is when the container was last started; zero where the engine does
 // not say.
 func started(found container.InspectResponse) time.Time {
@@ -110,14 +93,3 @@ func title(s *container.Summary) string {
 	}
 	return names[0][1:]
 }
-
-// image looks at an image by ID or reference.
-func (h *Host) image(ctx context.Context, reference string) (image, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	found, err := h.engine.ImageInspect(ctx, reference)
-	return image{found}, err
-}
-
-// image is what the engine says of an image.
-type image struct{ client.ImageInspectResult }

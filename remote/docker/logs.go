@@ -22,16 +22,25 @@ const (
 	maxLogRead  = 1 << 20
 )
 
+// logReader reads what containers left behind when they ended, without their secrets.
+type logReader struct {
+	engine *engine
+	images imageStore
+	// struck are the secrets of the container whose log was read last.
+	container string
+	struck    *Secrets
+}
+
 // lastLines returns the last lines a container wrote, without the [Secrets] of its
 // environment. No log is no line: it only ever goes with another error.
-func (h *Host) lastLines(ctx context.Context, found container.InspectResponse) []string {
+func (l *logReader) lastLines(ctx context.Context, found container.InspectResponse) []string {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	secrets, err := h.secrets(ctx, found)
+	secrets, err := l.secrets(ctx, found)
 	if err != nil {
 		return nil
 	}
-	stream, err := h.engine.ContainerLogs(ctx, found.ID, client.ContainerLogsOptions{
+	stream, err := l.engine.ContainerLogs(ctx, found.ID, client.ContainerLogsOptions{
 		ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(maxLogLines),
 	})
 	if err != nil {
@@ -50,28 +59,28 @@ func (h *Host) lastLines(ctx context.Context, found container.InspectResponse) [
 
 // secrets returns those of the container's environment that its image has not: what the
 // env file and the spec brought.
-func (h *Host) secrets(ctx context.Context, found container.InspectResponse) (*Secrets, error) {
-	if h.struck.container == found.ID {
-		return h.struck.secrets, nil
+func (l *logReader) secrets(ctx context.Context, found container.InspectResponse) (*Secrets, error) {
+	if l.container == found.ID {
+		return l.struck, nil
 	}
-	own, err := h.image(ctx, found.Image)
+	own, err := l.images.inspect(ctx, found.Image)
 	if err != nil {
 		return nil, err
 	}
 	brought := slices.DeleteFunc(slices.Clone(found.Config.Env), func(variable string) bool {
 		return own.Config != nil && slices.Contains(own.Config.Env, variable)
 	})
-	h.struck.container, h.struck.secrets = found.ID, NewSecrets(brought)
-	return h.struck.secrets, nil
+	l.container, l.struck = found.ID, NewSecrets(brought)
+	return l.struck, nil
 }
 
-// struckFrom strikes the container's secrets out of a text about it. The engine quotes
+// strike strikes the container's secrets out of a text about it. The engine quotes
 // what it could not start.
-func (h *Host) struckFrom(found container.InspectResponse, text string) string {
-	if h.struck.container != found.ID {
+func (l *logReader) strike(found container.InspectResponse, text string) string {
+	if l.container != found.ID {
 		return NewSecrets(found.Config.Env).Strike(text) // its image could not be read
 	}
-	return h.struck.secrets.Strike(text)
+	return l.struck.Strike(text)
 }
 
 // trimLog strikes secrets out before it shortens anything, because half a secret is one

@@ -1,20 +1,15 @@
 package docker
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/system"
-	"github.com/moby/moby/client"
 )
 
 // Prepare checks everything the swap will need and pulls the release by its
@@ -31,7 +26,7 @@ func (h *Host) Prepare(ctx context.Context, r rollout.Release, progress func(rol
 			return fmt.Errorf("remove %s of an earlier run: %w", h.spec.previous(), err)
 		}
 	}
-	return h.ensureImage(ctx, r, info, progress)
+	return h.images.ensure(ctx, r, info, progress)
 }
 
 // Check makes the checks of Prepare and changes nothing. An image that is not on the instance is not pulled: the
@@ -43,11 +38,11 @@ func (h *Host) Check(ctx context.Context, r rollout.Release) error {
 	if err != nil {
 		return err
 	}
-	there, err := h.hasImage(ctx, r, info)
+	there, err := h.images.has(ctx, r, info)
 	if err != nil || there {
 		return err
 	}
-	return h.checkRegistry(ctx, r, info)
+	return h.images.checkRegistry(ctx, r, info)
 }
 
 // ready makes the checks that Prepare and Check have in common. leftover is the container of an earlier run that
@@ -56,23 +51,16 @@ func (h *Host) ready(ctx context.Context, r rollout.Release) (info system.Info, 
 	if err := r.Validate(); err != nil {
 		return info, nil, err
 	}
-	if info, err = h.info(ctx); err != nil {
+	if info, err = h.engine.info(ctx); err != nil {
 		return info, nil, fmt.Errorf("ask the engine: %w", err)
 	}
 	if leftover, err = h.checkOld(ctx); err != nil {
 		return info, nil, err
 	}
-	if _, err := h.readEnv(ctx); err != nil {
+	if _, err := h.env.read(ctx); err != nil {
 		return info, nil, err
 	}
 	return info, leftover, h.checkMounts(ctx)
-}
-
-func (h *Host) info(ctx context.Context) (system.Info, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	result, err := h.engine.Info(ctx, client.InfoOptions{})
-	return result.Info, err
 }
 
 // checkOld sees to it that the old container can be put back, and that nothing
@@ -86,14 +74,14 @@ func (h *Host) checkOld(ctx context.Context) (leftover *container.Summary, err e
 	if err != nil || !running(crew.current) {
 		return nil, err
 	}
-	gone, err := h.autoRemoved(ctx, crew.current)
+	gone, err := h.traffic.autoRemoved(ctx, crew.current)
 	if err != nil {
 		return nil, err
 	}
 	if gone {
 		return nil, fmt.Errorf("container %s was started with --rm and could not be put back: start it again without", title(crew.current))
 	}
-	if crew.previous == nil || (!h.neverStopped(crew) && h.service().healthy(ctx) != nil) {
+	if crew.previous == nil || (!h.swapper.neverStopped(crew) && h.service.healthy(ctx) != nil) {
 		return nil, nil
 	}
 	return crew.previous, nil
@@ -104,7 +92,7 @@ func (h *Host) checkOld(ctx context.Context) (leftover *container.Summary, err e
 func (h *Host) checkPort(ctx context.Context, c crew) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if h.conn.Exchange(ctx, h.service().address(), func(io.ReadWriter) error { return nil }) != nil {
+	if h.conn.Exchange(ctx, h.service.address(), func(io.ReadWriter) error { return nil }) != nil {
 		return nil
 	}
 	found := h.spec.noneFound()
@@ -112,82 +100,6 @@ func (h *Host) checkPort(ctx context.Context, c crew) error {
 		found = fmt.Sprintf("container %s does not run", title(c.current))
 	}
 	return fmt.Errorf("%w: port %d answers, and %s%s", ErrPort, h.spec.HostPort, found, nameWhatRuns)
-}
-
-// autoRemoved reports whether the engine removes the container when it stops.
-func (h *Host) autoRemoved(ctx context.Context, s *container.Summary) (bool, error) {
-	if known := h.serving; known != nil && known.ID == s.ID && known.sampler != nil {
-		return known.autoRemove, nil
-	}
-	found, err := h.engine.inspect(ctx, s.ID)
-	if err != nil {
-		return false, err
-	}
-	return found.HostConfig.AutoRemove, nil
-}
-
-// checkDisk wants the spec's free bytes where the engine keeps images.
-func (h *Host) checkDisk(ctx context.Context, root string) error {
-	free, where, err := h.freeDisk(ctx, root)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDisk, err)
-	}
-	if free < uint64(h.spec.MinFreeBytes) {
-		return fmt.Errorf("%w: %s free on %s, %s wanted: remove old images (docker image prune -a) or grow the disk",
-			ErrDisk, gib(free), where, gib(uint64(h.spec.MinFreeBytes)))
-	}
-	return nil
-}
-
-// freeDisk asks for the nearest folder above that ordinary users may look at:
-// the engine's own is root's.
-func (h *Host) freeDisk(ctx context.Context, folder string) (uint64, string, error) {
-	for {
-		free, err := h.conn.FreeDisk(ctx, folder)
-		if !errors.Is(err, fs.ErrPermission) || folder == "/" {
-			return free, folder, err
-		}
-		folder = path.Dir(folder)
-	}
-}
-
-func gib(bytes uint64) string { return fmt.Sprintf("%.2f GiB", float64(bytes)/(1<<30)) }
-
-// readEnv reads the variables of the sealed env file on the instance. A file that
-// is not the sealed one is refused before anybody minds what it says.
-func (h *Host) readEnv(ctx context.Context) ([]string, error) {
-	variables, seal, err := h.loadEnv(ctx)
-	if fault := h.checkSeal(seal); fault != nil {
-		return nil, fault
-	}
-	return variables, err
-}
-
-// loadEnv reads the env file on the instance, and its SHA-256 in hex, which is
-// empty where the spec names none or it cannot be read. Errors hold no value of it.
-func (h *Host) loadEnv(ctx context.Context) (variables []string, seal string, err error) {
-	if h.spec.EnvFile == "" {
-		return nil, "", nil
-	}
-	data, err := h.conn.ReadFile(ctx, h.spec.EnvFile)
-	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", ErrEnvFile, err)
-	}
-	sum := sha256.Sum256(data)
-	seal = hex.EncodeToString(sum[:])
-	if variables, err = ParseEnvFile(bytes.NewReader(data)); err != nil {
-		return nil, seal, fmt.Errorf("%w: parse %s: %w", ErrEnvFile, h.spec.EnvFile, err)
-	}
-	return variables, seal, nil
-}
-
-// checkSeal compares the seal of the env file that was read with the one wanted. A
-// difference refuses the run: the other instances' files are no better.
-func (h *Host) checkSeal(seal string) error {
-	if seal == "" || h.options.EnvSeal == "" || h.options.EnvSeal == seal {
-		return nil
-	}
-	return fmt.Errorf("%w: %w: %s is not the env file that was sealed", rollout.ErrRefuse, ErrEnvFile, h.spec.EnvFile)
 }
 
 // checkMounts looks for each bind source: a missing one would keep the new

@@ -17,8 +17,6 @@ import (
 const (
 	firstPoll = 20 * time.Millisecond
 	lastPoll  = 250 * time.Millisecond
-	// nextDeath is how long a restarted container is watched for its exit code.
-	nextDeath = 5 * time.Second
 )
 
 // Prove waits until the new container runs, is healthy where its image has a
@@ -27,39 +25,43 @@ const (
 // window is from the call that stopped the old container to the first good
 // answer; zero when another process made that call.
 func (h *Host) Prove(ctx context.Context, r rollout.Release) (time.Duration, error) {
-	p := &proof{host: h, name: h.spec.Name, strict: true, commit: r.Commit, began: time.Now()}
+	return h.swapper.prove(ctx, r)
+}
+
+func (s *swapper) prove(ctx context.Context, r rollout.Release) (time.Duration, error) {
+	p := &proof{swapper: s, name: s.spec.Name, strict: true, commit: r.Commit, began: time.Now()}
 	var err error
-	if p.id, err = h.toProve(ctx, r); err != nil {
+	if p.id, err = s.toProve(ctx, r); err != nil {
 		return 0, err
 	}
 	if err := p.wait(ctx); err != nil {
 		return 0, err
 	}
-	if h.stopSent.IsZero() {
+	if s.stopSent.IsZero() {
 		return 0, nil
 	}
-	return p.answered.Sub(h.stopSent), nil
+	return p.answered.Sub(s.stopSent), nil
 }
 
 // toProve is the ID of the release's container, which bears the service's name.
-func (h *Host) toProve(ctx context.Context, r rollout.Release) (string, error) {
-	if h.made(r) {
-		return h.created, nil
+func (s *swapper) toProve(ctx context.Context, r rollout.Release) (string, error) {
+	if s.made(r) {
+		return s.created, nil
 	}
-	crew, err := h.look(ctx)
+	crew, err := s.look(ctx)
 	if err != nil {
 		return "", err
 	}
-	found := crew.named(h.spec.Name)
-	if found == nil || found.Labels[h.spec.Label(LabelRelease)] != r.Digest() {
-		return "", fmt.Errorf("%w: %s is not this release", ErrNotRunning, h.spec.Name)
+	found := crew.named(s.spec.Name)
+	if found == nil || found.Labels[s.spec.Label(LabelRelease)] != r.Digest() {
+		return "", fmt.Errorf("%w: %s is not this release", ErrNotRunning, s.spec.Name)
 	}
 	return found.ID, nil
 }
 
 // proof is the wait for one container.
 type proof struct {
-	host     *Host
+	swapper  *swapper
 	id, name string
 	// commit is what must answer; the image's own when empty.
 	commit string
@@ -69,7 +71,7 @@ type proof struct {
 	began, answered time.Time
 	// restarts is how often the engine had restarted the container before; an old
 	// one may have a past.
-	restarts, looks int
+	restarts, checks int
 }
 
 // wait polls until the container is proven, is known to be bad, or ctx ends: then
@@ -77,7 +79,7 @@ type proof struct {
 func (p *proof) wait(ctx context.Context) error {
 	var last error
 	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
-		missing, err := p.look(ctx)
+		missing, err := p.check(ctx)
 		switch {
 		case err == nil && missing == nil:
 			return nil
@@ -95,21 +97,21 @@ func (p *proof) wait(ctx context.Context) error {
 	}
 }
 
-// look asks once: missing is what is not there yet, err what never will be.
-func (p *proof) look(ctx context.Context) (missing, err error) {
-	missing = p.host.service().healthy(ctx)
+// check checks the container once. missing is what is not there yet, err what will never be.
+func (p *proof) check(ctx context.Context) (missing, err error) {
+	missing = p.swapper.service.healthy(ctx)
 	if missing == nil && p.answered.IsZero() {
 		p.answered = time.Now()
 	}
-	found, err := p.host.engine.inspect(ctx, p.id)
+	found, err := p.swapper.engine.inspect(ctx, p.id)
 	if err != nil {
 		return nil, fmt.Errorf("inspect container %s: %w", p.name, err)
 	}
-	if p.looks++; p.looks == 1 && !p.strict {
+	if p.checks++; p.checks == 1 && !p.strict {
 		p.restarts = found.RestartCount
 	}
 	if stopped(found) || restarted(found, p.restarts) {
-		return nil, p.host.exited(ctx, found)
+		return nil, p.swapper.logs.exited(ctx, found)
 	}
 	if missing != nil {
 		return missing, nil
@@ -121,11 +123,11 @@ func (p *proof) look(ctx context.Context) (missing, err error) {
 }
 
 func (p *proof) checkCommit(ctx context.Context, found container.InspectResponse) (missing, err error) {
-	if p.host.spec.VersionPath == "" {
+	if p.swapper.spec.VersionPath == "" {
 		return nil, nil
 	}
 	if p.commit == "" {
-		image, err := p.host.image(ctx, found.Image)
+		image, err := p.swapper.images.inspect(ctx, found.Image)
 		if err != nil {
 			return nil, fmt.Errorf("inspect image of %s: %w", p.name, err)
 		}
@@ -134,16 +136,16 @@ func (p *proof) checkCommit(ctx context.Context, found container.InspectResponse
 	if p.commit == "" {
 		return nil, nil
 	}
-	answer, ok, err := p.host.service().version(ctx)
+	answer, ok, err := p.swapper.service.version(ctx)
 	switch {
 	case err != nil:
 		return err, nil
 	case !ok && p.strict:
-		return fmt.Errorf("GET %s does not answer %d with a JSON object: set VersionPath of the service's container to a path that does, or leave it empty", p.host.spec.VersionPath, http.StatusOK), nil
+		return fmt.Errorf("GET %s does not answer %d with a JSON object: set VersionPath of the service's container to a path that does, or leave it empty", p.swapper.spec.VersionPath, http.StatusOK), nil
 	case p.strict && answer.commit == "":
-		return nil, fmt.Errorf("%w: %s has no field \"commit\", so nothing tells that %s runs: add it, or leave VersionPath of the service's container empty", ErrWrongCommit, p.host.spec.VersionPath, p.commit)
+		return nil, fmt.Errorf("%w: %s has no field \"commit\", so nothing tells that %s runs: add it, or leave VersionPath of the service's container empty", ErrWrongCommit, p.swapper.spec.VersionPath, p.commit)
 	case differ(answer.commit, p.commit):
-		return nil, fmt.Errorf("%w: %s answers %.40q, not %s", ErrWrongCommit, p.host.spec.VersionPath, answer.commit, p.commit)
+		return nil, fmt.Errorf("%w: %s answers %.40q, not %s", ErrWrongCommit, p.swapper.spec.VersionPath, answer.commit, p.commit)
 	}
 	return nil, nil
 }
@@ -156,42 +158,8 @@ func (p *proof) timedOut(ctx context.Context, missing error) error {
 	}
 	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 	defer cancel()
-	if found, inspected := p.host.engine.inspect(looking, p.id); inspected == nil {
-		err.logs = p.host.lastLines(looking, found)
+	if found, inspected := p.swapper.engine.inspect(looking, p.id); inspected == nil {
+		err.logs = p.swapper.logs.lastLines(looking, found)
 	}
 	return err
-}
-
-// betweenLives waits a little for a container that the engine restarted to end
-// again: while it runs its exit code is gone.
-func (h *Host) betweenLives(ctx context.Context, found container.InspectResponse) container.InspectResponse {
-	ctx, cancel := context.WithTimeout(ctx, nextDeath)
-	defer cancel()
-	for found.State.Running && !found.State.Restarting {
-		select {
-		case <-time.After(firstPoll):
-		case <-ctx.Done():
-			return found
-		}
-		again, err := h.engine.inspect(ctx, found.ID)
-		if err != nil {
-			return found
-		}
-		found = again
-	}
-	return found
-}
-
-// exited gathers what a dead container leaves.
-func (h *Host) exited(ctx context.Context, found container.InspectResponse) error {
-	found = h.betweenLives(ctx, found)
-	logs := h.lastLines(ctx, found)
-	return &ExitedError{
-		Restarts:    found.RestartCount,
-		Container:   found.Name[min(1, len(found.Name)):],
-		Code:        found.State.ExitCode,
-		OutOfMemory: found.State.OOMKilled,
-		Reason:      h.struckFrom(found, printable(found.State.Error)),
-		Logs:        logs,
-	}
 }

@@ -17,41 +17,41 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// ensureImage pulls the release unless it is there, and checks what came.
-func (h *Host) ensureImage(ctx context.Context, r rollout.Release, info system.Info, progress func(rollout.Progress)) error {
-	there, err := h.hasImage(ctx, r, info)
+// ensure pulls the release unless it is there, and checks what came.
+func (s imageStore) ensure(ctx context.Context, r rollout.Release, info system.Info, progress func(rollout.Progress)) error {
+	there, err := s.has(ctx, r, info)
 	if err != nil || there {
 		return err
 	}
-	pulled := h.pull(ctx, r, progress)
-	found, err := h.image(ctx, r.Image)
+	pulled := s.pull(ctx, r, progress)
+	found, err := s.inspect(ctx, r.Image)
 	for wait := pullWait; !found.has(r.Image) && brokeOff(pulled) && wait <= maxPullWait && ctx.Err() == nil; wait *= 2 {
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
-			pulled = h.pull(ctx, r, progress)
-			found, err = h.image(ctx, r.Image)
+			pulled = s.pull(ctx, r, progress)
+			found, err = s.inspect(ctx, r.Image)
 		}
 	}
 	switch {
 	case pulled != nil && (err != nil || !found.has(r.Image)):
-		return errors.Join(pulled, h.checkDisk(ctx, info.DockerRootDir))
+		return errors.Join(pulled, s.checkDisk(ctx, info.DockerRootDir))
 	case err != nil:
 		return fmt.Errorf("%w: inspect it after the pull: %w", ErrImage, err)
 	}
 	return checkImage(found, r, info)
 }
 
-// hasImage reports whether the release is on the instance, and checks it. If it is not, the disk has to have room.
-func (h *Host) hasImage(ctx context.Context, r rollout.Release, info system.Info) (bool, error) {
-	found, err := h.image(ctx, r.Image)
+// has reports whether the release is on the instance, and checks it. If it is not, the disk has to have room.
+func (s imageStore) has(ctx context.Context, r rollout.Release, info system.Info) (bool, error) {
+	found, err := s.inspect(ctx, r.Image)
 	switch {
 	case err == nil && found.has(r.Image):
 		return true, checkImage(found, r, info)
 	case err != nil && !cerrdefs.IsNotFound(err):
 		return false, fmt.Errorf("inspect image: %w", err)
 	}
-	return false, h.checkDisk(ctx, info.DockerRootDir)
+	return false, s.checkDisk(ctx, info.DockerRootDir)
 }
 
 // A pull whose connection to the engine broke off is asked for again, three times:
@@ -73,12 +73,12 @@ func brokeOff(err error) bool {
 
 // pull asks the engine to pull by digest. Registry errors arrive inside the
 // stream of a 200 answer.
-func (h *Host) pull(ctx context.Context, r rollout.Release, progress func(rollout.Progress)) error {
-	auth, err := h.registryAuth(ctx, r)
+func (s imageStore) pull(ctx context.Context, r rollout.Release, progress func(rollout.Progress)) error {
+	auth, err := s.registryAuth(ctx, r)
 	if err != nil {
 		return fmt.Errorf("%w: get the registry's login: %w", ErrPull, err)
 	}
-	stream, err := h.engine.ImagePull(ctx, r.Image, client.ImagePullOptions{RegistryAuth: auth})
+	stream, err := s.engine.ImagePull(ctx, r.Image, client.ImagePullOptions{RegistryAuth: auth})
 	if client.IsErrConnectionFailed(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = &brokenError{err}
 	}
@@ -101,11 +101,11 @@ func (h *Host) pull(ctx context.Context, r rollout.Release, progress func(rollou
 	return nil
 }
 
-func (h *Host) registryAuth(ctx context.Context, r rollout.Release) (string, error) {
-	if h.options.Auth == nil {
+func (s imageStore) registryAuth(ctx context.Context, r rollout.Release) (string, error) {
+	if s.auth == nil {
 		return "", nil
 	}
-	user, password, err := h.options.Auth(ctx)
+	user, password, err := s.auth(ctx)
 	if err != nil {
 		return "", err
 	}

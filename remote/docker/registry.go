@@ -13,14 +13,14 @@ import (
 // checkRegistry has the engine read the release's manifest at the registry, with the login that a pull would use,
 // and compares what it is built for with the machine. An old engine does not name the platforms of every image:
 // then the pull tells.
-func (h *Host) checkRegistry(ctx context.Context, r rollout.Release, info system.Info) error {
-	auth, err := h.registryAuth(ctx, r)
+func (s imageStore) checkRegistry(ctx context.Context, r rollout.Release, info system.Info) error {
+	auth, err := s.registryAuth(ctx, r)
 	if err != nil {
 		return fmt.Errorf("%w: get the registry's login: %w", ErrPull, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	found, err := h.engine.DistributionInspect(ctx, r.Image, client.DistributionInspectOptions{EncodedRegistryAuth: auth})
+	found, err := s.engine.DistributionInspect(ctx, r.Image, client.DistributionInspectOptions{EncodedRegistryAuth: auth})
 	if err != nil {
 		return pullError(err)
 	}

@@ -14,6 +14,23 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
+// tracker remembers the container that runs, so that draining and counting need not look for it each time. It is used by
+// whoever speaks to the running service.
+type tracker struct {
+	containers
+	conn    Conn
+	serving *serving // nil until it was looked for
+}
+
+// forget is called when the container that runs has changed, or may have.
+func (t *tracker) forget() { t.serving = nil }
+
+// found remembers a container that the caller has inspected.
+func (t *tracker) found(c *container.Summary, details container.InspectResponse) {
+	t.serving = &serving{Summary: *c}
+	t.addDetails(t.serving, details)
+}
+
 // serving is the container that runs now. It is valid until the container changes.
 type serving struct {
 	container.Summary
@@ -24,12 +41,12 @@ type serving struct {
 	autoRemove bool
 }
 
-// lookForServing lists the containers once, because only this run changes which one runs.
-func (h *Host) lookForServing(ctx context.Context) (*serving, error) {
-	if h.serving != nil {
-		return h.serving, nil
+// find lists the containers once, because only this run changes which one runs.
+func (t *tracker) find(ctx context.Context) (*serving, error) {
+	if t.serving != nil {
+		return t.serving, nil
 	}
-	crew, err := h.look(ctx)
+	crew, err := t.look(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -37,18 +54,16 @@ func (h *Host) lookForServing(ctx context.Context) (*serving, error) {
 	if found == nil {
 		return nil, ErrNotRunning
 	}
-	h.serving = &serving{Summary: *found}
-	return h.serving, nil
+	t.serving = &serving{Summary: *found}
+	return t.serving, nil
 }
 
-// Traffic counts the connections of the container that runs now: those that are open, from the kernel's tables, and
-// how many were opened, from the service's own count if it has one, else from the kernel's. Every call reads both anew,
-// and fails if it cannot read one of them.
-func (h *Host) Traffic(ctx context.Context) (rollout.Traffic, error) {
-	sample, err := h.sample(ctx)
+// count takes a sample, and another one if the process that it read about has ended.
+func (t *tracker) count(ctx context.Context) (rollout.Traffic, error) {
+	sample, err := t.sample(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
-		h.serving = nil // the container was restarted, so that its process is another one
-		sample, err = h.sample(ctx)
+		t.forget() // the container was restarted, so that its process is another one
+		sample, err = t.sample(ctx)
 	}
 	if err != nil {
 		return rollout.Traffic{}, fmt.Errorf("count connections: %w", err)
@@ -56,47 +71,59 @@ func (h *Host) Traffic(ctx context.Context) (rollout.Traffic, error) {
 	return sample, nil
 }
 
-func (h *Host) sample(ctx context.Context) (rollout.Traffic, error) {
-	s, err := h.lookForServing(ctx)
+func (t *tracker) sample(ctx context.Context) (rollout.Traffic, error) {
+	s, err := t.find(ctx)
 	if err != nil {
 		return rollout.Traffic{}, err
 	}
 	if s.sampler == nil {
-		if err := h.inspectServing(ctx, s); err != nil {
-			h.serving = nil
+		if err := t.inspect(ctx, s); err != nil {
+			t.serving = nil
 			return rollout.Traffic{}, err
 		}
 	}
 	return s.sampler.sample(ctx)
 }
 
-func (h *Host) inspectServing(ctx context.Context, s *serving) error {
-	inspected, err := h.engine.inspect(ctx, s.ID)
+func (t *tracker) inspect(ctx context.Context, s *serving) error {
+	inspected, err := t.engine.inspect(ctx, s.ID)
 	if err != nil {
 		return fmt.Errorf("inspect container %s: %w", title(&s.Summary), err)
 	}
-	if h.addDetails(s, inspected); s.sampler == nil {
+	if t.addDetails(s, inspected); s.sampler == nil {
 		return fmt.Errorf("%w: container %s has no process", ErrNotRunning, title(&s.Summary))
 	}
 	return nil
 }
 
 // addDetails adds what only inspecting the container shows. It adds nothing if the container has no process.
-func (h *Host) addDetails(s *serving, found container.InspectResponse) {
+func (t *tracker) addDetails(s *serving, found container.InspectResponse) {
 	if found.State == nil || found.State.Pid <= 0 {
 		return
 	}
 	s.autoRemove = found.HostConfig.AutoRemove
 	s.sampler = &sampler{
-		conn:        h.conn,
-		service:     h.service(),
+		conn:        t.conn,
+		service:     service{conn: t.conn, spec: t.spec},
 		process:     found.State.Pid,
-		port:        cmp.Or(containerPort(&s.Summary, uint16(h.spec.HostPort)), h.spec.ContainerPort),
+		port:        cmp.Or(containerPort(&s.Summary, uint16(t.spec.HostPort)), t.spec.ContainerPort),
 		hostNetwork: found.HostConfig.NetworkMode == hostNetwork,
 	}
 	if found.Config != nil {
-		s.sampler.countFile = onInstance(found.Mounts, found.Config.Labels[h.spec.Label(LabelConnections)])
+		s.sampler.countFile = onInstance(found.Mounts, found.Config.Labels[t.spec.Label(LabelConnections)])
 	}
+}
+
+// autoRemoved reports whether the engine removes the container when it stops.
+func (t *tracker) autoRemoved(ctx context.Context, c *container.Summary) (bool, error) {
+	if known := t.serving; known != nil && known.ID == c.ID && known.sampler != nil {
+		return known.autoRemove, nil
+	}
+	found, err := t.engine.inspect(ctx, c.ID)
+	if err != nil {
+		return false, err
+	}
+	return found.HostConfig.AutoRemove, nil
 }
 
 // onInstance returns where the instance has a file of a container; empty if no mount holds it.

@@ -1,0 +1,41 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// awaitStopped waits for a container whose stop was asked for. Whatever the
+// engine says of it, it is about to end: started now, it would still. After its
+// grace it is killed.
+func (e *engine) awaitStopped(ctx context.Context, id string, grace time.Duration) error {
+	err := e.pollStopped(ctx, id, grace)
+	if !errors.Is(err, errStillRuns) {
+		return err
+	}
+	if err := e.kill(ctx, id); err != nil {
+		return fmt.Errorf("kill it: %w", err)
+	}
+	return e.pollStopped(ctx, id, callTimeout)
+}
+
+var errStillRuns = errors.New("it still runs")
+
+func (e *engine) pollStopped(ctx context.Context, id string, atMost time.Duration) error {
+	deadline := time.After(atMost)
+	for {
+		found, err := e.inspect(ctx, id)
+		if err != nil || stopped(found) {
+			return err
+		}
+		select {
+		case <-time.After(stopPoll):
+		case <-deadline:
+			return errStillRuns
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
