@@ -13,8 +13,8 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// createNext creates the new container beside the old one, so that the time
-// without a listener holds no more than a stop and a start.
+// createNext creates the new container beside the old one, so that nothing more than a stop and a start happens while
+// nothing listens.
 func (s *swapper) createNext(ctx context.Context, r rollout.Release, previousRestart string) error {
 	file, err := s.env.read(ctx)
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *swapper) createNext(ctx context.Context, r rollout.Release, previousRes
 	return nil
 }
 
-// ports publish the service's port; with host networking nothing is published.
+// ports publishes the service's port. With host networking there is nothing to publish.
 func (s Spec) ports() (network.PortSet, network.PortMap) {
 	if s.hostNetworked() {
 		return nil, nil

@@ -12,19 +12,16 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// Description is what the service's container on an instance is besides the
-// release that it runs.
+// Description describes the service's container on an instance, apart from the release that it runs.
 type Description struct {
-	// EnvSeal is the SHA-256, in hex, of the env file on the instance; empty where
-	// the spec names none.
+	// EnvSeal is the SHA-256, in hex, of the env file on the instance; empty if the spec names none.
 	EnvSeal string
-	// Differs says what is otherwise than the spec has it, such as "restart no, not
-	// always": what the next rollout changes. It holds no value of a variable.
+	// Differs lists the differences from the spec, such as "restart no, not always", which the next rollout removes. It
+	// has no value of a variable.
 	Differs []string
 }
 
-// Describe compares the container that holds the service's port with the spec,
-// and with the env file. It changes nothing.
+// Describe compares the container that has the service's port with the spec and with the env file. It changes nothing.
 func (h *Host) Describe(ctx context.Context) (Description, error) {
 	var d Description
 	variables, seal, err := h.env.load(ctx)
@@ -32,20 +29,20 @@ func (h *Host) Describe(ctx context.Context) (Description, error) {
 	if err != nil {
 		return d, err
 	}
-	crew, err := h.look(ctx)
-	if err != nil || crew.current == nil {
+	list, err := h.listContainers(ctx)
+	if err != nil || list.current == nil {
 		return d, err
 	}
-	found, err := h.engine.inspect(ctx, crew.current.ID)
+	found, err := h.engine.inspect(ctx, list.current.ID)
 	if err != nil {
-		return d, fmt.Errorf("inspect container %s: %w", title(crew.current), err)
+		return d, fmt.Errorf("inspect container %s: %w", title(list.current), err)
 	}
 	d.Differs = h.spec.differences(found, mergeEnv(variables, h.spec.Env))
 	return d, nil
 }
 
-// differences are those of a container from the spec. What the spec leaves to the
-// image or the engine is not compared.
+// differences lists how a container differs from the spec. It does not compare what the spec leaves to the image or the
+// engine.
 func (s Spec) differences(found container.InspectResponse, variables []string) []string {
 	var differs []string
 	compare := func(what, has, wants string) {
@@ -76,13 +73,13 @@ func (s Spec) differences(found container.InspectResponse, variables []string) [
 	return differs
 }
 
-// host is what of the spec is in a container's host configuration.
+// host returns the part of the spec that belongs to a container's host configuration.
 func (s Spec) host() *container.HostConfig {
 	_, bound := s.ports()
 	return &container.HostConfig{PortBindings: bound, Mounts: s.mounts()}
 }
 
-// networkOf is a network mode under one name: the engine's default has three.
+// networkOf returns one name for a network mode, because the engine's default mode has three.
 func networkOf(mode string) string {
 	if mode == "" || mode == "default" {
 		return "bridge"
@@ -101,7 +98,7 @@ func publishedBy(host *container.HostConfig) string {
 	return joined(ports)
 }
 
-// mountsOf lists what is bound into a container, however it was asked for.
+// mountsOf lists the bind mounts of a container, whichever way they were configured.
 func mountsOf(host *container.HostConfig) string {
 	var mounts []string
 	for _, m := range host.Mounts {
@@ -121,8 +118,7 @@ func logOf(l container.LogConfig) string {
 	return strings.TrimSpace(l.Type + " " + l.Config["max-size"] + " x " + l.Config["max-file"])
 }
 
-// graceOf is how long a container may take to stop: the engine's 10 s where it
-// does not say.
+// graceOf returns how long a container may take to stop: the engine's default of 10 s if it sets nothing.
 func graceOf(config *container.Config) string {
 	if config.StopTimeout == nil {
 		return "10s"

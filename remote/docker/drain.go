@@ -11,13 +11,12 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Drain sends the running container the signal its label names; without a label
-// nothing is sent.
+// Drain sends the running container the signal that its label names. Without a label it sends nothing.
 func (h *Host) Drain(ctx context.Context) error {
 	return h.traffic.signal(ctx, h.spec.Label(LabelDrain))
 }
 
-// Undrain takes Drain back, in the same way.
+// Undrain sends the signal that takes Drain back, in the same way.
 func (h *Host) Undrain(ctx context.Context) error {
 	return h.traffic.signal(ctx, h.spec.Label(LabelUndrain))
 }

@@ -28,12 +28,12 @@ const (
 	readTimeout = 15 * time.Second
 )
 
-// engine is the Docker Engine of the instance. Its changing calls believe an
-// error only after they have looked: an answer can be lost when the act was not.
+// engine is the Docker Engine of the instance. A call that changes something and fails is followed by a look at the
+// result, because the answer can be lost although the call succeeded.
 type engine struct{ *client.Client }
 
-// openEngine connects and negotiates. The client drops a failed negotiation's
-// error when it negotiates by itself, so the first call is the ping.
+// openEngine connects and negotiates the API's version. It calls Ping itself, because the client drops the error if its own
+// negotiation fails.
 func openEngine(ctx context.Context, conn Conn, socket string) (*engine, error) {
 	var refused atomic.Pointer[dialError] // the last one, which the client's own error may not have
 	// A unix host, not an http one: for that the client would ask HTTP_PROXY.
@@ -78,16 +78,15 @@ func unusable(ping client.PingResult, err error, dial *dialError, socket string)
 	return nil
 }
 
-// traced reports whether whoever calls us traces: the client prepares a span for
-// every request else.
+// traced reports whether the caller traces its calls. Otherwise the client need not prepare a span for every request.
 func traced(r *http.Request) bool { return trace.SpanFromContext(r.Context()).IsRecording() }
 
 // rest closes streams that are not used; the next call opens one.
 func (e *engine) rest() { _ = e.Close() } // of the client, which stays usable
 
-// dialError is why there is no connection to the engine. The client says that the
-// daemon is not running, and nothing else, where it reads "connection refused":
-// that may as well have been the SSH server's port.
+// dialError is the reason why there is no connection to the engine. It avoids the words "connection refused", because the
+// client replaces an error with these words by one that claims that the daemon is not running, and it may have been the
+// SSH server that refused.
 type dialError struct{ error }
 
 func (e *dialError) Error() string {
@@ -113,10 +112,9 @@ func (e *engine) inspect(ctx context.Context, id string) (container.InspectRespo
 	return found.Container, err
 }
 
-// act makes one changing call. When it answers with an error, done looks at what
-// is: under a context of its own, because the call's may be what ended. A call
-// that was lost with its connection and did nothing is made once more: the
-// connection may have ended since the last one, which nothing tells before.
+// act makes a call that changes something. If the call fails, done checks whether it succeeded all the same, with a context
+// of its own, because the call's may have ended. A call that was lost with its connection and changed nothing is made once
+// more, because the connection may have ended unnoticed since the last call.
 func act(ctx context.Context, timeout time.Duration, call func(ctx context.Context) error, done func(ctx context.Context) bool) error {
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -137,7 +135,7 @@ func isDone(ctx context.Context, done func(ctx context.Context) bool) bool {
 	return done(looking)
 }
 
-// is looks at a container; one that cannot be seen is not as wished.
+// is returns a function that inspects a container and reports whether it is as wished. One that cannot be inspected is not.
 func (e *engine) is(id string, wished func(container.InspectResponse) bool) func(context.Context) bool {
 	return func(ctx context.Context) bool {
 		found, err := e.inspect(ctx, id)
@@ -145,8 +143,8 @@ func (e *engine) is(id string, wished func(container.InspectResponse) bool) func
 	}
 }
 
-// create creates a container. releaseLabel is the name of the label by which a
-// container is recognized that was created although the answer was lost.
+// create creates a container. releaseLabel is the name of the label by which it recognizes a container that was created
+// although the answer was lost.
 func (e *engine) create(ctx context.Context, releaseLabel string, o client.ContainerCreateOptions) (id string, err error) {
 	err = act(ctx, callTimeout, func(ctx context.Context) error {
 		made, err := e.ContainerCreate(ctx, o)
@@ -195,7 +193,7 @@ func (e *engine) setRestart(ctx context.Context, id string, policy container.Res
 	}, e.is(id, func(c container.InspectResponse) bool { return c.HostConfig.RestartPolicy.IsSame(&policy) }))
 }
 
-// remove kills and deletes a container; one that is gone is a success.
+// remove kills and deletes a container. It succeeds if the container is gone already.
 func (e *engine) remove(ctx context.Context, id string) error {
 	return act(ctx, callTimeout, func(ctx context.Context) error {
 		_, err := e.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true})
@@ -206,11 +204,10 @@ func (e *engine) remove(ctx context.Context, id string) error {
 	})
 }
 
-// stopped tells that nothing of the container runs, nor will by itself.
+// stopped reports whether the container neither runs nor will start by itself.
 func stopped(c container.InspectResponse) bool { return !c.State.Running && !c.State.Restarting }
 
-// restarted tells that the container ended by itself since it had been restarted
-// that many times.
+// restarted reports whether the engine has restarted the container more often than before.
 func restarted(c container.InspectResponse, before int) bool {
 	return c.State.Restarting || c.RestartCount > before
 }

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// awaitStopped waits for a container whose stop was asked for. Whatever the
-// engine says of it, it is about to end: started now, it would still. After its
-// grace it is killed.
+// awaitStopped waits for a container whose stop was requested. It must not be started before it has ended, because the
+// pending stop would end it again. After its grace awaitStopped kills it.
 func (e *engine) awaitStopped(ctx context.Context, id string, grace time.Duration) error {
 	err := e.pollStopped(ctx, id, grace)
 	if !errors.Is(err, errStillRuns) {

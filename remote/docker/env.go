@@ -13,14 +13,12 @@ import (
 	"unicode/utf8"
 )
 
-// ParseEnvFile reads variables as docker run --env-file does (docker/cli
-// pkg/kvfile): KEY=VALUE lines, taken as they are. Leading white space goes,
-// blank lines and those that begin with # are skipped, quotes and later # are
-// part of the value, a byte order mark is dropped, and a line longer than 64 KiB
-// is an error. KEY alone takes its value from the caller's environment in the
-// CLI; there is no such environment on the instance, so it is skipped as unset.
+// ParseEnvFile parses variables in the way of docker run --env-file (docker/cli pkg/kvfile): KEY=VALUE lines, taken as
+// they are. It removes leading white space and a byte order mark, and skips blank lines and those that begin with #.
+// Quotes and a later # are part of the value, and a line longer than 64 KiB is an error. In the CLI, KEY alone takes
+// its value from the caller's environment. The instance has no such environment, so that the line is skipped.
 //
-// Errors name the line's number, never what is in it.
+// Errors name the line's number, never its content.
 func ParseEnvFile(r io.Reader) ([]string, error) {
 	var variables []string
 	scanner := bufio.NewScanner(r)
@@ -41,7 +39,7 @@ func ParseEnvFile(r io.Reader) ([]string, error) {
 	return variables, nil
 }
 
-// parseEnvLine returns KEY=VALUE, or nothing for a line that sets none.
+// parseEnvLine returns KEY=VALUE, or nothing for a line that sets no variable.
 func parseEnvLine(data []byte, first bool) (string, error) {
 	if !utf8.Valid(data) {
 		return "", errors.New("it is not valid UTF-8")
@@ -67,8 +65,7 @@ func parseEnvLine(data []byte, first bool) (string, error) {
 	return line, nil
 }
 
-// mergeEnv sets extra over the file's variables. Of a name given twice the last
-// counts, as in the CLI.
+// mergeEnv sets extra over the file's variables. If a name is given twice, the last one counts, as in the CLI.
 func mergeEnv(file []string, extra map[string]string) []string {
 	merged := map[string]string{}
 	for _, variable := range file {
@@ -83,7 +80,7 @@ func mergeEnv(file []string, extra map[string]string) []string {
 	return variables
 }
 
-// envValue looks a name up in KEY=VALUE lines; the last one counts.
+// envValue returns the value of a name in KEY=VALUE lines. The last one counts.
 func envValue(variables []string, name string) string {
 	for _, variable := range slices.Backward(variables) {
 		if key, value, _ := strings.Cut(variable, "="); key == name {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// What can go wrong, for errors.Is.
+// The package's sentinels, for errors.Is.
 var (
-	// ErrOtherInstance: the machine says it is not the instance we mean.
+	// ErrOtherInstance: the machine has another instance's ID.
 	ErrOtherInstance = errors.New("another instance answers")
 	// ErrEngine: the Docker Engine cannot be reached or is too old.
 	ErrEngine = errors.New("engine unusable")
@@ -36,24 +36,23 @@ var (
 	ErrNoPrevious = errors.New("no old container to put back")
 )
 
-// ExitedError is a container that was started and does not run.
+// ExitedError is a container that was started and has ended.
 type ExitedError struct {
 	// Container is its name.
 	Container string
-	// Code is the exit code; zero also when the engine restarted the container
-	// and it has not ended again.
+	// Code is the exit code. It is also zero if the engine restarted the container and it has not ended again.
 	Code int
-	// Restarts is how often the engine restarted it.
+	// Restarts is how often the engine has restarted it.
 	Restarts int
-	// OutOfMemory is set when the kernel killed it for its memory.
+	// OutOfMemory is set if the kernel killed it because of its memory.
 	OutOfMemory bool
-	// Reason is the engine's, for a container that could not start.
+	// Reason is the engine's, if the container could not start.
 	Reason string
 	// Logs are its last lines, without the [Secrets] of its environment.
 	Logs []string
 }
 
-// LogLines returns the container's last lines, which the text of the error does not hold.
+// LogLines returns the container's last lines. The text of the error does not contain them.
 func (e *ExitedError) LogLines() []string { return e.Logs }
 
 // Error returns one line.
@@ -71,7 +70,7 @@ func (e *ExitedError) Error() string {
 	return text
 }
 
-// struckError is an error of the engine, which may quote what it was sent.
+// struckError is an error of the engine, which may quote what was sent to it.
 type struckError struct {
 	error
 	secrets *Secrets
@@ -80,12 +79,12 @@ type struckError struct {
 func (e *struckError) Error() string { return e.secrets.Strike(e.error.Error()) }
 func (e *struckError) Unwrap() error { return e.error }
 
-// unprovenError is a container that was not proven in its time, with its last lines.
+// unprovenError is a container that was not proven in time, with its last lines.
 type unprovenError struct {
 	container string
 	limit     time.Duration // zero: there was none
 	ended     error         // why the wait ended: context.Canceled or context.DeadlineExceeded
-	missing   error         // what the last look found wanting; may be nil
+	missing   error         // what was missing at the last check; may be nil
 	logs      []string
 }
 

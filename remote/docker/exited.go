@@ -10,9 +10,9 @@ import (
 // nextDeath is how long a restarted container is watched for its exit code.
 const nextDeath = 5 * time.Second
 
-// betweenLives waits a little for a container that the engine restarted to end
-// again: while it runs its exit code is gone.
-func (l *logReader) betweenLives(ctx context.Context, found container.InspectResponse) container.InspectResponse {
+// awaitExit waits a little for a container that the engine restarted to end again, because the engine reports no exit code
+// while it runs.
+func (l *logReader) awaitExit(ctx context.Context, found container.InspectResponse) container.InspectResponse {
 	ctx, cancel := context.WithTimeout(ctx, nextDeath)
 	defer cancel()
 	for found.State.Running && !found.State.Restarting {
@@ -30,9 +30,9 @@ func (l *logReader) betweenLives(ctx context.Context, found container.InspectRes
 	return found
 }
 
-// exited gathers what a dead container leaves.
+// exited describes a container that has ended.
 func (l *logReader) exited(ctx context.Context, found container.InspectResponse) error {
-	found = l.betweenLives(ctx, found)
+	found = l.awaitExit(ctx, found)
 	logs := l.lastLines(ctx, found)
 	return &ExitedError{
 		Restarts:    found.RestartCount,

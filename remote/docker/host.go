@@ -12,12 +12,11 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Conn is the way to an instance. *remote.Client is one.
+// Conn is a connection to an instance. *remote.Client and *remote.Link are connections.
 type Conn interface {
 	// DialUnix opens a stream to a unix socket.
 	DialUnix(ctx context.Context, path string) (net.Conn, error)
-	// Exchange has talk with a TCP address, over a stream of its own. An error may
-	// leave talk under way.
+	// Exchange calls talk with a stream to a TCP address. It may return an error before talk has returned.
 	Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error
 	ReadFile(ctx context.Context, path string) ([]byte, error)
 	Stat(ctx context.Context, path string) (fs.FileInfo, error)
@@ -28,17 +27,17 @@ type Conn interface {
 // DefaultSocket is the engine's unix socket.
 const DefaultSocket = "/var/run/docker.sock"
 
-// Options say what runs on the instance and who it is.
+// Options describe what runs on the instance and which one it is.
 type Options struct {
 	// Spec is the service's container.
 	Spec Spec
-	// InstanceID is who the machine must say it is. Empty: it is not asked.
+	// InstanceID is the ID that the machine must have. Empty: it is not checked.
 	InstanceID string
-	// Auth returns the registry's user and password when an image is pulled; they
-	// travel in a header of the engine's API. Nil: the registry wants none.
+	// Auth returns the registry's user and password when an image is pulled. They are sent in a header of the engine's
+	// API. Nil: the registry needs none.
 	Auth func(ctx context.Context) (user, password string, err error)
-	// EnvSeal is the SHA-256, in hex, that the env file on the instance must have:
-	// a rollout does not carry env changes. Empty: it is not compared.
+	// EnvSeal is the SHA-256, in hex, that the env file on the instance must have, because a rollout does not change that
+	// file. Empty: it is not compared.
 	EnvSeal string
 	// Run names the run, for a label on the containers it creates. Empty: none.
 	Run string
@@ -46,13 +45,12 @@ type Options struct {
 	Socket string
 }
 
-// Host is the service's container on one instance. It is a [rollout.Host]: used
-// by one goroutine at a time. Its errors name the container: which instance that
-// is on, and which step failed, its caller says.
+// Host is the service's container on one instance. It is a [rollout.Host], used by one goroutine at a time. Its errors name
+// the container; the caller adds which instance it is on and which step failed.
 type Host struct {
-	containers
+	instance
 	conn     Conn
-	identity string // the instance's ID, if the machine was asked for it
+	identity string // the instance's ID; empty if it was not checked
 
 	env     envFile
 	images  imageStore
@@ -63,9 +61,8 @@ type Host struct {
 
 var _ rollout.Host = (*Host)(nil)
 
-// Open connects to the instance's engine and checks that the machine is the
-// instance we mean. The Host owns conn from then on; after an error conn is the
-// caller's still.
+// Open connects to the instance's engine and checks that the machine is the right instance. The Host owns conn from then
+// on. If Open fails, conn remains the caller's.
 func Open(ctx context.Context, conn Conn, o Options) (*Host, error) {
 	if err := o.Spec.Validate(); err != nil {
 		return nil, fmt.Errorf("container spec %s: %s", o.Spec.Name, strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -85,16 +82,16 @@ func Open(ctx context.Context, conn Conn, o Options) (*Host, error) {
 func newHost(conn Conn, engine *engine, o Options) *Host {
 	spec := o.Spec.WithDefaults()
 	h := &Host{
-		containers: containers{engine: engine, spec: spec},
-		conn:       conn,
-		identity:   o.InstanceID,
-		env:        envFile{conn: conn, path: spec.EnvFile, seal: o.EnvSeal},
-		images:     imageStore{engine: engine, conn: conn, auth: o.Auth, minFree: spec.MinFreeBytes, keep: spec.Keep},
-		service:    service{conn: conn, spec: spec},
+		instance: instance{engine: engine, spec: spec},
+		conn:     conn,
+		identity: o.InstanceID,
+		env:      envFile{conn: conn, path: spec.EnvFile, seal: o.EnvSeal},
+		images:   imageStore{engine: engine, conn: conn, auth: o.Auth, minFree: spec.MinFreeBytes, keep: spec.Keep},
+		service:  service{conn: conn, spec: spec},
 	}
-	h.traffic = &tracker{containers: h.containers, conn: conn}
+	h.traffic = &tracker{instance: h.instance, conn: conn}
 	h.swapper = &swapper{
-		containers: h.containers, run: o.Run,
+		instance: h.instance, run: o.Run,
 		env: h.env, images: h.images, service: h.service, logs: &logReader{engine: engine, images: h.images},
 	}
 	return h
@@ -103,9 +100,8 @@ func newHost(conn Conn, engine *engine, o Options) *Host {
 // instanceIDFile is where cloud-init writes the instance's own ID, once at boot.
 const instanceIDFile = "/var/lib/cloud/data/instance-id"
 
-// Identify asks the machine behind conn whether it is the instance we mean, by
-// its ID, and answers [ErrOtherInstance] where it is not. Addresses are reused,
-// and a known host key may be baked into an image.
+// Identify checks that the machine behind conn has an instance's ID, and returns [ErrOtherInstance] if it has another one.
+// That happens because addresses are reused, and because a known host key may be part of an image.
 func Identify(ctx context.Context, conn interface {
 	ReadFile(ctx context.Context, path string) ([]byte, error)
 }, instanceID string) error {

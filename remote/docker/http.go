@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// Bounds of one request to the service.
+// Limits of one request to the service.
 const (
 	requestTimeout = 5 * time.Second
 	endTimeout     = time.Second // from the answer to the connection's end
-	maxBody        = 64 << 10    // bytes that are looked at
-	maxAnswer      = 1 << 20     // bytes that are read, header and all
+	maxBody        = 64 << 10    // bytes of it that are parsed
+	maxAnswer      = 1 << 20     // bytes that are read, header included
 )
 
 // answer is the response of the service.
@@ -38,7 +38,7 @@ type service struct {
 	spec Spec
 }
 
-// address is the service's, as the instance itself reaches it.
+// address returns the address at which the instance itself reaches the service.
 func (s service) address() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.spec.HostPort))
 }
@@ -54,7 +54,7 @@ func (s service) get(ctx context.Context, path string) (answer, error) {
 	}
 	request.Header.Set("User-Agent", "deploy")
 	request.Close = true
-	answers := make(chan answer, 2) // the exchange may begin again
+	answers := make(chan answer, 2) // talk may be called again
 	err = s.conn.Exchange(ctx, s.address(), func(stream io.ReadWriter) error {
 		a, rest, err := exchange(stream, request)
 		if err == nil {
@@ -65,7 +65,7 @@ func (s service) get(ctx context.Context, path string) (answer, error) {
 		return err
 	})
 	select {
-	case a := <-answers: // whatever became of its end
+	case a := <-answers: // even if its end could not be awaited
 		return a, nil
 	default:
 		return answer{}, fmt.Errorf("GET %s: %w", path, err)
@@ -112,7 +112,7 @@ func (s service) healthy(ctx context.Context) error {
 	return fmt.Errorf("GET %s answers %d", s.spec.HealthPath, response.status)
 }
 
-// version is what the version path answers with.
+// version is the answer of the version path.
 type version struct {
 	commit string
 	// count is the service's own count of connections; nil if it has none.

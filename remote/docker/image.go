@@ -23,8 +23,8 @@ type imageStore struct {
 	keep    int
 }
 
-// release is what a container runs: its image by digest where the engine knows
-// the registry's, and the commit the image was built from.
+// release returns the release that a container runs: its image, by digest if the engine has the registry's, and the commit
+// that the image was built from.
 func (s imageStore) release(ctx context.Context, found container.InspectResponse) (rollout.Release, []string, error) {
 	image, err := s.inspect(ctx, found.Image)
 	if err != nil {
@@ -49,9 +49,8 @@ func (s imageStore) inspect(ctx context.Context, reference string) (image, error
 // image is the engine's description of an image.
 type image struct{ client.ImageInspectResult }
 
-// commit is the revision the image names in its environment; empty when it
-// names none. "unknown" is what a Dockerfile writes that was built without the
-// build argument.
+// commit returns the commit that the image names in its environment; empty if it names none. A Dockerfile that was built
+// without the build argument writes "unknown".
 func (i image) commit() string {
 	if i.Config == nil {
 		return ""
@@ -63,8 +62,8 @@ func (i image) commit() string {
 	return commit
 }
 
-// digestFor is the image as repository@digest: the repository of the name it is
-// used by where the engine knows a digest there, else any; empty without one.
+// digestFor returns the image as repository@digest, in the repository of the name that the container uses if the engine
+// has a digest there, else in any; empty if the engine has none.
 func (i image) digestFor(used string) string {
 	wanted := repository(used)
 	for _, candidate := range i.RepoDigests {
@@ -78,7 +77,7 @@ func (i image) digestFor(used string) string {
 	return i.RepoDigests[0]
 }
 
-// has tells whether the image was pulled as repository@digest.
+// has reports whether the image was pulled as repository@digest.
 func (i image) has(ref string) bool {
 	_, digest, _ := strings.Cut(ref, "@")
 	for _, candidate := range i.RepoDigests {
@@ -90,8 +89,8 @@ func (i image) has(ref string) bool {
 	return false
 }
 
-// repository is a reference's full repository: "nginx@sha256:…" is
-// docker.io/library/nginx. Empty for what is no reference, such as an image ID.
+// repository returns the full repository of a reference, for example docker.io/library/nginx of "nginx@sha256:…". It
+// returns nothing for a text that is no reference, such as an image's ID.
 func repository(ref string) string {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil || strings.HasPrefix(ref, "sha256:") {
@@ -100,7 +99,7 @@ func repository(ref string) string {
 	return named.Name()
 }
 
-// registryOf is the host a reference is pulled from.
+// registryOf returns the host that a reference is pulled from.
 func registryOf(ref string) string {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {

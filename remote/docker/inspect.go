@@ -10,29 +10,29 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// Inspect tells who the instance is and what holds the service's port. A
-// container whose stop was asked for is never running.
+// Inspect returns the instance's ID and describes the container that has the service's port. A container whose stop was
+// requested never counts as running.
 func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
-	crew, err := h.look(ctx)
+	list, err := h.listContainers(ctx)
 	if err != nil {
 		return rollout.State{}, err
 	}
-	state := rollout.State{InstanceID: h.identity, Remarks: h.leftovers(crew)}
-	found := crew.current
+	state := rollout.State{InstanceID: h.identity, Remarks: h.leftovers(list)}
+	found := list.current
 	if found == nil {
-		found = crew.previous
+		found = list.previous
 	}
 	if found == nil {
 		state.Missing = h.spec.noneFound() + nameWhatRuns
 		return state, nil
 	}
 	state.Container = found.ID
-	state.Running = running(found) && !same(found, crew.previous)
+	state.Running = running(found) && !same(found, list.previous)
 	details, err := h.engine.inspect(ctx, found.ID)
 	if err != nil {
 		return rollout.State{}, fmt.Errorf("inspect container %s: %w", title(found), err)
 	}
-	if s := crew.serving(); same(s, found) {
+	if s := list.serving(); same(s, found) {
 		h.traffic.found(s, details)
 	}
 	release, remarks, err := h.images.release(ctx, details)
@@ -44,16 +44,16 @@ func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
 	return state, nil
 }
 
-// noneFound says what a look for the service's container wants.
+// noneFound returns a sentence that says which container was looked for.
 func (s Spec) noneFound() string {
 	return fmt.Sprintf("no container is called %s or publishes port %d (a process outside of Docker, or host networking under another name?)", s.Name, s.HostPort)
 }
 
-// nameWhatRuns is what to do about a service that runs and was not found.
+// nameWhatRuns is the remedy if a service runs and was not found.
 const nameWhatRuns = ": set Name and HostPort of the service's container to what runs there; what is outside of Docker has to be stopped by hand first"
 
-// leftovers are what runs that died left behind, and what else is odd.
-func (h *Host) leftovers(c crew) []string {
+// leftovers returns remarks about containers that earlier runs left behind, and about anything else that is unusual.
+func (h *Host) leftovers(c containers) []string {
 	var remarks []string
 	for _, s := range []*container.Summary{c.previous, c.next} {
 		if s != nil {
@@ -72,8 +72,7 @@ func (h *Host) leftovers(c crew) []string {
 	return remarks
 }
 
-// started is when the container was last started; zero where the engine does
-// not say.
+// started returns when the container was last started; zero if the engine does not report it.
 func started(found container.InspectResponse) time.Time {
 	if found.State == nil {
 		return time.Time{}
@@ -85,7 +84,7 @@ func started(found container.InspectResponse) time.Time {
 	return at
 }
 
-// title is a container's name, or its short ID.
+// title returns a container's name, or its short ID if it has none.
 func title(s *container.Summary) string {
 	names := slices.Sorted(slices.Values(s.Names))
 	if len(names) == 0 {

@@ -6,38 +6,36 @@ import (
 	"strings"
 )
 
-// Label is what a label of this package means. [Spec.Label] has the label's whole
-// name, which begins with the spec's LabelPrefix.
+// Label identifies one of this package's labels. [Spec.Label] returns its whole name, which begins with the spec's
+// LabelPrefix.
 type Label string
 
-// Labels on the containers this package creates. An image may carry the two
-// signals and the count itself: containers inherit an image's labels.
+// Labels on the containers that this package creates. An image may have the two signals and the count itself, because
+// containers inherit an image's labels.
 const (
-	// LabelDrain and LabelUndrain name the signals that tell the service to send
-	// its clients away, and to take that back. Either may arrive twice.
+	// LabelDrain and LabelUndrain name the signals that make the service send its clients away, and take that back.
+	// Either may arrive twice.
 	LabelDrain   Label = "drain"
 	LabelUndrain Label = "undrain"
-	// LabelConnections names the file, as the container sees it, in which the service
-	// keeps its count of connections: a decimal number, replaced in place. Where a
-	// mount puts it on the instance it is read there, and the service is not asked.
+	// LabelConnections names the file, as the container sees it, in which the service keeps its count of connections: a
+	// decimal number, replaced in place. If a mount makes it visible on the instance, it is read there instead of
+	// requesting the version path.
 	LabelConnections Label = "connections"
-	// LabelRelease is the digest the container was created from, "sha256:…".
+	// LabelRelease is the digest that the container was created from, "sha256:…".
 	LabelRelease Label = "release"
 	// LabelRun names the run that created the container.
 	LabelRun Label = "run"
-	// LabelPreviousRestart is the restart policy of the container this one
-	// replaces: what going back restores.
+	// LabelPreviousRestart is the restart policy of the container that this one replaces, which going back restores.
 	LabelPreviousRestart Label = "previous-restart"
 )
 
-// Label is a label's whole name, such as "internal.deploy.drain".
+// Label returns a label's whole name, such as "internal.deploy.drain".
 func (s Spec) Label(label Label) string { return s.reserved() + string(label) }
 
-// reserved is how the names of labels begin that only this package writes.
+// reserved returns the prefix of the labels that only this package writes.
 func (s Spec) reserved() string { return cmp.Or(s.LabelPrefix, DefaultLabelPrefix) + "." }
 
-// FixedLabels returns the labels of every container of the spec, whatever its release
-// and whoever creates it.
+// FixedLabels returns the labels of every container of the spec, whatever its release and whoever creates it.
 func (s Spec) FixedLabels() map[string]string {
 	labels := map[string]string{}
 	maps.Copy(labels, s.Labels)
@@ -45,14 +43,14 @@ func (s Spec) FixedLabels() map[string]string {
 	return labels
 }
 
-// labels are those of a container that a rollout creates.
+// labels returns the labels of a container that a rollout creates.
 func (s Spec) labels(release, run, previousRestart string) map[string]string {
 	labels := s.FixedLabels()
 	s.set(labels, map[Label]string{LabelRelease: release, LabelRun: run, LabelPreviousRestart: previousRestart})
 	return labels
 }
 
-// set adds those of ours that have a value: an empty one would hide an image's.
+// set adds those of our labels that have a value, because an empty one would hide an image's.
 func (s Spec) set(labels map[string]string, ours map[Label]string) {
 	for label, value := range ours {
 		if value != "" {

@@ -31,8 +31,8 @@ type logReader struct {
 	struck    *Secrets
 }
 
-// lastLines returns the last lines a container wrote, without the [Secrets] of its
-// environment. No log is no line: it only ever goes with another error.
+// lastLines returns the last lines that a container wrote, without the [Secrets] of its environment. It returns none if
+// they cannot be read, because they only explain another error.
 func (l *logReader) lastLines(ctx context.Context, found container.InspectResponse) []string {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -57,8 +57,7 @@ func (l *logReader) lastLines(ctx context.Context, found container.InspectRespon
 	return trimLog(text.String(), secrets)
 }
 
-// secrets returns those of the container's environment that its image has not: what the
-// env file and the spec brought.
+// secrets returns the secrets of those variables that the image does not have: they come from the env file and the spec.
 func (l *logReader) secrets(ctx context.Context, found container.InspectResponse) (*Secrets, error) {
 	if l.container == found.ID {
 		return l.struck, nil
@@ -74,8 +73,7 @@ func (l *logReader) secrets(ctx context.Context, found container.InspectResponse
 	return l.struck, nil
 }
 
-// strike strikes the container's secrets out of a text about it. The engine quotes
-// what it could not start.
+// strike removes the container's secrets from a text about it, because the engine quotes what it could not start.
 func (l *logReader) strike(found container.InspectResponse, text string) string {
 	if l.container != found.ID {
 		return NewSecrets(found.Config.Env).Strike(text) // its image could not be read
@@ -83,8 +81,8 @@ func (l *logReader) strike(found container.InspectResponse, text string) string 
 	return l.struck.Strike(text)
 }
 
-// trimLog strikes secrets out before it shortens anything, because half a secret is one
-// too, and again once what is not printed is gone, which may have been within one.
+// trimLog removes secrets before it shortens anything, because half a secret is one too, and again after it has removed
+// what cannot be printed, which may have stood inside one.
 func trimLog(text string, secrets *Secrets) []string {
 	var lines []string
 	for line := range strings.Lines(secrets.Strike(text)) {

@@ -12,10 +12,10 @@ import (
 	"github.com/moby/moby/api/types/system"
 )
 
-// Prepare checks everything the swap will need and pulls the release by its
-// digest, while the old container goes on serving.
+// Prepare checks everything that the swap will need and pulls the release by its digest, while the old container goes on
+// serving.
 func (h *Host) Prepare(ctx context.Context, r rollout.Release, progress func(rollout.Progress)) error {
-	// It may be long until this instance's turn: only the connection stays open.
+	// Only the SSH connection stays open, because it may be long until this instance's turn.
 	defer h.engine.rest()
 	info, leftover, err := h.ready(ctx, r)
 	if err != nil {
@@ -63,33 +63,32 @@ func (h *Host) ready(ctx context.Context, r rollout.Release) (info system.Info, 
 	return info, leftover, h.checkMounts(ctx)
 }
 
-// checkOld sees to it that the old container can be put back, and that nothing
-// else pretends to be the old one. A kept container beside one that serves is
-// from an earlier run whose settling failed, and is returned.
+// checkOld checks that the old container could be put back. It returns the container that an earlier run kept beside it, if
+// that run failed to settle, because it would be mistaken for the old one.
 func (h *Host) checkOld(ctx context.Context) (leftover *container.Summary, err error) {
-	crew, err := h.look(ctx)
-	if err == nil && crew.serving() == nil {
-		err = h.checkPort(ctx, crew)
+	list, err := h.listContainers(ctx)
+	if err == nil && list.serving() == nil {
+		err = h.checkPort(ctx, list)
 	}
-	if err != nil || !running(crew.current) {
+	if err != nil || !running(list.current) {
 		return nil, err
 	}
-	gone, err := h.traffic.autoRemoved(ctx, crew.current)
+	gone, err := h.traffic.autoRemoved(ctx, list.current)
 	if err != nil {
 		return nil, err
 	}
 	if gone {
-		return nil, fmt.Errorf("container %s was started with --rm and could not be put back: start it again without", title(crew.current))
+		return nil, fmt.Errorf("container %s was started with --rm and could not be put back: start it again without", title(list.current))
 	}
-	if crew.previous == nil || (!h.swapper.neverStopped(crew) && h.service.healthy(ctx) != nil) {
+	if list.previous == nil || (!h.swapper.neverStopped(list) && h.service.healthy(ctx) != nil) {
 		return nil, nil
 	}
-	return crew.previous, nil
+	return list.previous, nil
 }
 
 // checkPort refuses an instance on which no container of the service runs and on which something answers on the
 // service's port all the same: the new container could not have the port, and what has it could not be put back.
-func (h *Host) checkPort(ctx context.Context, c crew) error {
+func (h *Host) checkPort(ctx context.Context, c containers) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	if h.conn.Exchange(ctx, h.service.address(), func(io.ReadWriter) error { return nil }) != nil {
@@ -102,8 +101,8 @@ func (h *Host) checkPort(ctx context.Context, c crew) error {
 	return fmt.Errorf("%w: port %d answers, and %s%s", ErrPort, h.spec.HostPort, found, nameWhatRuns)
 }
 
-// checkMounts looks for each bind source: a missing one would keep the new
-// container from starting, and the old one from starting again.
+// checkMounts checks that the source of each bind mount exists, because without it neither the new container would start
+// nor the old one again.
 func (h *Host) checkMounts(ctx context.Context) error {
 	for _, m := range h.spec.Mounts {
 		_, err := h.conn.Stat(ctx, m.Source)

@@ -12,18 +12,15 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// Polls while a container comes up: fast at first, because nothing listens
-// meanwhile.
+// The interval between two checks of a container that comes up. It is short at first, because nothing listens meanwhile.
 const (
 	firstPoll = 20 * time.Millisecond
 	lastPoll  = 250 * time.Millisecond
 )
 
-// Prove waits until the new container runs, is healthy where its image has a
-// health check, answers 200 on the health path and names the release's commit.
-// It fails at once when the container exits or another commit answers. The
-// window is from the call that stopped the old container to the first good
-// answer; zero when another process made that call.
+// Prove waits until the new container runs, is healthy if its image has a health check, answers 200 on the health path and
+// names the release's commit. It fails at once if the container exits or another commit answers. It returns the time from
+// the call that stopped the old container to the first good answer; zero if another process made that call.
 func (h *Host) Prove(ctx context.Context, r rollout.Release) (time.Duration, error) {
 	return h.swapper.prove(ctx, r)
 }
@@ -31,7 +28,7 @@ func (h *Host) Prove(ctx context.Context, r rollout.Release) (time.Duration, err
 func (s *swapper) prove(ctx context.Context, r rollout.Release) (time.Duration, error) {
 	p := &proof{swapper: s, name: s.spec.Name, strict: true, commit: r.Commit, began: time.Now()}
 	var err error
-	if p.id, err = s.toProve(ctx, r); err != nil {
+	if p.id, err = s.findNew(ctx, r); err != nil {
 		return 0, err
 	}
 	if err := p.wait(ctx); err != nil {
@@ -43,16 +40,16 @@ func (s *swapper) prove(ctx context.Context, r rollout.Release) (time.Duration, 
 	return p.answered.Sub(s.stopSent), nil
 }
 
-// toProve is the ID of the release's container, which bears the service's name.
-func (s *swapper) toProve(ctx context.Context, r rollout.Release) (string, error) {
-	if s.made(r) {
+// findNew returns the ID of the release's container, which has the service's name.
+func (s *swapper) findNew(ctx context.Context, r rollout.Release) (string, error) {
+	if s.createdHere(r) {
 		return s.created, nil
 	}
-	crew, err := s.look(ctx)
+	list, err := s.listContainers(ctx)
 	if err != nil {
 		return "", err
 	}
-	found := crew.named(s.spec.Name)
+	found := list.named(s.spec.Name)
 	if found == nil || found.Labels[s.spec.Label(LabelRelease)] != r.Digest() {
 		return "", fmt.Errorf("%w: %s is not this release", ErrNotRunning, s.spec.Name)
 	}
@@ -63,19 +60,19 @@ func (s *swapper) toProve(ctx context.Context, r rollout.Release) (string, error
 type proof struct {
 	swapper  *swapper
 	id, name string
-	// commit is what must answer; the image's own when empty.
+	// commit is the one that must answer; empty: the image's own.
 	commit string
-	// strict wants the version path to answer; an old container may have none.
+	// strict is set if the version path must answer. An old container may have none.
 	strict bool
-	// began is when the wait began, answered when the health path first answered.
+	// began is when the wait began, and answered when the health path first answered.
 	began, answered time.Time
-	// restarts is how often the engine had restarted the container before; an old
-	// one may have a past.
+	// restarts is how often the engine had restarted the container before the first check. An old one may have been
+	// restarted.
 	restarts, checks int
 }
 
-// wait polls until the container is proven, is known to be bad, or ctx ends: then
-// the last look that was not cut short says what was missing.
+// wait checks the container until it is proven, is known to be bad, or ctx ends. In the last case the error has what was
+// missing at the last check that was not cut short.
 func (p *proof) wait(ctx context.Context) error {
 	var last error
 	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
@@ -150,7 +147,7 @@ func (p *proof) checkCommit(ctx context.Context, found container.InspectResponse
 	return nil, nil
 }
 
-// timedOut is the error of a proof whose time is over, or that was broken off. It has the container's last lines.
+// timedOut returns the error of a proof whose time is over, or that was broken off, with the container's last lines.
 func (p *proof) timedOut(ctx context.Context, missing error) error {
 	err := &unprovenError{container: p.name, ended: ctx.Err(), missing: missing}
 	if deadline, ok := ctx.Deadline(); ok {

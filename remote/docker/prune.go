@@ -14,8 +14,7 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// repositoryOf is the registry's repository that a container's image is from;
-// empty where it was built on the instance.
+// repositoryOf returns the registry's repository of a container's image; empty if the image was built on the instance.
 func (s imageStore) repositoryOf(ctx context.Context, c *container.Summary) (string, error) {
 	if strings.Contains(c.Image, "@") {
 		return repository(c.Image), nil
@@ -28,8 +27,8 @@ func (s imageStore) repositoryOf(ctx context.Context, c *container.Summary) (str
 	return repository(release.Image), err
 }
 
-// prune takes the repository's names off the images beyond the newest; the
-// engine deletes an image with its last name.
+// prune removes the repository's names from all images but the newest. The engine deletes an image when it removes the
+// last name.
 func (s imageStore) prune(ctx context.Context, repo string, used map[string]bool) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -54,7 +53,7 @@ func (s imageStore) prune(ctx context.Context, repo string, used map[string]bool
 	return errors.Join(failures...)
 }
 
-// namesIn are an image's tags, then its digests, in one repository.
+// namesIn returns an image's tags in one repository, and then its digests there.
 func namesIn(i imagetypes.Summary, repo string) []string {
 	var names []string
 	for _, name := range slices.Concat(i.RepoTags, i.RepoDigests) {

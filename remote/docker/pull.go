@@ -54,14 +54,14 @@ func (s imageStore) has(ctx context.Context, r rollout.Release, info system.Info
 	return false, s.checkDisk(ctx, info.DockerRootDir)
 }
 
-// A pull whose connection to the engine broke off is asked for again, three times:
-// it takes nothing from what serves, and the engine keeps the layers that it has.
+// A pull whose connection to the engine broke off is repeated up to three times: that takes nothing from the container that
+// serves, and the engine keeps the layers that it has.
 const (
 	pullWait    = time.Second
 	maxPullWait = 4 * time.Second
 )
 
-// brokenError is the end of a connection, of which the engine has said nothing.
+// brokenError is the end of a connection, as opposed to an error that the engine reported.
 type brokenError struct{ error }
 
 func (e *brokenError) Unwrap() error { return e.error }
@@ -71,8 +71,7 @@ func brokeOff(err error) bool {
 	return errors.As(err, &broken)
 }
 
-// pull asks the engine to pull by digest. Registry errors arrive inside the
-// stream of a 200 answer.
+// pull has the engine pull the image by its digest. Errors of the registry arrive inside the stream of a 200 answer.
 func (s imageStore) pull(ctx context.Context, r rollout.Release, progress func(rollout.Progress)) error {
 	auth, err := s.registryAuth(ctx, r)
 	if err != nil {
@@ -112,7 +111,7 @@ func (s imageStore) registryAuth(ctx context.Context, r rollout.Release) (string
 	return authconfig.Encode(registry.AuthConfig{Username: user, Password: password, ServerAddress: registryOf(r.Image)})
 }
 
-// streamError types an error of the stream by its code, where it has one.
+// streamError gives an error of the stream the type of its code, if it has one.
 func streamError(e *jsonstream.Error) error {
 	if kind := errhttp.ToNative(e.Code); kind != nil && e.Code != 0 {
 		return fmt.Errorf("%w: %w", kind, e)
@@ -120,8 +119,7 @@ func streamError(e *jsonstream.Error) error {
 	return e
 }
 
-// pullError adds the remedy where the engine gave a status. What a registry
-// wrote into the stream is only text, and is passed on.
+// pullError adds the remedy if the engine returned a status. A registry's own text is passed on as it is.
 func pullError(err error) error {
 	remedy := ""
 	switch {
@@ -133,11 +131,11 @@ func pullError(err error) error {
 	return fmt.Errorf("%w: %w%s", ErrPull, err, remedy)
 }
 
-// layers is how far each layer of a pull is.
+// layers records how far each layer of a pull is.
 type layers map[string]rollout.Progress
 
-// add takes a message in and tells whether it moved anything. Extracting starts
-// again at zero, so a layer's bytes only grow.
+// add records a message and reports whether it changed anything. Extracting a layer starts again at zero, so that a
+// smaller number is ignored.
 func (l layers) add(m jsonstream.Message) bool {
 	if m.Progress == nil || m.ID == "" || m.Progress.Total <= 0 {
 		return false
@@ -172,11 +170,10 @@ func checkImage(found image, r rollout.Release, info system.Info) error {
 	return nil
 }
 
-// differ compares two names where both are known.
+// differ reports whether two names differ, if both are known.
 func differ(a, b string) bool { return a != "" && b != "" && a != b }
 
-// goArch translates the kernel's word for a machine, which the engine reports,
-// into the one images use.
+// goArch translates the kernel's name for a machine, which the engine reports, into the one that images use.
 func goArch(machine string) string {
 	switch machine {
 	case "x86_64":

@@ -12,7 +12,7 @@ import (
 
 // checkRegistry has the engine read the release's manifest at the registry, with the login that a pull would use,
 // and compares what it is built for with the machine. An old engine does not name the platforms of every image:
-// then the pull tells.
+// then the pull finds out.
 func (s imageStore) checkRegistry(ctx context.Context, r rollout.Release, info system.Info) error {
 	auth, err := s.registryAuth(ctx, r)
 	if err != nil {

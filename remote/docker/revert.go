@@ -9,21 +9,20 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// Bounds of going back.
+// Time limits of going back.
 const (
-	// shortGrace is for a new container that is given up.
+	// shortGrace is how long a new container may take to stop when it is given up.
 	shortGrace = 5 * time.Second
-	// killLag is how long after its grace a container is the engine's to kill.
+	// killLag is how long the engine may take to kill a container after its grace.
 	killLag = 2 * time.Second
 	// revertProof is how long the old container may take to answer again.
 	revertProof = 5 * time.Minute
-	// stopPoll is the time between two looks at a container that is stopping.
+	// stopPoll is the interval at which a stopping container is inspected.
 	stopPoll = 100 * time.Millisecond
 )
 
-// Revert puts the old container back into service and proves it, wherever Stop
-// and Start left off, in this process or in one that died. It may be called
-// again and again.
+// Revert puts the old container back into service and proves it, wherever Stop and Start left off, in this process or in
+// one that died. It may be called repeatedly.
 func (h *Host) Revert(ctx context.Context) error {
 	h.traffic.forget()
 	if err := h.swapper.revert(ctx); err != nil {
@@ -34,26 +33,25 @@ func (h *Host) Revert(ctx context.Context) error {
 }
 
 func (s *swapper) revert(ctx context.Context) error {
-	crew, err := s.look(ctx)
+	list, err := s.listContainers(ctx)
 	if err != nil {
 		return err
 	}
-	if crew.previous == nil || s.neverStopped(crew) {
-		return s.keepServing(ctx, crew)
+	if list.previous == nil || s.neverStopped(list) {
+		return s.keepServing(ctx, list)
 	}
-	return s.bringBack(ctx, crew)
+	return s.restoreOld(ctx, list)
 }
 
-// neverStopped tells that the container in service is the old one, and a kept
-// one beside it is of an earlier run: it is not of our making, or the new one
-// still has its own name, or our Stop did not come as far as the old one.
-func (s *swapper) neverStopped(c crew) bool {
+// neverStopped reports whether the container in service is the old one, so that a kept one beside it is of an earlier run.
+// That is so if no rollout created it, if the new one still has its own name, or if Stop in this process did not get as
+// far as the old one.
+func (s *swapper) neverStopped(c containers) bool {
 	return c.current != nil && (c.current.Labels[s.spec.Label(LabelRelease)] == "" || c.next != nil || (s.stopping && !s.renamed))
 }
 
-// keepServing removes the new container and sees that the old one, which was
-// never stopped, serves.
-func (s *swapper) keepServing(ctx context.Context, c crew) error {
+// keepServing removes the new container and proves that the old one, which was never stopped, serves.
+func (s *swapper) keepServing(ctx context.Context, c containers) error {
 	if c.next != nil {
 		if err := s.engine.remove(ctx, c.next.ID); err != nil {
 			return fmt.Errorf("remove container %s: %w", s.spec.next(), err)
@@ -70,17 +68,17 @@ func (s *swapper) keepServing(ctx context.Context, c crew) error {
 	return s.proveOld(ctx, c.current.ID, title(c.current))
 }
 
-// bringBack stops the new container, waits for the old one's stop to end, and
-// starts it under its name with the policy it had. The new one's label tells
-// that policy, so it is removed only when the policy is back.
-func (s *swapper) bringBack(ctx context.Context, c crew) error {
+// restoreOld stops the new container, waits until the old one has stopped, and starts it under its name with the restart
+// policy that it had. A label of the new container has that policy, so that the new one is removed only after the policy
+// is restored.
+func (s *swapper) restoreOld(ctx context.Context, c containers) error {
 	fresh := slices.DeleteFunc([]*container.Summary{c.next, c.current}, func(s *container.Summary) bool { return s == nil })
 	for _, f := range fresh {
-		if err := s.giveUp(ctx, f); err != nil {
+		if err := s.stopNew(ctx, f); err != nil {
 			return err
 		}
 	}
-	if !s.stopNeverSent() {
+	if !s.stopNotRequested() {
 		if err := s.engine.awaitStopped(ctx, c.previous.ID, s.spec.StopGrace+killLag); err != nil {
 			return fmt.Errorf("wait for %s to stop: %w", s.spec.previous(), err)
 		}
@@ -93,11 +91,11 @@ func (s *swapper) bringBack(ctx context.Context, c crew) error {
 			return fmt.Errorf("remove new container %s: %w", title(f), err)
 		}
 	}
-	return s.restart(ctx, c.previous.ID)
+	return s.restartOld(ctx, c.previous.ID)
 }
 
-// giveUp stops a new container, so that the port is free.
-func (s *swapper) giveUp(ctx context.Context, fresh *container.Summary) error {
+// stopNew stops a new container, to free the port.
+func (s *swapper) stopNew(ctx context.Context, fresh *container.Summary) error {
 	if !running(fresh) {
 		return nil
 	}
@@ -107,8 +105,8 @@ func (s *swapper) giveUp(ctx context.Context, fresh *container.Summary) error {
 	return nil
 }
 
-// restart gives the old container its name, starts and proves it.
-func (s *swapper) restart(ctx context.Context, id string) error {
+// restartOld gives the old container its name, starts and proves it.
+func (s *swapper) restartOld(ctx context.Context, id string) error {
 	if err := s.engine.rename(ctx, id, s.spec.Name); err != nil {
 		return fmt.Errorf("rename %s back to %s: %w", s.spec.previous(), s.spec.Name, err)
 	}
@@ -118,12 +116,12 @@ func (s *swapper) restart(ctx context.Context, id string) error {
 	return s.proveOld(ctx, id, s.spec.Name)
 }
 
-// stopNeverSent is what only the process that began the stop can know: the old
-// container has its new name, and was not told to stop. It goes on running.
-func (s *swapper) stopNeverSent() bool { return s.stopping && s.renamed && !s.asked }
+// stopNotRequested reports whether the old container was renamed and its stop not requested yet, so that it goes on
+// running. Only the process that renamed it can tell.
+func (s *swapper) stopNotRequested() bool { return s.stopping && s.renamed && !s.stopRequested }
 
-// restorePolicy sets the policy the new container's label tells. Without a
-// label a policy that is not "no" is restored already, and "no" was ours.
+// restorePolicy sets the restart policy that the new container's label has. Without a label a policy other than "no" has
+// been restored already; "no" was set by a rollout, and the spec's policy replaces it.
 func (s *swapper) restorePolicy(ctx context.Context, id string, fresh []*container.Summary) error {
 	wanted := ""
 	for _, f := range fresh {
@@ -148,8 +146,8 @@ func (s *swapper) restorePolicy(ctx context.Context, id string, fresh []*contain
 	return s.engine.setRestart(ctx, id, policy)
 }
 
-// proveOld wants of the old container what it can give: it runs, its health path
-// answers, and what its version path says is what its image says.
+// proveOld waits until the old container runs, its health path answers, and its version path, if it has one, names the
+// commit of its image.
 func (s *swapper) proveOld(ctx context.Context, id, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, revertProof)
 	defer cancel()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// jsonSpec is a Spec in JSON, where the stop grace is text. Its fields win over those
-// of the same name in the embedded type, which has no methods.
+// jsonSpec is a Spec in JSON, in which the stop grace is text. Its fields override those of the same name in the
+// embedded type, which has no methods.
 type jsonSpec struct {
 	fields
 	StopGrace string `json:"stop_grace,omitempty"`

@@ -9,32 +9,31 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// swapper exchanges the service's containers, and goes back.
+// swapper replaces the old container by the new one, and puts the old one back.
 type swapper struct {
-	containers
+	instance
 	env     envFile
 	images  imageStore
 	service service
 	logs    *logReader
-	run     string // for a label on the containers that it creates; empty: none
+	run     string // the run's name, for a label on the containers that it creates; empty: no label
 
-	// What this process knows of its own swap; another process reads the rest from the engine.
+	// swap is what only the process that swaps can remember. Another process reads the rest from the engine.
 	swap
 }
 
-// swap is how far a swap came in this process.
+// swap records how far a swap has come in this process.
 type swap struct {
-	stopping bool      // Stop began
-	renamed  bool      // the old container bears the name of one, or may
-	asked    bool      // the old container's stop was asked for, by whomever
-	created  string    // the container Stop created
-	digest   string    // of the release that it runs
-	stopSent time.Time // when nothing was to listen any more
+	stopping      bool      // Stop has begun
+	renamed       bool      // the old container has the name of an old one, or may have it
+	stopRequested bool      // the old container's stop was requested, by this process or another
+	created       string    // the ID of the container that Stop created
+	digest        string    // of the release that it runs
+	stopSent      time.Time // when the stop was requested, after which nothing listens
 }
 
-// Stop creates the new container, marks on the engine that the old one's stop is
-// asked for, and stops it. No old container at all is fine: a first boot may
-// have failed.
+// Stop creates the new container, marks the old one on the engine as about to stop, and stops it. It succeeds without an
+// old container, because the first boot may have failed.
 func (h *Host) Stop(ctx context.Context, r rollout.Release) error {
 	if err := r.Validate(); err != nil {
 		return err
@@ -45,15 +44,15 @@ func (h *Host) Stop(ctx context.Context, r rollout.Release) error {
 
 func (s *swapper) stop(ctx context.Context, r rollout.Release) error {
 	s.swap = swap{}
-	crew, err := s.look(ctx)
+	list, err := s.listContainers(ctx)
 	if err != nil {
 		return err
 	}
-	old, err := s.oldOf(ctx, crew)
+	old, err := s.chooseOld(ctx, list)
 	if err != nil {
 		return err
 	}
-	if err := s.clear(ctx, crew, old); err != nil {
+	if err := s.clearNames(ctx, list, old); err != nil {
 		return err
 	}
 	if old == nil {
@@ -65,22 +64,22 @@ func (s *swapper) stop(ctx context.Context, r rollout.Release) error {
 	if err != nil {
 		return fmt.Errorf("inspect container %s: %w", title(old), err)
 	}
-	if err := s.createNext(ctx, r, s.restartOf(kept, crew.next)); err != nil {
+	if err := s.createNext(ctx, r, s.restartPolicyOf(kept, list.next)); err != nil {
 		return err
 	}
-	return s.retire(ctx, kept)
+	return s.stopOld(ctx, kept)
 }
 
-// oldOf is the container to go back to: the one in service. A kept one beside it
-// is stale and goes, unless the one in service does not serve: then that is what
-// a dead run left unproven, and the kept one is the better.
-func (s *swapper) oldOf(ctx context.Context, c crew) (*container.Summary, error) {
+// chooseOld returns the container to go back to, and removes the other one if there are two. Usually that is the one in
+// service, and a kept one beside it is stale. If the one in service does not answer, a run that died left it unproven, so
+// that the kept one is the better choice.
+func (s *swapper) chooseOld(ctx context.Context, c containers) (*container.Summary, error) {
 	old, stale := c.current, c.previous
 	if old == nil || (stale != nil && !s.neverStopped(c) && s.service.healthy(ctx) != nil) {
 		old, stale = stale, old
 	}
 	kept := same(old, c.previous)
-	s.swap = swap{stopping: true, renamed: kept, asked: kept}
+	s.swap = swap{stopping: true, renamed: kept, stopRequested: kept}
 	if stale == nil {
 		return old, nil
 	}
@@ -90,9 +89,9 @@ func (s *swapper) oldOf(ctx context.Context, c crew) (*container.Summary, error)
 	return old, nil
 }
 
-// clear removes what would be in the way of the new container's names. A
-// container of the service's name that is not the service is in the way too.
-func (s *swapper) clear(ctx context.Context, c crew, old *container.Summary) error {
+// clearNames removes the containers that have a name which the new container needs, also one that has the service's name
+// and is not the service.
+func (s *swapper) clearNames(ctx context.Context, c containers, old *container.Summary) error {
 	named := c.named(s.spec.Name)
 	if same(named, old) || same(named, c.current) {
 		named = nil
@@ -111,9 +110,9 @@ func (s *swapper) clear(ctx context.Context, c crew, old *container.Summary) err
 	return nil
 }
 
-// restartOf is the policy to restore: a container kept by a dead run lost its
-// own to "no", and that run's new container tells what it was.
-func (s *swapper) restartOf(old container.InspectResponse, next *container.Summary) string {
+// restartPolicyOf returns the restart policy to restore when going back. A run that died may have set it to "no" already;
+// then a label of that run's new container has the original one.
+func (s *swapper) restartPolicyOf(old container.InspectResponse, next *container.Summary) string {
 	if old.Name != "/"+s.spec.previous() || !old.HostConfig.RestartPolicy.IsNone() {
 		return formatRestart(old.HostConfig.RestartPolicy)
 	}
@@ -123,10 +122,10 @@ func (s *swapper) restartOf(old container.InspectResponse, next *container.Summa
 	return s.spec.Restart
 }
 
-// retire renames the old container first: whoever finds it running under that
-// name knows that its stop was asked for. Its restart policy goes next, or the
-// engine would bring it back after a reboot.
-func (s *swapper) retire(ctx context.Context, old container.InspectResponse) error {
+// stopOld renames the old container before it stops it, so that a process which finds it running under that name can tell
+// that its stop was requested. It sets the restart policy to "no" in between, because the engine would start the container
+// again after a reboot otherwise.
+func (s *swapper) stopOld(ctx context.Context, old container.InspectResponse) error {
 	s.renamed = true
 	if old.Name != "/"+s.spec.previous() {
 		if err := s.engine.rename(ctx, old.ID, s.spec.previous()); err != nil {
@@ -138,7 +137,7 @@ func (s *swapper) retire(ctx context.Context, old container.InspectResponse) err
 			return fmt.Errorf("set restart policy of %s to no: %w", s.spec.previous(), err)
 		}
 	}
-	s.asked, s.stopSent = true, time.Now()
+	s.stopRequested, s.stopSent = true, time.Now()
 	if stopped(old) {
 		return nil
 	}
@@ -155,7 +154,7 @@ func (h *Host) Start(ctx context.Context, r rollout.Release) error {
 }
 
 func (s *swapper) start(ctx context.Context, r rollout.Release) error {
-	next, err := s.toStart(ctx, r)
+	next, err := s.findNext(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -168,24 +167,23 @@ func (s *swapper) start(ctx context.Context, r rollout.Release) error {
 		return nil
 	}
 	if err := s.engine.rename(ctx, next.ID, s.spec.Name); err != nil {
-		return s.diedOr(ctx, next.ID, fmt.Errorf("rename container %s to %s: %w", title(next), s.spec.Name, err))
+		return s.exitOr(ctx, next.ID, fmt.Errorf("rename container %s to %s: %w", title(next), s.spec.Name, err))
 	}
 	return nil
 }
 
-// toStart is the release's container as Stop left it. Where another process
-// stopped, the engine tells.
-func (s *swapper) toStart(ctx context.Context, r rollout.Release) (*container.Summary, error) {
-	if s.made(r) {
+// findNext returns the release's container as Stop left it. If another process called Stop, it is found by its name.
+func (s *swapper) findNext(ctx context.Context, r rollout.Release) (*container.Summary, error) {
+	if s.createdHere(r) {
 		return &container.Summary{ID: s.created, Names: []string{"/" + s.spec.next()}, State: container.StateCreated}, nil
 	}
-	crew, err := s.look(ctx)
+	list, err := s.listContainers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	next := crew.next
-	if next == nil && crew.current != nil && crew.current.Labels[s.spec.Label(LabelRelease)] == r.Digest() {
-		next = crew.current // started before, and the answer was lost
+	next := list.next
+	if next == nil && list.current != nil && list.current.Labels[s.spec.Label(LabelRelease)] == r.Digest() {
+		next = list.current // it was started before, and the answer was lost
 	}
 	if next == nil || next.Labels[s.spec.Label(LabelRelease)] != r.Digest() {
 		return nil, fmt.Errorf("there is no container %s of this release: stop creates it", s.spec.next())
@@ -193,12 +191,14 @@ func (s *swapper) toStart(ctx context.Context, r rollout.Release) (*container.Su
 	return next, nil
 }
 
-// made reports whether this process created the release's container.
-func (s *swapper) made(r rollout.Release) bool { return s.created != "" && s.digest == r.Digest() }
+// createdHere reports whether this process created the release's container.
+func (s *swapper) createdHere(r rollout.Release) bool {
+	return s.created != "" && s.digest == r.Digest()
+}
 
-// diedOr is the container's end where that is why a call failed: engine 20.10
-// cannot rename one whose network is just going away ("sandbox not found").
-func (s *swapper) diedOr(ctx context.Context, id string, err error) error {
+// exitOr returns how the container ended, if that is why a call failed, and err otherwise. Engine 20.10 cannot rename a
+// container whose network is just being removed ("sandbox not found").
+func (s *swapper) exitOr(ctx context.Context, id string, err error) error {
 	if found, inspectErr := s.engine.inspect(ctx, id); inspectErr == nil && (stopped(found) || restarted(found, 0)) {
 		return s.logs.exited(ctx, found)
 	}

@@ -14,12 +14,11 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// tracker remembers the container that runs, so that draining and counting need not look for it each time. It is used by
-// whoever speaks to the running service.
+// tracker remembers the container that runs, so that a signal or a sample need not look for it each time.
 type tracker struct {
-	containers
+	instance
 	conn    Conn
-	serving *serving // nil until it was looked for
+	serving *serving // nil until find or found has set it
 }
 
 // forget is called when the container that runs has changed, or may have.
@@ -41,16 +40,16 @@ type serving struct {
 	autoRemove bool
 }
 
-// find lists the containers once, because only this run changes which one runs.
+// find returns the container that runs. It lists the containers only once, because only this run changes which one runs.
 func (t *tracker) find(ctx context.Context) (*serving, error) {
 	if t.serving != nil {
 		return t.serving, nil
 	}
-	crew, err := t.look(ctx)
+	list, err := t.listContainers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := crew.serving()
+	found := list.serving()
 	if found == nil {
 		return nil, ErrNotRunning
 	}

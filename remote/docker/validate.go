@@ -15,8 +15,8 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// The engine's own rules: a name, a signal, the prefix of labels and what Docker
-// reserves of them, a size of a log file.
+// The engine's own rules for a name, a signal, the prefix of labels and the part of it that Docker reserves, and the
+// size of a log file.
 var (
 	validName   = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 	validSignal = regexp.MustCompile(`^SIG[A-Z0-9]+([+-][0-9]+)?$`)
@@ -90,7 +90,7 @@ func (s Spec) checkNames(f *faults) {
 	f.add(takenPrefix.MatchString(s.LabelPrefix), "label_prefix %q: Docker keeps this namespace to itself: want the reverse DNS notation of a domain you own", s.LabelPrefix)
 }
 
-// faults gathers what is wrong.
+// faults collects what is wrong.
 type faults struct{ list []error }
 
 func (f *faults) add(bad bool, format string, args ...any) {
@@ -101,7 +101,7 @@ func (f *faults) add(bad bool, format string, args ...any) {
 
 func badPort(port int) bool { return port < 1 || port > 65535 }
 
-// parseRestart reads a restart policy as docker run does.
+// parseRestart parses a restart policy as docker run does.
 func parseRestart(text string) (container.RestartPolicy, error) {
 	name, count, counted := strings.Cut(text, ":")
 	policy := container.RestartPolicy{Name: container.RestartPolicyMode(name)}
