@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// address is where an SSH server listens.
+// address is the address of an SSH server.
 type address struct{ host, port string }
 
-// String is host:port, with brackets around an IPv6 host.
+// String returns host:port, with brackets around an IPv6 host.
 func (a address) String() string { return net.JoinHostPort(a.host, a.port) }
 
-// parseAddress reads host, host:port, an IPv6 address, or [IPv6]:port.
+// parseAddress parses host, host:port, an IPv6 address, or [IPv6]:port.
 func parseAddress(text string) (address, error) {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {

@@ -12,14 +12,13 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// login is what proves who we are. The agent's connection is open until the
-// last hop has authenticated.
+// login holds the keys to log in with. The agent's connection stays open until the last hop has authenticated.
 type login struct {
 	signers []ssh.Signer
 	agent   io.Closer
 }
 
-// newLogin reads the key file, where one is given.
+// newLogin reads the key file, if one is given.
 func newLogin(c Config) (*login, error) {
 	if c.KeyFile == "" && c.AgentSocket == "" {
 		return nil, fmt.Errorf("%w: %w: set KeyFile, or start an agent (SSH_AUTH_SOCK)", ErrConfig, ErrNoKey)
@@ -34,8 +33,8 @@ func newLogin(c Config) (*login, error) {
 	return &login{signers: []ssh.Signer{signer}}, nil
 }
 
-// addAgent asks the agent for its keys, where one is used. The connection's deadline is the
-// context's, so that a stuck agent cannot hang the login.
+// addAgent adds the agent's keys, if an agent is used. The connection's deadline is the context's, so that a stuck
+// agent cannot hold up the login.
 func (l *login) addAgent(ctx context.Context, socket string) error {
 	if socket == "" {
 		return nil
@@ -59,7 +58,7 @@ func (l *login) addAgent(ctx context.Context, socket string) error {
 	return nil
 }
 
-// methods is the login as the ssh package takes it.
+// methods returns the login in the form that the ssh package needs.
 func (l *login) methods() []ssh.AuthMethod {
 	return []ssh.AuthMethod{ssh.PublicKeys(l.signers...)}
 }
@@ -73,7 +72,7 @@ func (l *login) String() string {
 	return strings.Join(prints, ", ")
 }
 
-// Close ends the agent's connection.
+// Close closes the connection to the agent.
 func (l *login) Close() error {
 	if l.agent == nil {
 		return nil

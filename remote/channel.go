@@ -8,8 +8,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// openChannel opens a channel whose requests are all refused. It waits for the
-// peer as long as the connection lives.
+// openChannel opens a channel and refuses all requests of the peer in it. It waits for the peer as long as the
+// connection lives.
 func openChannel(connection ssh.Conn, kind string, payload []byte) (ssh.Channel, error) {
 	channel, requests, err := connection.OpenChannel(kind, payload)
 	if err != nil {
@@ -19,8 +19,8 @@ func openChannel(connection ssh.Conn, kind string, payload []byte) (ssh.Channel,
 	return channel, nil
 }
 
-// dialChannel opens a channel to an address as the peer sees it: a TCP address
-// (RFC 4254, section 7.2), or a unix socket as OpenSSH has them.
+// dialChannel opens a channel to an address as the peer sees it: a TCP address (RFC 4254, section 7.2), or a unix
+// socket (an extension of OpenSSH).
 func dialChannel(connection ssh.Conn, network, address string) (ssh.Channel, error) {
 	if network == "unix" {
 		return openChannel(connection, "direct-streamlocal@openssh.com", ssh.Marshal(&struct {
@@ -44,7 +44,7 @@ func dialChannel(connection ssh.Conn, network, address string) (ssh.Channel, err
 	}{host, uint32(port), "127.0.0.1", 0}))
 }
 
-// dialStream is dialChannel with an end when ctx has one, and with deadlines.
+// dialStream is dialChannel that also ends with ctx, and whose stream supports deadlines.
 func dialStream(ctx context.Context, connection ssh.Conn, network, address string) (net.Conn, error) {
 	channel, err := await(ctx, func() (ssh.Channel, error) {
 		return dialChannel(connection, network, address)
@@ -55,7 +55,7 @@ func dialStream(ctx context.Context, connection ssh.Conn, network, address strin
 	return withDeadlines(channel, peer{network, address}), nil
 }
 
-// connection is an SSH connection with what the peer may ask for.
+// connection is an SSH connection with the channels and requests of the peer.
 type connection struct {
 	ssh.Conn
 	channels <-chan ssh.NewChannel
@@ -63,8 +63,8 @@ type connection struct {
 	to       address
 }
 
-// serve grants the peer nothing, until the connection ends. Without it the
-// connection would stand still at the first question.
+// serve refuses whatever the peer requests, until the connection ends. Without it the connection would block at the
+// peer's first request.
 func (c *connection) serve() {
 	channels, requests := c.channels, c.requests
 	for channels != nil || requests != nil {

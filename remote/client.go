@@ -13,19 +13,18 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Client is one SSH connection to one instance. Its methods may be called
-// concurrently, and all return when their context ends, also when the peer is
-// dead.
+// Client is one SSH connection to one instance. Its methods may be called concurrently, and all return when their
+// context ends, even if the peer is dead.
 type Client struct {
 	config Config
 	ssh    ssh.Conn
-	// opened are the connections, the outermost first, the instance's own last.
+	// opened are the connections to close, the outermost first, the instance's own last.
 	opened []io.Closer
-	tcp    *net.TCPConn // the stream that carries all; nil with a ProxyCommand
+	tcp    *net.TCPConn // the stream that carries the connection; nil with a ProxyCommand
 	files  *files
 	uses   *uses
 
-	// life ends with the connection; its cause says why.
+	// life ends with the connection, and its cause is the reason.
 	life context.Context
 	die  context.CancelCauseFunc
 }
@@ -43,16 +42,14 @@ func newClient(config Config, connection *connection, opened []io.Closer, tcp *n
 	return c
 }
 
-// DialUnix opens a stream to a unix socket on the instance, as sshd's
-// AllowStreamLocalForwarding allows by default. ctx bounds the dialing; the
-// stream takes deadlines and ends with the connection.
+// DialUnix opens a stream to a unix socket on the instance, which sshd's AllowStreamLocalForwarding allows by default.
+// ctx limits the dialing. The stream supports deadlines and ends with the connection.
 func (c *Client) DialUnix(ctx context.Context, path string) (net.Conn, error) {
 	return c.stream(ctx, "unix", path)
 }
 
-// DialTCP opens a stream to a TCP address as the instance sees it, such as
-// 127.0.0.1:8080. ctx bounds the dialing; the stream takes deadlines and ends
-// with the connection.
+// DialTCP opens a stream to a TCP address as the instance sees it, such as 127.0.0.1:8080. ctx limits the dialing. The
+// stream supports deadlines and ends with the connection.
 func (c *Client) DialTCP(ctx context.Context, address string) (net.Conn, error) {
 	return c.stream(ctx, "tcp", address)
 }
@@ -67,7 +64,7 @@ func (c *Client) stream(ctx context.Context, network, address string) (net.Conn,
 	return &usedConn{conn, sync.OnceFunc(c.uses.begin())}, nil
 }
 
-// usedConn is a use of the connection that it is in.
+// usedConn is a stream that counts as a use of the connection until it is closed.
 type usedConn struct {
 	net.Conn
 	end func()
@@ -78,10 +75,9 @@ func (u *usedConn) Close() error {
 	return u.Conn.Close()
 }
 
-// Exchange has a conversation with a TCP address as the instance sees it, over a
-// stream of its own that is closed when talk returns. When ctx ends Exchange
-// returns at once, and talk's reads and writes fail soon: at the latest when the
-// connection ends. What talk brings back must not be looked at then.
+// Exchange calls talk with a stream to a TCP address as the instance sees it, and closes the stream when talk returns.
+// When ctx ends, Exchange returns at once, and reads and writes of talk fail soon, at the latest when the connection
+// ends. The caller must not use results of talk then.
 func (c *Client) Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error {
 	ctx, cancel := c.use(ctx)
 	defer cancel()
@@ -102,8 +98,8 @@ func exchange(ctx context.Context, connection ssh.Conn, address string, talk fun
 	return talk(channel)
 }
 
-// failed names the instance, and the connection's end where that is the reason.
-// A channel the server refused leaves the connection as it was.
+// failed adds the instance's name to an error, and the reason why the connection ended if that caused it. A channel
+// that the server refused leaves the connection as it was.
 func (c *Client) failed(doing string, err error) error {
 	if _, refused := errors.AsType[*ssh.OpenChannelError](err); !refused && !errors.Is(err, ErrLost) {
 		select {
@@ -118,11 +114,10 @@ func (c *Client) failed(doing string, err error) error {
 	return fmt.Errorf("%s %s: %w", doing, c.config.title(), err)
 }
 
-// Done is closed when the connection has ended, for whatever reason.
+// Done returns a channel that is closed when the connection has ended, for whatever reason.
 func (c *Client) Done() <-chan struct{} { return c.life.Done() }
 
-// Wait waits for the connection's end and says why: an [ErrLost], or
-// [net.ErrClosed] after [Client.Close].
+// Wait waits for the connection's end and returns the reason: an [ErrLost], or [net.ErrClosed] after [Client.Close].
 func (c *Client) Wait() error {
 	<-c.life.Done()
 	return context.Cause(c.life)
@@ -134,9 +129,9 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// end ends the connection; the first reason is the one that counts. Of one that was
-// lost, what was written and has not arrived is dropped: it may ask for an act, which
-// would be applied when the network is back, after its opposite even.
+// end ends the connection. Only the first reason counts. If the connection was lost, data that was written and has not
+// arrived is dropped, because it may be a request that would be applied when the network is back, even after its
+// opposite.
 func (c *Client) end(reason error) {
 	c.die(reason)
 	if c.tcp != nil && errors.Is(reason, ErrLost) {
@@ -147,15 +142,16 @@ func (c *Client) end(reason error) {
 	}
 }
 
-// use is ctx, ended by the connection's end too, and a use until it is cancelled.
+// use returns a context that also ends with the connection, and counts as a use of the connection until it is
+// cancelled.
 func (c *Client) use(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := within(ctx, c.life)
 	end := c.uses.begin()
 	return ctx, func() { end(); cancel() }
 }
 
-// within is ctx, ended by the connection's end too. The ssh package does not
-// see to that: a channel opened just as the connection ends waits for ever.
+// within returns a context that also ends with the connection. The ssh package needs that, because a channel that is
+// opened just as the connection ends waits for ever.
 func within(ctx, life context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(life, cancel)

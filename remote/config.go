@@ -19,43 +19,37 @@ const (
 	DefaultKeepAlive = 15 * time.Second
 )
 
-// Config says how one instance is reached and as whom. Address and KnownHosts
-// have no default; every other zero value means what its comment says.
+// Config describes how to reach one instance and as which user. Address and KnownHosts have no default. The zero value
+// of every other field has the meaning that its comment states.
 type Config struct {
-	// Name is what errors call the instance, such as its ID. Empty: only the
-	// address is named.
+	// Name is the instance's name in errors, such as its ID. Empty: errors name only the address.
 	Name string
 	// Address is host or host:port. No port: 22.
 	Address string
 	// User is the login name. Empty: ec2-user.
 	User string
-	// KeyFile is a private key that only its owner may read. Empty: the agent's
-	// keys alone.
+	// KeyFile is a private key that only its owner may read. Empty: only the agent's keys are used.
 	KeyFile string
-	// Passphrase is asked for the key file's passphrase, only when the key is
-	// encrypted. Nil: an encrypted key is refused.
+	// Passphrase returns the key file's passphrase. It is called only if the key is encrypted. Nil: an encrypted key is
+	// refused.
 	Passphrase func() ([]byte, error)
-	// AgentSocket is the SSH agent's socket. Empty: SSH_AUTH_SOCK when no key
-	// file is given, no agent otherwise.
+	// AgentSocket is the SSH agent's socket. Empty: SSH_AUTH_SOCK if no key file is given, else no agent.
 	AgentSocket string
-	// KnownHosts are known_hosts files, hashed names and @cert-authority lines
-	// included. At least one is required, and each must be readable: there is no
-	// default that trusts.
+	// KnownHosts are known_hosts files, which may contain hashed names and @cert-authority lines. At least one is
+	// required, and each must be readable: no default trusts an unknown host.
 	KnownHosts []string
-	// Jump are hosts to go through, the nearest first, as ssh's ProxyJump. They
-	// are logged into with the same keys and held to the same known hosts.
+	// Jump are hosts to go through, the nearest first, as in ssh's ProxyJump. They are logged into with the same keys
+	// and checked against the same known hosts.
 	Jump []Hop
-	// ProxyCommand is run by sh with %h, %p and %r replaced by host, port and
-	// user (%% is a percent sign); its standard input and output are the
-	// connection. It excludes Jump.
+	// ProxyCommand is run by sh, with %h, %p and %r replaced by host, port and user (%% is a percent sign). Its
+	// standard input and output are the connection. It excludes Jump.
 	ProxyCommand string
-	// Timeout bounds dialing, handshake and authentication together, over all
-	// hops. Zero: 15 s.
+	// Timeout limits dialing, handshake and authentication together, over all hops. Zero: 15 s.
 	Timeout time.Duration
-	// KeepAlive is the time between two questions whether the server is still
-	// there, three times as long while nobody uses the connection; three such times
-	// without an answer close it. A call over a [Link] that takes longer than a third of
-	// it asks at once, and another third without an answer closes the connection. Zero: 15 s.
+	// KeepAlive is the interval of requests that check whether the server still answers; it is three times as long
+	// while nobody uses the connection. Three intervals without an answer close the connection. A call over a [Link]
+	// that takes longer than a third of the interval sends such a request at once, and another third without an answer
+	// closes the connection. Zero: 15 s.
 	KeepAlive time.Duration
 }
 
@@ -67,8 +61,8 @@ type Hop struct {
 	Address string
 }
 
-// ParseJump reads ssh's ProxyJump form, [user@]host[:port] separated by commas.
-// The empty string and "none" are no hops.
+// ParseJump parses ssh's ProxyJump form, [user@]host[:port] separated by commas. The empty string and "none" mean no
+// hops.
 func ParseJump(text string) ([]Hop, error) {
 	if text == "" || text == "none" {
 		return nil, nil
@@ -87,8 +81,8 @@ func ParseJump(text string) ([]Hop, error) {
 	return hops, nil
 }
 
-// shellSafe are names that mean only themselves to a shell: those OpenSSH 9.6
-// and newer accept where a ProxyCommand is given.
+// shellSafe matches names that have no special meaning to a shell: those that OpenSSH 9.6 and newer accept together
+// with a ProxyCommand.
 var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_.:][A-Za-z0-9_.:@%+-]*$`)
 
 // Validate reports every fault of the configuration at once.
@@ -115,7 +109,7 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// withDefaults fills in what zero values stand for.
+// withDefaults replaces zero values by their defaults.
 func (c Config) withDefaults() Config {
 	c.User = cmp.Or(c.User, DefaultUser)
 	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
@@ -126,7 +120,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// title is what errors call the instance: "i-0abc at 10.0.0.1:22".
+// title returns the instance's name in errors: "i-0abc at 10.0.0.1:22".
 func (c Config) title() string {
 	address := c.Address
 	if a, err := parseAddress(c.Address); err == nil {

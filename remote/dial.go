@@ -13,8 +13,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Dial connects to an instance and logs in. Its errors are one line and one of
-// the package's sentinels; ctx and Config.Timeout both bound it.
+// Dial connects to an instance and logs in. Its errors are one line and wrap one of the package's sentinels. Both ctx
+// and Config.Timeout limit it.
 func Dial(ctx context.Context, c Config) (*Client, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("dial %s: %w: %s", c.title(), ErrConfig, oneLine(err))
@@ -26,9 +26,8 @@ func Dial(ctx context.Context, c Config) (*Client, error) {
 	return client, nil
 }
 
-// Check finds what makes every dial fail, whatever the instance: a key or a
-// known_hosts file that cannot be used. It asks nobody but, where the key is
-// encrypted, for its passphrase.
+// Check returns an error that would make every dial fail, whatever the instance: a key or a known_hosts file that
+// cannot be used. It connects to nothing, and calls only Passphrase, if the key is encrypted.
 func (c Config) Check() error {
 	if _, err := newHostKeys(c.KnownHosts); err != nil {
 		return err
@@ -51,7 +50,7 @@ func dial(ctx context.Context, c Config) (*Client, error) {
 		return nil, err
 	}
 	defer login.Close()
-	// Nobody types a passphrase against the clock: it starts after the key.
+	// The timeout starts after the key is loaded, because a person may have to type its passphrase.
 	bounded, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	if err := login.addAgent(bounded, c.AgentSocket); err != nil {
@@ -66,8 +65,7 @@ func dial(ctx context.Context, c Config) (*Client, error) {
 	return newClient(c, last, d.opened, d.tcp), nil
 }
 
-// bounding tells the clock's end and the caller's wish to stop from what the
-// closed stream made of them.
+// bounding returns why the context ended, instead of the error that closing the stream caused.
 func bounding(bounded, ctx context.Context, c Config, err error) error {
 	switch {
 	case bounded.Err() == nil || !errors.Is(err, ErrUnreachable):
@@ -84,8 +82,8 @@ type dialer struct {
 	config Config
 	hosts  *hostKeys
 	login  *login
-	// opened are the connections to close when the last one ends. The outermost
-	// is closed first: a stream inside a dead one would wait to say goodbye.
+	// opened are the connections to close when the last one ends. The outermost is closed first, because a stream
+	// inside a dead one would wait for its peer's answer.
 	opened []io.Closer
 	tcp    *net.TCPConn // what carries them; nil with a ProxyCommand
 }
@@ -144,9 +142,8 @@ func (d *dialer) connect(ctx context.Context, through *connection, user string, 
 	}
 }
 
-// handshake logs in over conn. The ssh package's own timeout covers only the
-// TCP connect, so conn is closed when ctx ends: that works for every kind of
-// stream.
+// handshake logs in over conn. It closes conn when ctx ends, because the ssh package's own timeout covers only the TCP
+// connect, and because that works for every kind of stream.
 func (d *dialer) handshake(ctx context.Context, conn net.Conn, user string, a address) (*connection, error) {
 	var trusted atomic.Bool
 	config := &ssh.ClientConfig{
@@ -172,9 +169,8 @@ func (d *dialer) handshake(ctx context.Context, conn net.Conn, user string, a ad
 	return &connection{c, channels, requests, a}, nil
 }
 
-// classify tells what stage a handshake failed in. The ssh package's errors for
-// a refused login have no type, so the stage decides: the host key was accepted
-// and the stream did not break.
+// classify finds out in which stage a handshake failed. The ssh package's errors for a refused login have no type, so
+// that the stage decides: the host key was accepted and the stream did not break.
 func (d *dialer) classify(conn net.Conn, err error, trusted bool, user string) error {
 	if refused, ok := errors.AsType[*HostKeyError](err); ok {
 		return refused
@@ -188,7 +184,7 @@ func (d *dialer) classify(conn net.Conn, err error, trusted bool, user string) e
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
-// broken tells that the stream ended, whatever was being said on it.
+// broken reports whether the error is the end of the stream.
 func broken(err error) bool {
 	_, network := errors.AsType[net.Error](err)
 	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||

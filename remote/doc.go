@@ -1,13 +1,10 @@
-// Package remote speaks to one instance over one SSH connection: files by SFTP,
-// unix sockets and TCP ports through the connection, commands where nothing
-// else will do.
+// Package remote connects to one instance over SSH: files by SFTP, unix sockets and TCP ports through the connection,
+// and commands if nothing else will do.
 //
-// [Dial] is strict about whom it talks to: there is no default that trusts a
-// host key, and a silent server, a dead network or a stuck agent ends with the
-// context or the timeout, never later. What goes wrong can be asked for by
-// errors.Is with the package's sentinels; the text is one line that says what
-// to do.
+// [Dial] is strict about its peer: no default trusts a host key, and a silent server, a dead network or a stuck agent
+// ends with the context or the timeout, never later. Errors wrap the package's sentinels, for errors.Is, and their text
+// is one line that contains the remedy.
 //
-// One connection an instance serves a whole run: sshd limits new connections
-// (MaxStartups) and sessions in one (MaxSessions), but not the streams inside.
+// One connection to each instance serves a whole run, because sshd limits new connections (MaxStartups) and sessions in
+// one (MaxSessions), but not the streams inside.
 package remote

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// What can go wrong, for errors.Is.
+// The package's sentinels, for errors.Is.
 var (
-	// ErrConfig: the configuration makes no sense.
+	// ErrConfig: the configuration is not valid.
 	ErrConfig = errors.New("bad SSH configuration")
 	// ErrNoKey: neither a private key nor an SSH agent is given. It is an [ErrConfig].
 	ErrNoKey = errors.New("neither a private key nor an SSH agent is given")
@@ -20,9 +20,9 @@ var (
 	ErrAgent = errors.New("SSH agent unusable")
 	// ErrKnownHosts: a known_hosts file cannot be read.
 	ErrKnownHosts = errors.New("known_hosts unusable")
-	// ErrHostKeyUnknown: no known_hosts file knows the host. See [HostKeyError].
+	// ErrHostKeyUnknown: no known_hosts file has the host. See [HostKeyError].
 	ErrHostKeyUnknown = errors.New("unknown host key")
-	// ErrHostKeyChanged: known_hosts wants another key. See [HostKeyError].
+	// ErrHostKeyChanged: known_hosts has another key. See [HostKeyError].
 	ErrHostKeyChanged = errors.New("HOST KEY CHANGED")
 	// ErrHostKeyInvalid: the key is revoked, or the host's certificate is not
 	// valid for it now. See [HostKeyError].
@@ -39,7 +39,7 @@ var (
 	ErrUnsupported = errors.New("not supported by the SFTP server")
 )
 
-// checkTheWay is what to do about a host that cannot be reached.
+// checkTheWay is the remedy for a host that cannot be reached.
 const checkTheWay = "check the address, the security group's rule for SSH, and whether the way leads through a jump host (Jump) or a ProxyCommand"
 
 // silenceError is a host that did not answer in time.
@@ -60,15 +60,14 @@ type HostKeyError struct {
 	Host string
 	// Fingerprint of the key the server showed, "SHA256:…", and its type.
 	Fingerprint, Type string
-	// File is the known_hosts file the remedy is about, and Line the line that
-	// wants another key; zero where none does.
+	// File is the known_hosts file to change, and Line the line that has another key; zero if there is none.
 	File string
 	Line int
 	// Reason says what is wrong and what to do.
 	Reason string
 }
 
-// Error is one line.
+// Error returns one line.
 func (e *HostKeyError) Error() string {
 	return fmt.Sprintf("%v %s (%s) of %s: %s", e.Kind, e.Fingerprint, e.Type, e.Host, e.Reason)
 }
@@ -76,12 +75,11 @@ func (e *HostKeyError) Error() string {
 // Unwrap returns the sentinel.
 func (e *HostKeyError) Unwrap() error { return e.Kind }
 
-// ExitError is a command that ended badly.
+// ExitError is a command that did not end well.
 type ExitError struct {
-	// Status is the exit status; -1 where a signal ended the command, or the
-	// server told neither.
+	// Status is the exit status; -1 if a signal ended the command or the server reported neither.
 	Status int
-	// Signal is the signal's name without SIG, where one ended it.
+	// Signal is the signal's name without SIG, if one ended the command.
 	Signal string
 	// Stderr is the last line of standard error.
 	Stderr string

@@ -26,13 +26,12 @@ func newHostKeys(files []string) (*hostKeys, error) {
 	return &hostKeys{db, files}, nil
 }
 
-// algorithms are what to ask of a server, best first: certificates where an
-// authority is known, then the types its lines hold, or the server would show a
-// key of another type and look changed. The other plain types follow, so that a
-// server which lost its known key is told from one that cannot be talked to.
+// algorithms returns the host key algorithms to offer, best first: certificates if an authority is known, then the
+// types of the host's own lines, because a server that shows a key of another type would look changed. The other plain
+// types follow, so that a server which lost its known key can be distinguished from one that has no algorithm in
+// common.
 //
-// A certificate's type is that of the host's key, not of the authority's, which
-// is what the library would ask for.
+// A certificate's type is that of the host's key. The library would request the authority's.
 func (h *hostKeys) algorithms(a address) []string {
 	supported := ssh.SupportedAlgorithms().HostKeys
 	var algorithms []string
@@ -47,12 +46,11 @@ func (h *hostKeys) algorithms(a address) []string {
 	return algorithms
 }
 
-// isPlain tells a key's algorithm from a certificate's, which is named
-// TYPE-cert-v01@openssh.com.
+// isPlain reports whether an algorithm is a key's and not a certificate's, which is named TYPE-cert-v01@openssh.com.
 func isPlain(algorithm string) bool { return !strings.Contains(algorithm, "-cert-v") }
 
-// nowhere stands for the peer's address: hosts are known by the name they were
-// dialed as, and a stream through a proxy has no address to look up.
+// nowhere stands for the peer's address, because hosts are checked by the name that was dialed, and a stream through a
+// proxy has no address to look up.
 var nowhere = &net.TCPAddr{IP: net.IPv4zero}
 
 // check returns nil or a *HostKeyError.
@@ -80,7 +78,7 @@ func (h *hostKeys) check(a address, key ssh.PublicKey) error {
 	return refused
 }
 
-// authorities are the keys of the @cert-authority lines for a host.
+// authorities returns the keys of the @cert-authority lines for a host.
 func (h *hostKeys) authorities(a address) []ssh.PublicKey {
 	var authorities []ssh.PublicKey
 	for _, key := range h.db.HostKeys(a.String()) {
@@ -91,7 +89,7 @@ func (h *hostKeys) authorities(a address) []ssh.PublicKey {
 	return authorities
 }
 
-// plain is the key itself, without the certificate around it.
+// plain returns the key itself, without the certificate around it.
 func plain(key ssh.PublicKey) ssh.PublicKey {
 	if cert, ok := key.(*ssh.Certificate); ok {
 		return cert.Key

@@ -8,24 +8,23 @@ import (
 	"time"
 )
 
-// keepAliveRequest is OpenSSH's: any server answers a request it does not know.
+// keepAliveRequest is OpenSSH's. Any server answers a request that it does not support.
 const keepAliveRequest = "keepalive@openssh.com"
 
 const (
-	// maxMissed is how many unanswered intervals end the connection.
+	// maxMissed is how many intervals without an answer end the connection.
 	maxMissed = 3
-	// restful is in how many intervals a connection that nobody uses is asked for
-	// once: enough for whatever lies between to keep it open. Most of a large fleet
-	// waits for its turn most of the time.
+	// restful is how many intervals pass between two requests on a connection that nobody uses. That is often enough
+	// for every network device in between to keep the connection open. Most instances of a large fleet wait for their
+	// turn most of the time.
 	restful = 3
-	// silent is the part of an interval after which a call that was not answered has the server asked, and how long that
-	// answer may take.
+	// silent is the part of an interval after which a call without an answer leads to a request, and how long that
+	// request's answer may take.
 	silent = 3
 )
 
-// keepAlive asks the server again and again whether it is there. The ssh
-// package has no such thing, and a request to a dead peer blocks for ever: it
-// is raced with a clock.
+// keepAlive sends the server requests to find out whether it still answers. The ssh package has nothing like it, and a
+// request to a dead peer blocks for ever, so that a timer runs beside it.
 type keepAlive struct {
 	client   *Client
 	interval time.Duration
@@ -34,8 +33,7 @@ type keepAlive struct {
 	rested   atomic.Int32 // intervals
 }
 
-// beat is one interval's end, up to the connection's. The next one does not wait
-// for the answer.
+// beat is called at the end of each interval, until the connection ends. The next one does not wait for the answer.
 func (k *keepAlive) beat() {
 	if k.client.life.Err() != nil {
 		return
@@ -58,16 +56,16 @@ func (k *keepAlive) beat() {
 	}
 }
 
-// ask sends one request. Any answer will do, a refusal too; an error means the
-// connection is gone, which its own goroutine reports.
+// ask sends one request. Any answer will do, a refusal too. An error means that the connection is gone, which its own
+// goroutine reports.
 func (c *Client) ask() error {
 	_, _, err := c.ssh.SendRequest(keepAliveRequest, true, nil)
 	return err
 }
 
-// watch has the server asked whether it is there if a call takes long, and ends the connection if it does not answer
-// that either: after an outage TCP may be silent for as long again, while a new connection could be made at once. The
-// caller calls settled when its call has returned.
+// watch sends a request if a call takes long, and ends the connection if that is not answered either, because after an
+// outage TCP may be silent for as long again, while a new connection could be made at once. The caller calls settled
+// when its call has returned.
 func (c *Client) watch() (settled func()) {
 	patience := c.config.KeepAlive / silent
 	timer := time.AfterFunc(patience, func() {
@@ -80,10 +78,10 @@ func (c *Client) watch() (settled func()) {
 	return func() { timer.Stop() }
 }
 
-// uses tells whether somebody needs the connection.
+// uses counts who uses the connection.
 type uses struct {
 	now   atomic.Int32
-	began atomic.Bool // one, since it was asked for
+	began atomic.Bool // a use, since the last call of lately
 }
 
 // begin counts a use until its end.
@@ -93,5 +91,5 @@ func (u *uses) begin() (end func()) {
 	return func() { u.now.Add(-1) }
 }
 
-// lately reports whether there was any since the last call.
+// lately reports whether there was a use since the last call.
 func (u *uses) lately() bool { return u.began.Swap(false) || u.now.Load() > 0 }

@@ -11,11 +11,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// maxKeyFile bounds what is read of a key file; the largest real keys are some
-// tens of KiB.
+// maxKeyFile limits what is read of a key file. The largest real keys have some tens of KiB.
 const maxKeyFile = 1 << 20
 
-// loadKey reads a private key, asking for its passphrase if it has one.
+// loadKey reads a private key, and calls for its passphrase if it has one.
 func loadKey(path string, passphrase func() ([]byte, error)) (ssh.Signer, error) {
 	data, err := readKeyFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -74,8 +73,7 @@ func readKeyFile(path string) ([]byte, error) {
 	return data, nil
 }
 
-// openRegular refuses what is no file before opening it: opening a pipe waits
-// for its writer.
+// openRegular refuses anything but a file before it opens it, because opening a pipe would wait for its writer.
 func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -13,10 +13,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Link is a way to one instance that outlives its connections: the first call
-// after a connection was lost dials a new one, by the same rules, again and again
-// for ten seconds while nothing answers. What was under way when it was lost
-// fails, so a caller reads back what an act has done.
+// Link is a way to one instance that outlives its connections. The first call after a connection was lost dials a new
+// one, by the same rules, and repeats that for ten seconds while nothing answers. A call that was under way when the
+// connection was lost fails, so that its caller has to find out what it has done.
 type Link struct {
 	config Config
 	check  func(context.Context, *Client) error
@@ -26,8 +25,8 @@ type Link struct {
 	closed bool
 }
 
-// NewLink dials an instance. check is asked of every new connection before it is
-// used, such as whether this is still the same machine; nil asks nothing.
+// NewLink dials an instance. check is called with every new connection before it is used, for example to find out
+// whether it leads to the same machine. It may be nil.
 func NewLink(ctx context.Context, c Config, check func(context.Context, *Client) error) (*Link, error) {
 	l := &Link{config: c, check: check}
 	if _, err := l.live(ctx); err != nil {
@@ -36,7 +35,7 @@ func NewLink(ctx context.Context, c Config, check func(context.Context, *Client)
 	return l, nil
 }
 
-// live returns the connection, a new one where the last was lost.
+// live returns the connection, and dials a new one if the last was lost.
 func (l *Link) live(ctx context.Context) (*Client, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,14 +58,14 @@ func (l *Link) live(ctx context.Context) (*Client, error) {
 	return client, nil
 }
 
-// A server that was there may be back in a moment: it is restarted, or a network
-// flaps. That is how long dialing goes on, and what lies between two tries.
+// A server that was there may be back in a moment, because it is restarted or a network fails for a short time.
+// reconnectLimit is how long dialing goes on, reconnectPause the time between two attempts.
 const (
 	reconnectLimit = 10 * time.Second
 	reconnectPause = 250 * time.Millisecond
 )
 
-// dial dials, and goes on dialing where there was a connection before.
+// dial dials. If there was a connection before, it repeats that until reconnectLimit.
 func (l *Link) dial(ctx context.Context) (*Client, error) {
 	if l.client == nil {
 		return Dial(ctx, l.config)
@@ -84,8 +83,8 @@ func (l *Link) dial(ctx context.Context) (*Client, error) {
 	}
 }
 
-// over makes a call that changes nothing over the live connection, and once more
-// over a new one where that turns out to be lost.
+// over makes a call that changes nothing over the live connection, and once more over a new one if the first turns out
+// to be lost.
 func over[T any](ctx context.Context, l *Link, call func(*Client) (T, error)) (T, error) {
 	for again := false; ; again = true {
 		client, err := l.live(ctx)
@@ -99,23 +98,23 @@ func over[T any](ctx context.Context, l *Link, call func(*Client) (T, error)) (T
 		if err == nil || again || ctx.Err() != nil || answered(err) || client.answers(ctx) {
 			return value, err
 		}
-		client.end(ErrLost) // though it may not know it yet
+		client.end(ErrLost) // the client may not have noticed yet
 	}
 }
 
-// answered reports whether an error is what the server said.
+// answered reports whether an error is the server's answer, so that the connection works.
 func answered(err error) bool {
 	_, refused := errors.AsType[*ssh.OpenChannelError](err)
 	return refused || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
 
-// answers asks whether the server is there: the ssh package has no error of its
-// own for a connection that ended under a call.
+// answers checks whether the server still answers, because the ssh package has no error of its own for a connection
+// that ended during a call.
 func (c *Client) answers(ctx context.Context) bool {
 	asked, cancel := within(ctx, c.life)
 	defer cancel()
 	err := awaitEnd(asked, c.ask)
-	return err == nil || (ctx.Err() != nil && c.life.Err() == nil) // else nothing says that it is gone
+	return err == nil || (ctx.Err() != nil && c.life.Err() == nil) // otherwise nothing shows that it is gone
 }
 
 // DialUnix is [Client.DialUnix].
@@ -123,7 +122,7 @@ func (l *Link) DialUnix(ctx context.Context, path string) (net.Conn, error) {
 	return over(ctx, l, func(c *Client) (net.Conn, error) { return c.DialUnix(ctx, path) })
 }
 
-// Exchange is [Client.Exchange]. Over a new connection talk begins again.
+// Exchange is [Client.Exchange]. talk may be called a second time, with a stream in a new connection.
 func (l *Link) Exchange(ctx context.Context, address string, talk func(io.ReadWriter) error) error {
 	_, err := over(ctx, l, func(c *Client) (struct{}, error) { return struct{}{}, c.Exchange(ctx, address, talk) })
 	return err
@@ -144,7 +143,7 @@ func (l *Link) FreeDisk(ctx context.Context, name string) (uint64, error) {
 	return over(ctx, l, func(c *Client) (uint64, error) { return c.FreeDisk(ctx, name) })
 }
 
-// Close ends the connection; nothing dials again. Closing twice is harmless.
+// Close ends the connection. Nothing dials again. Closing twice is harmless.
 func (l *Link) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// ownGroup keeps a terminal's Ctrl-C from the command: who runs us decides when
-// the connection ends, and a run that puts an instance back needs it till then.
+// ownGroup keeps a terminal's Ctrl-C from the command, because the run decides when the connection ends: it needs it
+// until it has put an instance back.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
 
-// kill ends the command and what the shell started for it.
+// kill ends the command and whatever the shell started for it.
 func kill(cmd *exec.Cmd) {
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 }

@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// proxyCommand starts the command and returns its standard streams as a
-// connection. Closing it kills the command.
+// proxyCommand starts the command and returns its standard streams as a connection. Closing it kills the command.
 func proxyCommand(command, user string, a address) (net.Conn, error) {
 	cmd := exec.Command("sh", "-c", expand(command, user, a))
 	ownGroup(cmd)
@@ -39,8 +38,7 @@ func expand(command, user string, a address) string {
 	return strings.NewReplacer("%%", "%", "%h", a.host, "%p", a.port, "%r", user).Replace(command)
 }
 
-// commandConn is a command's standard streams. It has no deadlines: who waits
-// on it closes it.
+// commandConn is a command's standard streams. It has no deadlines, so that a caller who waits for it has to close it.
 type commandConn struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -52,7 +50,7 @@ type commandConn struct {
 func (c *commandConn) Read(p []byte) (int, error)  { return c.out.Read(p) }
 func (c *commandConn) Write(p []byte) (int, error) { return c.in.Write(p) }
 
-// Close kills the command and all it started, and reaps it.
+// Close kills the command and all that it started, and waits for its end.
 func (c *commandConn) Close() error {
 	c.once.Do(func() {
 		kill(c.cmd)
@@ -62,7 +60,7 @@ func (c *commandConn) Close() error {
 	return nil
 }
 
-// lastWords is the last line the command wrote to standard error.
+// lastWords returns the last line that the command wrote to standard error.
 func (c *commandConn) lastWords() string { return c.err.lastLine() }
 
 func (c *commandConn) LocalAddr() net.Addr              { return commandAddr{} }

@@ -8,14 +8,12 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Run runs a command through the user's shell and returns its standard output,
-// at most [MaxSize]. A command that ends badly is an [*ExitError] with the last
-// line of its standard error. The command stands in process lists and in
-// errors: it must hold no secret.
+// Run runs a command through the user's shell and returns its standard output, at most [MaxSize]. If the command does
+// not end well, the error is an [*ExitError] with the last line of its standard error. The command appears in process
+// lists and in errors, so that it must hold no secret.
 //
-// When ctx ends Run returns, but the remote process goes on: SSH servers do not
-// end it with the session. A command that must not outlive its caller bounds
-// itself, as timeout(1) does.
+// When ctx ends Run returns, but the remote process goes on, because SSH servers do not end it with the session. A
+// command that must not outlive its caller has to limit itself, as timeout(1) does.
 func (c *Client) Run(ctx context.Context, command string) ([]byte, error) {
 	ctx, cancel := c.use(ctx)
 	defer cancel()
@@ -42,8 +40,8 @@ func (c *Client) run(ctx context.Context, command string) ([]byte, error) {
 	return stdout.data, err
 }
 
-// exitError types the end of a command. A session without an exit status may
-// also mean that the connection broke under it: one question tells.
+// exitError returns the error of a command that ended. A session without an exit status may also mean that the
+// connection broke, which a request finds out.
 func (c *Client) exitError(err error, stderr *tail) error {
 	if exit, ok := errors.AsType[*ssh.ExitError](err); ok {
 		status := exit.ExitStatus()
@@ -61,8 +59,7 @@ func (c *Client) exitError(err error, stderr *tail) error {
 	return err
 }
 
-// bounded keeps the first MaxSize bytes and swallows the rest, so that the
-// command is not blocked.
+// bounded keeps the first MaxSize bytes and drops the rest, so that the command is not blocked.
 type bounded struct {
 	data []byte
 	over bool

@@ -5,13 +5,12 @@ import (
 	"net"
 )
 
-// buffered is what a stream holds in each direction: an engine's or a service's
-// answer fits, and a thousand instances' streams take little memory.
+// buffered is how much a stream holds in each direction, in bytes. An answer of an engine or a service fits, and the
+// streams of a thousand instances take little memory.
 const buffered = 4 << 10
 
-// withDeadlines makes an ordinary connection of an SSH channel. A channel has
-// no deadlines, and closing it leaves a pending Read waiting for the peer's
-// answer: a dead peer would hold its reader. A pipe in between has both.
+// withDeadlines makes an ordinary connection of an SSH channel. A channel has no deadlines, and closing it leaves a
+// pending Read waiting for the peer's answer, so that a dead peer would block the reader. The pipe in between has both.
 func withDeadlines(channel io.ReadWriteCloser, to peer) net.Conn {
 	near, far := net.Pipe()
 	go func() {
@@ -25,7 +24,7 @@ func withDeadlines(channel io.ReadWriteCloser, to peer) net.Conn {
 	return &pipeConn{near, to}
 }
 
-// pipeConn answers with the address it leads to.
+// pipeConn is a pipe with the address that it leads to.
 type pipeConn struct {
 	net.Conn
 	to peer

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// maxTail is how much of an output's end is kept.
+// maxTail is how much of an output's end is kept, in bytes.
 const maxTail = 4096
 
-// tail keeps the end of what is written to it. The zero value is ready.
+// tail keeps the end of what is written to it. The zero value is ready to use.
 type tail struct {
 	mu   sync.Mutex
 	data []byte
@@ -24,7 +24,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lastLine is the last line that is not blank.
+// lastLine returns the last line that is not blank.
 func (t *tail) lastLine() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
