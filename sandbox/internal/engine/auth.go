@@ -10,8 +10,7 @@ import (
 	"github.com/moby/moby/api/types/registry"
 )
 
-// registryAuth reads the header with the registry's credentials; without it
-// the pull is anonymous.
+// registryAuth reads the registry's credentials from the header. Without the header the pull is anonymous.
 func registryAuth(h http.Header) (authn.Authenticator, error) {
 	text := strings.TrimRight(h.Get(registry.AuthHeader), "=")
 	if text == "" {

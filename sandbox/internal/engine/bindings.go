@@ -6,30 +6,28 @@ import (
 	"strconv"
 
 	"github.com/moby/moby/api/types/network"
-
-	"github.com/growl-dev/deploy/sandbox/internal/wire"
 )
 
 // binding is one TCP port of a running container.
 type binding struct {
-	port int // the container's
-	host int // the instance's, 0 where it is not published
-	real int // this machine's
+	port int // of the container
+	host int // of the instance; 0 if the port is not published
+	real int // of this machine
 	ip   netip.Addr
 }
 
-// firstDynamicPort is where host ports that the engine chooses begin.
+// firstDynamicPort is the lowest host port that the engine chooses.
 const firstDynamicPort = 32768
 
-// bind gives the container's ports their host and real ports. It is called
-// with mu held, and fails where another container has a host port.
-func (e *Engine) bind(c *unit) ([]binding, error) {
+// bind chooses the host port and the real port of each of the container's ports. It returns an error if another
+// container has a requested host port. The caller holds the lock of the containers.
+func (s *supervisor) bind(c *unit) ([]binding, error) {
 	var bound []binding
 	for port := range c.config.ExposedPorts {
 		if port.Proto() != network.TCP {
 			continue
 		}
-		published, err := e.bindPort(c, port, bound)
+		published, err := s.bindPort(c, port, bound)
 		if err != nil {
 			return nil, err
 		}
@@ -39,10 +37,11 @@ func (e *Engine) bind(c *unit) ([]binding, error) {
 	return bound, nil
 }
 
-func (e *Engine) bindPort(c *unit, port network.Port, taken []binding) ([]binding, error) {
+// bindPort returns the bindings of one port of the container: several if it is published on several host ports.
+func (s *supervisor) bindPort(c *unit, port network.Port, taken []binding) ([]binding, error) {
 	number := int(port.Num())
 	if c.host.NetworkMode.IsHost() {
-		real, err := e.ports.port(strconv.Itoa(number))
+		real, err := s.ports.port(strconv.Itoa(number))
 		return []binding{{port: number, host: number, real: real}}, err
 	}
 	wanted := c.host.PortBindings[port]
@@ -50,17 +49,17 @@ func (e *Engine) bindPort(c *unit, port network.Port, taken []binding) ([]bindin
 		wanted = []network.PortBinding{{}}
 	}
 	if len(wanted) == 0 {
-		real, err := e.ports.port(c.id + "/" + port.String())
+		real, err := s.ports.port(c.id + "/" + port.String())
 		return []binding{{port: number, real: real}}, err
 	}
 	var bound []binding
 	for _, w := range wanted {
-		host, err := e.hostPort(c, w, append(slices.Clone(taken), bound...))
+		host, err := s.hostPort(c, w, append(slices.Clone(taken), bound...))
 		if err != nil {
 			return nil, err
 		}
-		// A program has one real port: that of the first host port it is bound to.
-		real, err := e.ports.port(strconv.Itoa(host))
+		// A program listens on one real port, so every host port leads to the first one's.
+		real, err := s.ports.port(strconv.Itoa(host))
 		if err != nil {
 			return nil, err
 		}
@@ -72,10 +71,11 @@ func (e *Engine) bindPort(c *unit, port network.Port, taken []binding) ([]bindin
 	return bound, nil
 }
 
-func (e *Engine) hostPort(c *unit, w network.PortBinding, taken []binding) (int, error) {
+// hostPort returns the requested host port, or a free one if any will do.
+func (s *supervisor) hostPort(c *unit, w network.PortBinding, taken []binding) (int, error) {
 	if w.HostPort == "" || w.HostPort == "0" {
 		port := firstDynamicPort
-		for e.holder(port) != nil || slices.ContainsFunc(taken, func(b binding) bool { return b.host == port }) {
+		for s.containers.holderOf(port) != nil || slices.ContainsFunc(taken, func(b binding) bool { return b.host == port }) {
 			port++
 		}
 		return port, nil
@@ -84,7 +84,7 @@ func (e *Engine) hostPort(c *unit, w network.PortBinding, taken []binding) (int,
 	if err != nil || port < 1 || port > 65535 {
 		return 0, badRequest("invalid port specification: %q", w.HostPort)
 	}
-	if holder := e.holder(port); holder != nil && holder != c {
+	if holder := s.containers.holderOf(port); holder != nil && holder != c {
 		ip := w.HostIP
 		if !ip.IsValid() {
 			ip = netip.IPv4Unspecified()
@@ -95,35 +95,7 @@ func (e *Engine) hostPort(c *unit, w network.PortBinding, taken []binding) (int,
 	return port, nil
 }
 
-// holder is the container that has the host port through the bridge.
-func (e *Engine) holder(port int) *unit {
-	for _, c := range e.containers {
-		if c.proc == nil || c.host.NetworkMode.IsHost() {
-			continue
-		}
-		if slices.ContainsFunc(c.bound, func(b binding) bool { return b.host == port }) {
-			return c
-		}
-	}
-	return nil
-}
-
-// freeAddr is the lowest address no container has.
-func (e *Engine) freeAddr() netip.Addr {
-	addr := wire.FirstContainer
-	for {
-		used := false
-		for _, c := range e.containers {
-			used = used || (c.proc != nil && c.addr == addr)
-		}
-		if !used {
-			return addr
-		}
-		addr = addr.Next()
-	}
-}
-
-// portMap is what the container has bound now, for inspect.
+// portMap returns the published ports in the form that inspect has.
 func (c *unit) portMap() network.PortMap {
 	ports := network.PortMap{}
 	if c.proc == nil || c.host.NetworkMode.IsHost() {

@@ -7,9 +7,9 @@ import (
 	"github.com/distribution/reference"
 )
 
-// distribution answers GET /distribution/{name}/json: what an image in a registry is, without pulling it. Of an
-// index it names the platform of this machine alone.
-func (e *Engine) distribution(w http.ResponseWriter, r *http.Request) error {
+// distribution serves GET /distribution/{name}/json: it returns the digest of an image in a registry without pulling
+// it. Of the platforms of an index it returns only this machine's.
+func (h *imageAPI) distribution(w http.ResponseWriter, r *http.Request) error {
 	text, ok := strings.CutSuffix(r.PathValue("rest"), "/json")
 	if !ok {
 		return notFound("page not found")
@@ -23,7 +23,7 @@ func (e *Engine) distribution(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ref := reference.TagNameOnly(named)
-	found, err := e.resolve(r.Context(), ref, auth)
+	found, err := h.resolve(r.Context(), ref, auth)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (e *Engine) distribution(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// distributed is the answer, as far as it is served.
+// distributed is the part of the answer that this engine serves.
 type distributed struct {
 	Descriptor described
 	Platforms  []platform

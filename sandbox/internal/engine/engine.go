@@ -7,67 +7,63 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 
 	"github.com/growl-dev/deploy/sandbox/internal/engine/process"
 	"github.com/growl-dev/deploy/sandbox/internal/wire"
 )
 
-// Options says what the engine works on.
+// Options configures an engine.
 type Options struct {
-	// Root is the instance's root folder, which must exist. Mounts are under
-	// it; var/lib/docker in it is the engine's own. Required.
+	// Root is the instance's root folder, which must exist. Mounts are folders in it, and the engine keeps its own files
+	// in its folder var/lib/docker. Required.
 	Root string
 	// Wire is the instance's network. Required.
 	Wire *wire.Network
 	// Name is the machine's host name; empty means "instance".
 	Name string
-	// Transport speaks to registries; nil means [http.DefaultTransport].
+	// Transport sends the requests to registries; nil means [http.DefaultTransport].
 	Transport http.RoundTripper
-	// Pool is how many connections each container with a network of its own keeps to
-	// a database.
+	// Pool is the number of connections to a database that the network of each container shows. Containers with host
+	// networking have none.
 	Pool int
-	// Start starts a container's command; nil means as a process of this machine.
+	// Start starts a container's command; nil means that it becomes a process of this machine.
 	Start func(*exec.Cmd) (Program, error)
 }
 
-// Program is what a container runs.
+// Program is the running program of a container.
 type Program interface {
 	// PID is unique on the instance.
 	PID() int
-	// Done is closed when it has ended; ExitCode is valid then.
+	// Done is closed when the program has ended. ExitCode is valid from then on.
 	Done() <-chan struct{}
 	ExitCode() int
-	// Signal and Kill are successes where it has ended.
+	// Signal and Kill return nil if the program has ended.
 	Signal(syscall.Signal) error
 	Kill() error
 }
 
-// Engine is one instance's Docker Engine. It is an [http.Handler]; its methods
-// may be called concurrently.
+// Engine is the Docker Engine of one instance. It is an [http.Handler]. Its methods may be called concurrently.
+//
+// Four types share the work: [containerSet] holds the containers, [supervisor] runs their processes, and
+// [containerAPI] and [imageAPI] serve the Engine API.
 type Engine struct {
-	opts   Options
-	root   *os.Root // the instance's files
-	images *images
-	ports  *portBook
-	faults faultSet
-	mux    *http.ServeMux
-	server *server
+	name         string // the host name of the instance
+	images       *images
+	containers   *containerSet
+	supervisor   *supervisor
+	containerAPI *containerAPI
+	imageAPI     *imageAPI
+	faults       *faultSet
+	mux          *http.ServeMux
+	server       *server
 
-	ctx      context.Context // ends with Close
-	cancel   context.CancelFunc
-	tasks    sync.WaitGroup // goroutines that watch containers
-	hostWire *wire.Stack    // the namespace of host-networked containers
-
-	mu         sync.Mutex
-	containers map[string]*unit // by ID
-	closed     bool
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
 }
 
-// New returns an engine without images or containers. It is closed when ctx
-// ends, if not before.
+// New returns an engine without images or containers. The engine is closed when ctx ends, unless Close was called
+// before. An error means that the files under Options.Root cannot be opened or made.
 func New(ctx context.Context, opts Options) (*Engine, error) {
 	if opts.Name == "" {
 		opts.Name = "instance"
@@ -87,85 +83,40 @@ func New(ctx context.Context, opts Options) (*Engine, error) {
 		root.Close()
 		return nil, err
 	}
-	e := &Engine{
-		opts: opts, root: root, images: store, ports: newPortBook(),
-		hostWire: wire.NewStack(wire.Gateway), containers: map[string]*unit{},
-	}
+	e := &Engine{name: opts.Name, images: store, containers: newContainerSet(), faults: &faultSet{}}
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	e.supervisor = &supervisor{
+		opts: opts, root: root, images: store, containers: e.containers, faults: e.faults, ports: newPortBook(),
+		hostWire: wire.NewStack(wire.Gateway), ctx: e.ctx,
+	}
+	e.containerAPI = &containerAPI{containers: e.containers, supervisor: e.supervisor, images: store}
+	e.imageAPI = &imageAPI{images: store, containers: e.containers, faults: e.faults, transport: opts.Transport}
 	e.mux = e.routes()
 	e.server = newServer(e)
 	context.AfterFunc(ctx, func() { _ = e.Close() })
 	return e, nil
 }
 
-// Close kills every container, ends every connection and waits for both.
+// Close kills every container, closes every connection and waits until all of them have ended. Later calls wait too
+// and return nil.
 func (e *Engine) Close() error {
-	e.mu.Lock()
-	first := !e.closed
-	e.closed = true
-	for _, c := range e.containers {
-		if c.proc != nil {
-			_ = c.proc.Kill()
-		}
-	}
-	e.mu.Unlock()
+	first := e.containers.close()
 	e.cancel()
 	e.server.close()
-	e.tasks.Wait()
+	e.supervisor.tasks.Wait()
 	if !first {
 		return nil
 	}
-	e.ports.close()
-	return e.root.Close()
+	e.supervisor.ports.close()
+	return e.supervisor.root.Close()
 }
 
-// Stack returns the network namespace of the container whose program has this
-// process ID, and false where none runs.
-func (e *Engine) Stack(pid int) (*wire.Stack, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, c := range e.containers {
-		if c.proc != nil && c.proc.PID() == pid {
-			return c.stack, true
-		}
-	}
-	return nil, false
-}
+// Stack returns the network namespace of the container whose process has this ID. The result is false if no container
+// runs a process with this ID.
+func (e *Engine) Stack(pid int) (*wire.Stack, bool) { return e.containers.stack(pid) }
 
-// PIDs are the process IDs of the containers that run.
-func (e *Engine) PIDs() []int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var pids []int
-	for _, c := range e.containers {
-		if c.proc != nil {
-			pids = append(pids, c.proc.PID())
-		}
-	}
-	return pids
-}
+// PIDs returns the process IDs of the running containers.
+func (e *Engine) PIDs() []int { return e.containers.pids() }
 
-// find returns the container of that name, ID or unambiguous start of an ID.
-// It is called with mu held.
-func (e *Engine) find(name string) (*unit, error) {
-	name = strings.TrimPrefix(name, "/")
-	if c, ok := e.containers[name]; ok {
-		return c, nil
-	}
-	var found *unit
-	for _, c := range e.containers {
-		if c.name == name {
-			return c, nil
-		}
-		if name != "" && strings.HasPrefix(c.id, name) {
-			if found != nil {
-				return nil, badRequest("Multiple IDs found with provided prefix: %s", name)
-			}
-			found = c
-		}
-	}
-	if found == nil {
-		return nil, notFound("No such container: %s", name)
-	}
-	return found, nil
-}
+// Disk returns the size and the free space of the instance's volume.
+func (e *Engine) Disk() Disk { return diskOf(e.images, e.faults) }

@@ -9,13 +9,13 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// defaultPath is what the engine gives a container that sets none.
+// defaultPath is the PATH of a container that sets none, as in Docker.
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// processEnv is the container's environment for a process: see the package
-// documentation for what is translated.
+// processEnv returns the environment of the container's process. The package documentation lists which values it
+// translates.
 func processEnv(config container.Config, bound []binding, mounts []mounted) []string {
-	// The most specific target wins where one mount lies in another.
+	// If one mount lies in another, the more specific target applies.
 	mounts = slices.Clone(mounts)
 	slices.SortStableFunc(mounts, func(a, b mounted) int { return len(b.target) - len(a.target) })
 	env := []string{}

@@ -13,23 +13,21 @@ type FaultName string
 
 // The faults.
 const (
-	// Gone: connections are refused and open ones cut. Containers run on.
+	// Gone refuses connections and closes the open ones. Containers continue to run.
 	Gone FaultName = "engine-gone"
-	// PullFails: the registry's connection breaks halfway through a layer.
+	// PullFails breaks the registry's connection halfway through a layer.
 	PullFails FaultName = "pull-fails"
-	// DiskFull: unpacking an image ends with "no space left on device", and
-	// the disk says so.
+	// DiskFull makes unpacking an image fail with "no space left on device", and [Engine.Disk] report a full disk.
 	DiskFull FaultName = "disk-full"
-	// StartFails: a container cannot be started.
+	// StartFails makes every start of a container fail.
 	StartFails FaultName = "start-fails"
-	// Slow: calls are delayed. The act happens then, whether or not the caller
-	// still waits for it.
+	// Slow delays calls. The engine acts after the delay, even if the caller no longer waits.
 	Slow FaultName = "slow"
-	// AnswerLost: the act is done, and the connection cut before the answer.
+	// AnswerLost acts and then closes the connection instead of sending the answer.
 	AnswerLost FaultName = "answer-lost"
 )
 
-// Faults are the names of all faults.
+// Faults returns the names of all faults.
 func Faults() []FaultName {
 	return []FaultName{Gone, PullFails, DiskFull, StartFails, Slow, AnswerLost}
 }
@@ -40,16 +38,15 @@ type Fault struct {
 	// Route narrows Slow and AnswerLost to one route, such as
 	// "POST /containers/{id}/stop"; empty means every call that changes something.
 	Route string
-	// Times is how often it happens before it clears itself; zero means until
-	// it is cleared.
+	// Times is the number of uses after which the fault ends; zero means that it lasts until it is cleared.
 	Times int
-	// Delay is for Slow; zero means 2 s.
+	// Delay is the delay of Slow; zero means 2 s.
 	Delay time.Duration
 }
 
 const slowDelay = 2 * time.Second
 
-// Inject makes the engine fail. A fault of the same name and route is replaced.
+// Inject activates a fault. It replaces a fault of the same name and route.
 func (e *Engine) Inject(f Fault) {
 	if f.Delay == 0 {
 		f.Delay = slowDelay
@@ -81,28 +78,28 @@ func (s *faultSet) clear(name FaultName) {
 	s.faults = slices.DeleteFunc(s.faults, func(f *Fault) bool { return f.Name == name })
 }
 
-// active reports whether the fault is there, without using it up.
+// active reports whether the fault is active, without counting a use.
 func (s *faultSet) active(name FaultName, route string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.find(name, route) != nil
 }
 
-// take reports the fault, if it is there, and counts one use of it.
-func (s *faultSet) take(name FaultName, route string) (Fault, bool) {
+// use returns the fault if it is active, and counts one use of it.
+func (s *faultSet) use(name FaultName, route string) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.find(name, route)
 	if f == nil {
 		return Fault{}, false
 	}
-	taken := *f
+	used := *f
 	if f.Times > 0 {
 		if f.Times--; f.Times == 0 {
 			s.faults = slices.DeleteFunc(s.faults, func(o *Fault) bool { return o == f })
 		}
 	}
-	return taken, true
+	return used, true
 }
 
 func (s *faultSet) find(name FaultName, route string) *Fault {
@@ -114,26 +111,30 @@ func (s *faultSet) find(name FaultName, route string) *Fault {
 	return nil
 }
 
-// faulty serves the request, late or without its answer where a fault says so.
+// faulty serves the request. The fault [Slow] delays it, and [AnswerLost] closes the connection instead of sending the
+// answer.
 func (e *Engine) faulty(w http.ResponseWriter, r *http.Request) {
 	_, route := e.mux.Handler(r)
-	if f, ok := e.faults.take(Slow, route); ok {
+	if f, ok := e.faults.use(Slow, route); ok {
 		select {
 		case <-time.After(f.Delay):
 		case <-e.ctx.Done():
 		}
 	}
-	if _, ok := e.faults.take(AnswerLost, route); ok {
+	if _, ok := e.faults.use(AnswerLost, route); ok {
 		e.mux.ServeHTTP(discard{http.Header{}}, r)
 		panic(http.ErrAbortHandler)
 	}
 	e.mux.ServeHTTP(w, r)
 }
 
-// discard is an answer that nobody gets.
+// discard is a response writer whose output is lost.
 type discard struct{ header http.Header }
 
-func (d discard) Header() http.Header       { return d.header }
+func (d discard) Header() http.Header { return d.header }
+
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
-func (discard) WriteHeader(int)             {}
-func (discard) Flush()                      {}
+
+func (discard) WriteHeader(int) {}
+
+func (discard) Flush() {}

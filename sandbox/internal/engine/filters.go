@@ -13,7 +13,7 @@ import (
 type filters map[string][]string
 
 // parseFilters reads the query parameter in both of its forms, {"k":["v"]} and
-// {"k":{"v":true}}, and refuses filters that are not known.
+// {"k":{"v":true}}, and returns an error for a filter that is not among the known ones.
 func parseFilters(r *http.Request, known ...string) (filters, error) {
 	text := r.URL.Query().Get("filters")
 	if text == "" {
@@ -57,8 +57,8 @@ func (f filters) matchLabels(labels map[string]string) bool {
 	return true
 }
 
-// until is the moment before which something must have been made: a Unix time,
-// RFC 3339, or how long ago.
+// until returns the time before which a result must have been made. The filter's value is a Unix time, RFC 3339 or a
+// duration before now.
 func (f filters) until(now time.Time) (time.Time, error) {
 	if len(f["until"]) == 0 {
 		return now.AddDate(1000, 0, 0), nil

@@ -10,7 +10,7 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/engine/process"
 )
 
-// The engine's defaults for health checks (moby, daemon/health.go).
+// Docker's defaults for health checks (moby, daemon/health.go).
 const (
 	defaultProbeInterval = 30 * time.Second
 	defaultProbeTimeout  = 30 * time.Second
@@ -29,7 +29,7 @@ func (c *unit) healthStatus() container.HealthStatus {
 	return c.health.Status
 }
 
-// probeCommand is the health check's command; empty where there is none.
+// probeCommand returns the command of the health check, or nil if the container has none.
 func (c *unit) probeCommand() []string {
 	h := c.config.Healthcheck
 	if h == nil || len(h.Test) < 2 {
@@ -49,10 +49,10 @@ func (c *unit) probeCommand() []string {
 	}
 }
 
-// watchHealth begins the health checks of a container that just started. It is
-// called with mu held.
-func (e *Engine) watchHealth(c *unit) {
-	ctx, cancel := context.WithCancel(e.ctx)
+// watchHealth starts the health checks of a container whose process was just started. The caller holds the lock of the
+// containers.
+func (s *supervisor) watchHealth(c *unit) {
+	ctx, cancel := context.WithCancel(s.ctx)
 	c.stopHealth = cancel
 	c.health = nil
 	command := c.probeCommand()
@@ -61,10 +61,11 @@ func (e *Engine) watchHealth(c *unit) {
 	}
 	c.health = &container.Health{Status: container.Starting}
 	h := *c.config.Healthcheck
-	e.tasks.Go(func() { e.probeLoop(ctx, c, c.proc, command, h) })
+	s.tasks.Go(func() { s.probeLoop(ctx, c, c.proc, command, h) })
 }
 
-func (e *Engine) probeLoop(ctx context.Context, c *unit, proc Program, command []string, h container.HealthConfig) {
+// probeLoop probes the container at its interval until ctx ends.
+func (s *supervisor) probeLoop(ctx context.Context, c *unit, proc Program, command []string, h container.HealthConfig) {
 	begun := time.Now()
 	for {
 		pause := orDuration(h.Interval, defaultProbeInterval)
@@ -76,17 +77,17 @@ func (e *Engine) probeLoop(ctx context.Context, c *unit, proc Program, command [
 		case <-ctx.Done():
 			return
 		}
-		result := e.probe(ctx, c, command, orDuration(h.Timeout, defaultProbeTimeout))
-		e.mu.Lock()
+		result := s.probe(ctx, c, command, orDuration(h.Timeout, defaultProbeTimeout))
+		s.containers.mu.Lock()
 		if ctx.Err() == nil && c.proc == proc {
 			c.noteProbe(result, h, time.Since(begun) < h.StartPeriod)
 			c.touch()
 		}
-		e.mu.Unlock()
+		s.containers.mu.Unlock()
 	}
 }
 
-// noteProbe is called with the engine's mu held.
+// noteProbe adds a result to the container's health. The caller holds the lock of the containers.
 func (c *unit) noteProbe(result *container.HealthcheckResult, h container.HealthConfig, starting bool) {
 	health := c.health
 	health.Log = append(health.Log, result)
@@ -109,17 +110,17 @@ func (c *unit) noteProbe(result *container.HealthcheckResult, h container.Health
 	}
 }
 
-// probe runs the command once as the container's programs run. Each run is
-// taken to open one connection to each port, over the container's loopback.
-func (e *Engine) probe(ctx context.Context, c *unit, command []string, timeout time.Duration) *container.HealthcheckResult {
+// probe runs the command once, as a program of the container. While it runs, the container's network shows one
+// connection to each port over the loopback address, because health checks do that.
+func (s *supervisor) probe(ctx context.Context, c *unit, command []string, timeout time.Duration) *container.HealthcheckResult {
 	result := &container.HealthcheckResult{Start: time.Now(), ExitCode: -1}
 	defer func() { result.End = time.Now() }()
-	e.mu.Lock()
-	cmd, err := e.commandOf(c, command)
+	s.containers.mu.Lock()
+	cmd, err := s.commandOf(c, command)
 	for _, b := range c.bound {
 		defer c.stack.Probe(b.port, loopbackProbePort)()
 	}
-	e.mu.Unlock()
+	s.containers.mu.Unlock()
 	if err != nil {
 		result.Output = err.Error()
 		return result

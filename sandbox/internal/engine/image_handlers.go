@@ -10,24 +10,32 @@ import (
 	"github.com/moby/moby/api/types/image"
 )
 
-func (e *Engine) imageGet(w http.ResponseWriter, r *http.Request) error {
+// imageAPI serves the part of the Engine API that is about images.
+type imageAPI struct {
+	images     *images
+	containers *containerSet
+	faults     *faultSet
+	transport  http.RoundTripper // to registries
+}
+
+func (h *imageAPI) get(w http.ResponseWriter, r *http.Request) error {
 	rest := r.PathValue("rest")
 	if name, ok := strings.CutSuffix(rest, "/json"); ok {
-		return e.inspectImage(w, name)
+		return h.inspect(w, name)
 	}
 	return notFound("page not found")
 }
 
-func (e *Engine) imagePost(w http.ResponseWriter, r *http.Request) error {
+func (h *imageAPI) post(w http.ResponseWriter, r *http.Request) error {
 	rest := r.PathValue("rest")
 	if name, ok := strings.CutSuffix(rest, "/tag"); ok {
-		return e.tagImage(w, r, name)
+		return h.tag(w, r, name)
 	}
 	return notFound("page not found")
 }
 
-func (e *Engine) inspectImage(w http.ResponseWriter, name string) error {
-	r, err := e.images.find(name)
+func (h *imageAPI) inspect(w http.ResponseWriter, name string) error {
+	r, err := h.images.find(name)
 	if err != nil {
 		return err
 	}
@@ -57,7 +65,7 @@ func (e *Engine) inspectImage(w http.ResponseWriter, name string) error {
 
 func created(r imageRecord) time.Time { return r.config.Created.Time.UTC() }
 
-func (e *Engine) tagImage(w http.ResponseWriter, r *http.Request, name string) error {
+func (h *imageAPI) tag(w http.ResponseWriter, r *http.Request, name string) error {
 	query := r.URL.Query()
 	repo, tag := query.Get("repo"), query.Get("tag")
 	if tag == "" {
@@ -67,24 +75,24 @@ func (e *Engine) tagImage(w http.ResponseWriter, r *http.Request, name string) e
 	if err != nil {
 		return badRequest("invalid reference format: %q", repo+":"+tag)
 	}
-	e.images.mu.Lock()
-	defer e.images.mu.Unlock()
-	found, err := e.images.lookup(name)
+	h.images.mu.Lock()
+	defer h.images.mu.Unlock()
+	found, err := h.images.lookup(name)
 	if err != nil {
 		return err
 	}
-	e.images.name(found, named.String())
+	h.images.name(found, named.String())
 	w.WriteHeader(http.StatusCreated)
 	return nil
 }
 
-func (e *Engine) listImages(w http.ResponseWriter, r *http.Request) error {
+func (h *imageAPI) list(w http.ResponseWriter, r *http.Request) error {
 	filters, err := parseFilters(r, "reference", "dangling", "label", "before", "since", "until")
 	if err != nil {
 		return err
 	}
 	list := []image.Summary{}
-	for _, img := range e.images.all() {
+	for _, img := range h.images.all() {
 		if !imageMatches(filters, img) {
 			continue
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/moby/moby/api/types/image"
 )
 
-func (e *Engine) removeImage(w http.ResponseWriter, r *http.Request) error {
-	removed, err := e.dropImage(r.PathValue("name"), flag(r, "force"))
+func (h *imageAPI) remove(w http.ResponseWriter, r *http.Request) error {
+	removed, err := h.delete(r.PathValue("name"), flag(r, "force"))
 	if err != nil {
 		return err
 	}
@@ -20,36 +20,36 @@ func (e *Engine) removeImage(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// dropImage removes a name of an image, or the image where it was the last, as
-// the engine does: by ID only if it has names in one repository at most.
-func (e *Engine) dropImage(name string, force bool) ([]image.DeleteResponse, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.images.mu.Lock()
-	defer e.images.mu.Unlock()
-	r, err := e.images.lookup(name)
+// delete removes a name of an image, and the image with its last name. As in Docker, an image can be removed by its ID
+// only if its names are in one repository.
+func (h *imageAPI) delete(name string, force bool) ([]image.DeleteResponse, error) {
+	h.containers.mu.Lock()
+	defer h.containers.mu.Unlock()
+	h.images.mu.Lock()
+	defer h.images.mu.Unlock()
+	r, err := h.images.lookup(name)
 	if err != nil {
 		return nil, err
 	}
-	doomed := doomedRefs(r, name)
-	byID := len(doomed) == 0
+	refs := refsToDelete(r, name)
+	byID := len(refs) == 0
 	if byID {
 		if len(repositories(r.refs)) > 1 && !force {
 			return nil, conflict("conflict: unable to delete %s (must be forced) - image is referenced in multiple repositories", shortID(r.id))
 		}
-		doomed = slices.Clone(r.refs)
+		refs = slices.Clone(r.refs)
 	}
-	if last := len(doomed) == len(r.refs); last {
-		if err := e.imageFree(r, force); err != nil {
+	if last := len(refs) == len(r.refs); last {
+		if err := h.containers.checkImageUnused(r, force); err != nil {
 			return nil, err
 		}
 	}
-	return e.images.drop(r, doomed), nil
+	return h.images.drop(r, refs), nil
 }
 
-// doomedRefs are the names that go with this one: with the last tag of a
-// repository go its digests too. It is empty where name is an ID.
-func doomedRefs(r *imageRecord, name string) []string {
+// refsToDelete returns the names that are removed together with this one: the last tag of a repository takes the
+// repository's digests with it. The result is empty if name is an ID.
+func refsToDelete(r *imageRecord, name string) []string {
 	ref, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
 		return nil
@@ -61,13 +61,13 @@ func doomedRefs(r *imageRecord, name string) []string {
 	tagLeft := slices.ContainsFunc(r.refs, func(o string) bool {
 		return o != want && !strings.Contains(o, "@") && strings.HasPrefix(o, ref.Name()+":")
 	})
-	var doomed []string
+	var refs []string
 	for _, o := range r.refs {
 		if o == want || (!tagLeft && !strings.Contains(want, "@") && strings.HasPrefix(o, ref.Name()+"@")) {
-			doomed = append(doomed, o)
+			refs = append(refs, o)
 		}
 	}
-	return doomed
+	return refs
 }
 
 func repositories(refs []string) []string {
@@ -81,27 +81,13 @@ func repositories(refs []string) []string {
 	return names
 }
 
-// imageFree is called with both locks held.
-func (e *Engine) imageFree(r *imageRecord, force bool) error {
-	for _, c := range e.containers {
-		switch {
-		case c.image.id != r.id:
-		case c.running():
-			return conflict("conflict: unable to delete %s (cannot be forced) - image is being used by running container %s", shortID(r.id), c.id[:12])
-		case !force:
-			return conflict("conflict: unable to delete %s (must be forced) - image is being used by stopped container %s", shortID(r.id), c.id[:12])
-		}
-	}
-	return nil
-}
-
 func shortID(id string) string { return strings.TrimPrefix(id, "sha256:")[:12] }
 
-// drop is called with mu held. Files that a stopped container still names are
-// gone with the image, as its start will say.
-func (s *images) drop(r *imageRecord, doomed []string) []image.DeleteResponse {
+// drop removes names of the image, and with the last name its files. A stopped container that uses them fails when it is
+// started. The caller holds mu.
+func (s *images) drop(r *imageRecord, refs []string) []image.DeleteResponse {
 	removed := []image.DeleteResponse{}
-	for _, ref := range doomed {
+	for _, ref := range refs {
 		r.refs = slices.DeleteFunc(r.refs, func(o string) bool { return o == ref })
 		if named, err := reference.ParseNormalizedNamed(ref); err == nil {
 			removed = append(removed, image.DeleteResponse{Untagged: reference.FamiliarString(named)})
@@ -111,13 +97,13 @@ func (s *images) drop(r *imageRecord, doomed []string) []image.DeleteResponse {
 		return removed
 	}
 	delete(s.byID, r.id)
-	// What cannot be removed goes with the instance's folder.
+	// An error is ignored, because the rest is removed with the instance's folder.
 	_ = os.RemoveAll(s.rootfs(r.id))
 	removed = append(removed, image.DeleteResponse{Deleted: r.id})
 	return append(removed, s.dropLayers(r)...)
 }
 
-// dropLayers removes the layers that no other image has.
+// dropLayers removes the layers that no other image has. The caller holds mu.
 func (s *images) dropLayers(r *imageRecord) []image.DeleteResponse {
 	var removed []image.DeleteResponse
 	for i, digest := range r.layers {
@@ -133,9 +119,9 @@ func (s *images) dropLayers(r *imageRecord) []image.DeleteResponse {
 	return removed
 }
 
-// pruneImages removes images that no container uses: those without a tag, or
-// all with the filter dangling=false. One that was pulled by digest has no tag.
-func (e *Engine) pruneImages(w http.ResponseWriter, r *http.Request) error {
+// prune removes images that no container uses: those without a tag, or all if the filter is dangling=false. An image
+// that was pulled by its digest has no tag.
+func (h *imageAPI) prune(w http.ResponseWriter, r *http.Request) error {
 	f, err := parseFilters(r, "dangling", "until", "label")
 	if err != nil {
 		return err
@@ -149,28 +135,17 @@ func (e *Engine) pruneImages(w http.ResponseWriter, r *http.Request) error {
 		ImagesDeleted  []image.DeleteResponse
 		SpaceReclaimed int64
 	}{}
-	for _, img := range e.images.all() {
-		if (!all && len(img.tags()) > 0) || !f.matchLabels(img.config.Config.Labels) || created(img).After(until) || e.used(img.id) {
+	for _, img := range h.images.all() {
+		if (!all && len(img.tags()) > 0) || !f.matchLabels(img.config.Config.Labels) || created(img).After(until) || h.containers.usesImage(img.id) {
 			continue
 		}
-		removed, err := e.dropImage(img.id, true)
+		removed, err := h.delete(img.id, true)
 		if err != nil {
-			continue // a container took it meanwhile
+			continue // a container was made from it meanwhile
 		}
 		report.ImagesDeleted = append(report.ImagesDeleted, removed...)
 		report.SpaceReclaimed += img.size
 	}
 	writeJSON(w, http.StatusOK, report)
 	return nil
-}
-
-func (e *Engine) used(imageID string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, c := range e.containers {
-		if c.image.id == imageID {
-			return true
-		}
-	}
-	return false
 }

@@ -24,7 +24,7 @@ type imageRecord struct {
 	refs []string
 }
 
-// images holds what was pulled: records in memory, files under dir.
+// images holds the pulled images: their records in memory and their files under dir.
 type images struct {
 	dir  string
 	pull chan struct{} // holds a token while one pull runs
@@ -47,7 +47,7 @@ func (s *images) layerFile(digest v1.Hash) string {
 	return filepath.Join(s.dir, "layers", digest.Hex+".tar")
 }
 
-// rootfs is the folder with the image's files.
+// rootfs returns the folder with the image's files.
 func (s *images) rootfs(id string) string {
 	return filepath.Join(s.dir, "rootfs", strings.TrimPrefix(id, "sha256:"))
 }
@@ -86,7 +86,7 @@ func (r *imageRecord) clone() imageRecord {
 	return copied
 }
 
-// find returns the image of that reference, ID or unambiguous start of an ID.
+// find returns the image with this reference, ID or unambiguous beginning of an ID.
 func (s *images) find(name string) (imageRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +97,7 @@ func (s *images) find(name string) (imageRecord, error) {
 	return r.clone(), nil
 }
 
-// lookup is called with mu held.
+// lookup is find for callers that hold mu.
 func (s *images) lookup(name string) (*imageRecord, error) {
 	if r, ok := s.byID[name]; ok {
 		return r, nil
@@ -145,8 +145,7 @@ func withTag(name string) string {
 	return reference.FamiliarString(reference.TagNameOnly(named))
 }
 
-// add stores the image, or gives the one that is there more names. A tag that
-// another image had moves.
+// add stores the image, or adds the names if it is stored already. A tag moves here from the image that had it.
 func (s *images) add(r imageRecord, refs ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,7 +159,7 @@ func (s *images) add(r imageRecord, refs ...string) {
 	s.name(known, refs...)
 }
 
-// name is called with mu held.
+// name adds names to the image. The caller holds mu.
 func (s *images) name(r *imageRecord, refs ...string) {
 	for _, ref := range refs {
 		if ref == "" {
@@ -177,8 +176,9 @@ func (s *images) name(r *imageRecord, refs ...string) {
 	}
 }
 
-// tags and digests split an image's names, as people write them.
-func (r imageRecord) tags() []string    { return r.familiar(false) }
+// tags and digests return the image's names of one kind, in the short form of `docker images`.
+func (r imageRecord) tags() []string { return r.familiar(false) }
+
 func (r imageRecord) digests() []string { return r.familiar(true) }
 
 func (r imageRecord) familiar(digests bool) []string {

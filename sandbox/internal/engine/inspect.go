@@ -12,13 +12,13 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/wire"
 )
 
-// The IDs of the two networks an instance has.
+// The IDs of the two networks of an instance.
 const (
 	bridgeID = "b1d9e00000000000000000000000000000000000000000000000000000000000"
 	hostID   = "4057000000000000000000000000000000000000000000000000000000000000"
 )
 
-// inspectView adds what API 1.44 still says and the client's types no longer hold.
+// inspectView adds the fields of API 1.44 that the client's types no longer have.
 type inspectView struct {
 	container.InspectResponse
 	NetworkSettings networkView
@@ -30,15 +30,15 @@ type networkView struct {
 	IPPrefixLen                            int
 }
 
-func (e *Engine) inspectContainer(w http.ResponseWriter, r *http.Request) error {
-	e.mu.Lock()
-	c, err := e.find(r.PathValue("id"))
+func (h *containerAPI) inspect(w http.ResponseWriter, r *http.Request) error {
+	h.containers.mu.Lock()
+	c, err := h.containers.find(r.PathValue("id"))
 	if err != nil {
-		e.mu.Unlock()
+		h.containers.mu.Unlock()
 		return err
 	}
 	view := c.view()
-	e.mu.Unlock()
+	h.containers.mu.Unlock()
 	writeJSON(w, http.StatusOK, view)
 	return nil
 }

@@ -7,9 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -18,22 +16,22 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/wire"
 )
 
-// Exit codes of a container that could not be started, as the engine has them.
+// Exit codes of a container that could not be started, as in Docker.
 const (
 	exitNotFound    = 127
 	exitNotRunnable = 126
 	exitNotStarted  = 128
 )
 
-// database is where a container's pool goes to, from ports of its own.
+// database is the far end of the connections that a container's pool keeps open.
 var database = netip.MustParseAddrPort("10.0.3.4:5432")
 
 const firstPoolPort = 41000
 
-// launch starts the container's process and publishes its ports. It is called
-// with mu held. A failure is noted in the container's state.
-func (e *Engine) launch(c *unit) error {
-	err := e.tryLaunch(c)
+// launch starts the container's process and publishes its ports. The caller holds the lock of the containers. An error
+// is also recorded in the container's state.
+func (s *supervisor) launch(c *unit) error {
+	err := s.tryLaunch(c)
 	if err != nil {
 		c.proc, c.bound, c.env = nil, nil, nil
 		c.err, c.exitCode = err.Error(), exitNotStarted
@@ -47,23 +45,24 @@ func (e *Engine) launch(c *unit) error {
 	return err
 }
 
-func (e *Engine) tryLaunch(c *unit) error {
-	if e.closed {
+// tryLaunch is launch without recording the error.
+func (s *supervisor) tryLaunch(c *unit) error {
+	if s.containers.closed {
 		return internal("the engine is shutting down")
 	}
-	if _, ok := e.faults.take(StartFails, ""); ok {
+	if _, ok := s.faults.use(StartFails, ""); ok {
 		return internal("failed to create task for container: OCI runtime create failed: fault %s", StartFails)
 	}
-	bound, err := e.bind(c)
+	bound, err := s.bind(c)
 	if err != nil {
 		return err
 	}
-	mounts, err := e.prepareMounts(c)
+	mounts, err := s.prepareMounts(c)
 	if err != nil {
 		return err
 	}
 	c.bound, c.env = bound, processEnv(c.config, bound, mounts)
-	cmd, err := e.commandOf(c, c.command())
+	cmd, err := s.commandOf(c, c.command())
 	if err != nil {
 		return err
 	}
@@ -72,24 +71,24 @@ func (e *Engine) tryLaunch(c *unit) error {
 	if c.config.Tty {
 		cmd.Stderr = out
 	}
-	proc, err := e.opts.Start(cmd)
+	proc, err := s.opts.Start(cmd)
 	if err != nil {
 		return startError(c.command()[0], err)
 	}
-	e.ran(c, proc)
-	e.tasks.Go(func() {
+	s.noteStart(c, proc)
+	s.tasks.Go(func() {
 		<-proc.Done()
 		out.flush()
 		problems.flush()
-		e.watch(c, proc)
+		s.restartByPolicy(c, proc)
 	})
 	return nil
 }
 
-// commandOf is the command, resolved in the image's files, as a process of
-// this machine with the container's environment.
-func (e *Engine) commandOf(c *unit, args []string) (*exec.Cmd, error) {
-	rootfs := e.images.rootfs(c.image.id)
+// commandOf returns the command as a process of this machine: its program is resolved in the image's files, and its
+// environment is the container's.
+func (s *supervisor) commandOf(c *unit, args []string) (*exec.Cmd, error) {
+	rootfs := s.images.rootfs(c.image.id)
 	program, err := resolveProgram(rootfs, args[0], c.config.WorkingDir, c.env)
 	if err != nil {
 		return nil, startError(args[0], err)
@@ -104,97 +103,41 @@ func (e *Engine) commandOf(c *unit, args []string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// startFailure is what runc says of a program it cannot run; the engine
-// answers it with 400.
-type startFailure struct {
-	program string
-	err     error
-}
-
-func (s *startFailure) Unwrap() []error {
-	return []error{s.err, &apiError{status: 400, message: s.Error()}}
-}
-
-func (s *startFailure) Error() string {
-	return fmt.Sprintf("failed to create task for container: failed to create shim task: OCI runtime create failed: "+
-		"runc create failed: unable to start container process: exec: %q: %v: unknown", s.program, reason(s.err))
-}
-
-func startError(program string, err error) error { return &startFailure{program, err} }
-
-// reason leaves this machine's paths out.
-func reason(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err
-	}
-	return err
-}
-
-// resolveProgram finds a program in the image's files: by its path, or along
-// the PATH of the container. No link leads out of the image.
-func resolveProgram(rootfs, program, dir string, env []string) (string, error) {
-	root, err := os.OpenRoot(rootfs)
-	if err != nil {
-		return "", err
-	}
-	defer root.Close()
-	for _, candidate := range candidates(program, dir, env) {
-		info, err := root.Stat(rooted(candidate))
-		switch {
-		case err != nil && strings.Contains(program, "/"):
-			return "", err
-		case err != nil || info.IsDir():
-			continue
-		case info.Mode().Perm()&0o111 == 0:
-			return "", fs.ErrPermission
-		}
-		return filepath.Join(rootfs, filepath.FromSlash(rooted(candidate))), nil
-	}
-	return "", exec.ErrNotFound
-}
-
-func candidates(program, dir string, env []string) []string {
-	if path.IsAbs(program) {
-		return []string{program}
-	}
-	if strings.Contains(program, "/") {
-		return []string{path.Join("/", dir, program)}
-	}
-	var list []string
-	for _, pair := range env {
-		if folders, ok := strings.CutPrefix(pair, "PATH="); ok {
-			for _, folder := range strings.Split(folders, ":") {
-				list = append(list, path.Join("/", folder, program))
-			}
-		}
-	}
-	return list
-}
-
-// connectPool makes a container's connections to its database, until it ends.
-func (e *Engine) connectPool(stack *wire.Stack) {
-	for i := range e.opts.Pool {
-		stack.Connect(firstPoolPort+uint16(i), database)
-	}
-}
-
-// ran notes the process, publishes its ports and begins its health checks. It is called with mu held.
-func (e *Engine) ran(c *unit, proc Program) {
+// noteStart records the process, publishes its ports and starts its health checks. The caller holds the lock of the
+// containers.
+func (s *supervisor) noteStart(c *unit, proc Program) {
 	c.proc, c.status, c.err, c.exitCode = proc, container.StateRunning, "", 0
 	c.started = time.Now().UTC()
-	c.addr = e.freeAddr()
+	c.addr = s.containers.freeAddr()
 	c.stack = wire.NewStack(c.addr)
 	if c.host.NetworkMode.IsHost() {
-		c.stack = e.hostWire
+		c.stack = s.hostWire
 	} else {
-		e.connectPool(c.stack)
+		for i := range s.opts.Pool {
+			c.stack.Connect(firstPoolPort+uint16(i), database)
+		}
 	}
 	for _, b := range c.bound {
 		if b.host != 0 {
-			e.opts.Wire.PublishEndpoint(b.host, wire.Endpoint{Addr: loopback(b.real), Port: b.port, Stack: c.stack})
+			s.opts.Wire.PublishEndpoint(b.host, wire.Endpoint{Addr: loopback(b.real), Port: b.port, Stack: c.stack})
 		}
 	}
-	e.watchHealth(c)
+	s.watchHealth(c)
 	c.touch()
+}
+
+// startRequested starts the container because a client requested it, so the restart policy counts anew. The caller
+// holds the lock of the containers.
+func (s *supervisor) startRequested(c *unit) error {
+	c.stopped, c.noRestart, c.restarts, c.backoff = false, false, 0, 0
+	return s.launch(c)
+}
+
+// unpublish ends the forwarding of the container's host ports. The caller holds the lock of the containers.
+func (s *supervisor) unpublish(c *unit) {
+	for _, b := range c.bound {
+		if b.host != 0 {
+			s.opts.Wire.Unpublish(b.host)
+		}
+	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 )
 
-// downloadLayer writes the layer to its file, whole and verified or not at
-// all: the reader fails at its end where digest or size differ.
+// downloadLayer writes the layer to its file. The file appears only when it is complete and verified, because the reader
+// fails at its end if digest or size differ.
 func (s *images) downloadLayer(out *progressStream, l v1.Layer) error {
 	digest, err := l.Digest()
 	if err != nil {
@@ -56,20 +56,20 @@ func writeWhole(file string, from io.Reader) error {
 	return os.Rename(f.Name(), file)
 }
 
-// unpack makes the image's folder from its layers and answers the bytes of its
-// files. The folder appears only when it is complete.
-func (e *Engine) unpack(out *progressStream, r imageRecord) (int64, error) {
-	img, err := e.images.open(r)
+// unpack makes the image's folder from its layers and returns the size of its files in bytes. The folder appears only
+// when it is complete.
+func (h *imageAPI) unpack(out *progressStream, r imageRecord) (int64, error) {
+	img, err := h.images.open(r)
 	if err != nil {
 		return 0, fmt.Errorf("failed to register layer: %w", err)
 	}
 	for _, digest := range r.layers {
 		out.layer(digest.Hex[:12], "Extracting", 0, 0)
 	}
-	if _, full := e.faults.take(DiskFull, ""); full {
+	if _, full := h.faults.use(DiskFull, ""); full {
 		return 0, fmt.Errorf("failed to register layer: %w", &fs.PathError{Op: "write", Path: "/" + string(DiskFull), Err: syscall.ENOSPC})
 	}
-	size, err := e.images.untar(r.id, img, int64(e.Disk().Free))
+	size, err := h.images.untar(r.id, img, int64(diskOf(h.images, h.faults).Free))
 	if err != nil {
 		return 0, fmt.Errorf("failed to register layer: %w", err)
 	}
@@ -106,9 +106,8 @@ func (s *images) untar(id string, img v1.Image, room int64) (int64, error) {
 	return size, os.Rename(temp, s.rootfs(id))
 }
 
-// extract writes a tar's files under root, which no name and no link leaves.
-// Links that would are not in the tar: mutate.Extract drops them.
-// More than room bytes are refused before they are written.
+// extract writes the files of a tar archive under root and returns their size in bytes. No name and no link leads out of
+// root, because mutate.Extract drops the links that would. An archive with more than room bytes is an error.
 func extract(root *os.Root, from *tar.Reader, room int64) (int64, error) {
 	var size int64
 	for {
@@ -152,8 +151,7 @@ func extractOne(root *os.Root, file string, h *tar.Header, content io.Reader) er
 	}
 }
 
-// inside makes the target of a link relative where it is absolute, since the
-// image's root is a folder here.
+// inside makes an absolute target of a link relative, because the image's root is a folder of this machine.
 func inside(file, target string) string {
 	if !path.IsAbs(target) {
 		return target
@@ -162,8 +160,8 @@ func inside(file, target string) string {
 	return path.Join(up, target[1:])
 }
 
-// extractFile keeps forks away while the file is open for writing: a child
-// that inherits it, before its exec, would make the program "text file busy".
+// extractFile writes one file. It prevents forks while the file is open for writing, because a child process that
+// inherits it would make a start of the program fail with "text file busy".
 func extractFile(root *os.Root, file string, mode fs.FileMode, content io.Reader) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-func (e *Engine) listContainers(w http.ResponseWriter, r *http.Request) error {
-	f, err := parseFilters(r, "name", "id", "label", "status", "publish", "expose", "ancestor", "health", "network")
+func (h *containerAPI) list(w http.ResponseWriter, r *http.Request) error {
+	f, err := parseFilters(r, "name", "id", "label", "status", "publish", "ancestor")
 	if err != nil {
 		return err
 	}
@@ -23,11 +23,11 @@ func (e *Engine) listContainers(w http.ResponseWriter, r *http.Request) error {
 		limit = 0
 	}
 	all := flag(r, "all") || limit > 0 || len(f["status"]) > 0
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	h.containers.mu.Lock()
+	defer h.containers.mu.Unlock()
 	list := []container.Summary{}
-	for _, c := range e.newestFirst() {
-		if (all || c.running()) && e.containerMatches(f, c) && (limit <= 0 || len(list) < limit) {
+	for _, c := range h.containers.newestFirst() {
+		if (all || c.running()) && h.matches(f, c) && (limit <= 0 || len(list) < limit) {
 			list = append(list, c.summary())
 		}
 	}
@@ -35,40 +35,30 @@ func (e *Engine) listContainers(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (e *Engine) newestFirst() []*unit {
-	var list []*unit
-	for _, c := range e.containers {
-		list = append(list, c)
-	}
-	slices.SortFunc(list, func(a, b *unit) int { return b.created.Compare(a.created) })
-	return list
-}
-
-func (e *Engine) containerMatches(f filters, c *unit) bool {
+func (h *containerAPI) matches(f filters, c *unit) bool {
 	return f.matchLabels(c.config.Labels) &&
 		f.match("name", func(v string) bool { return matchesName(v, c.name) }) &&
 		f.match("id", func(v string) bool { return strings.HasPrefix(c.id, v) }) &&
 		f.match("status", func(v string) bool { return string(c.status) == v }) &&
-		f.match("health", func(v string) bool { return string(c.healthStatus()) == v }) &&
-		f.match("publish", func(v string) bool { return c.bindsPort(v, func(b binding) int { return b.host }) }) &&
-		f.match("expose", func(v string) bool { return c.bindsPort(v, func(b binding) int { return b.port }) }) &&
-		f.match("ancestor", func(v string) bool { return e.isAncestor(v, c) }) &&
-		f.match("network", func(v string) bool { return c.endpoints()[v] != nil })
+		f.match("publish", func(v string) bool { return c.publishes(v) }) &&
+		f.match("ancestor", func(v string) bool { return h.isAncestor(v, c) })
 }
 
-// matchesName takes the filter as a regular expression, as the engine does.
+// matchesName matches the name against a regular expression, as Docker does.
 func matchesName(pattern, name string) bool {
 	re, err := regexp.Compile(pattern)
 	return err == nil && (re.MatchString(name) || re.MatchString("/"+name))
 }
 
-func (c *unit) bindsPort(want string, of func(binding) int) bool {
+// publishes reports whether the container runs and has the host port, written as 8080 or 8080/tcp.
+func (c *unit) publishes(want string) bool {
 	number, _, _ := strings.Cut(want, "/")
-	return c.proc != nil && slices.ContainsFunc(c.bound, func(b binding) bool { return strconv.Itoa(of(b)) == number })
+	return c.proc != nil && slices.ContainsFunc(c.bound, func(b binding) bool { return strconv.Itoa(b.host) == number })
 }
 
-func (e *Engine) isAncestor(name string, c *unit) bool {
-	img, err := e.images.find(name)
+// isAncestor reports whether the container was made from the image with this name.
+func (h *containerAPI) isAncestor(name string, c *unit) bool {
+	img, err := h.images.find(name)
 	return err == nil && img.id == c.image.id
 }
 
@@ -101,7 +91,7 @@ func (c *unit) portSummaries() []container.PortSummary {
 	return ports
 }
 
-// statusLine is the status as `docker ps` shows it.
+// statusLine returns the status as `docker ps` prints it.
 func (c *unit) statusLine(now time.Time) string {
 	switch c.status {
 	case container.StateRunning:
@@ -123,7 +113,7 @@ func (c *unit) statusLine(now time.Time) string {
 	}
 }
 
-// ago is a duration for people.
+// ago returns a duration as `docker ps` prints it.
 func ago(d time.Duration) string {
 	switch {
 	case d < time.Second:

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// stream numbers are those of Docker's multiplexed format.
+// The numbers of the streams in Docker's multiplexed format.
 type stream byte
 
 const (
@@ -14,10 +14,10 @@ const (
 	stderr stream = 2
 )
 
-// maxLogLines bounds what is kept of a container's output; older lines go.
+// maxLogLines is the number of lines of a container's output that are kept. Older lines are dropped.
 const maxLogLines = 10_000
 
-// maxLogLine is where the engine splits a line.
+// maxLogLine is the length in bytes at which a line is split, as in Docker.
 const maxLogLine = 16 << 10
 
 type logLine struct {
@@ -26,7 +26,7 @@ type logLine struct {
 	text []byte // with its newline, unless it was split
 }
 
-// logBuffer holds the last lines of a container, over all its runs.
+// logBuffer holds the last lines of a container's output, from all its runs.
 type logBuffer struct {
 	mu      sync.Mutex
 	lines   []logLine
@@ -60,8 +60,7 @@ func (b *logBuffer) close() {
 	b.wake()
 }
 
-// since returns the lines from a position on, the next position, and what is
-// closed when there are more.
+// since returns the lines from a position on, the next position, and a channel that is closed when there are more lines.
 func (b *logBuffer) since(position int) (lines []logLine, next int, changed <-chan struct{}, closed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -69,7 +68,7 @@ func (b *logBuffer) since(position int) (lines []logLine, next int, changed <-ch
 	return lines, b.dropped + len(b.lines), b.changed, b.closed
 }
 
-// writer takes one stream of a process and cuts it into lines.
+// writer returns a writer that splits one output stream of a process into lines.
 func (b *logBuffer) writer(from stream) *lineWriter { return &lineWriter{buffer: b, from: from} }
 
 type lineWriter struct {
@@ -95,8 +94,8 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	}
 }
 
-// flush keeps a last line that has no end. It is called when the process and
-// the copying of its output have ended.
+// flush adds a last line without a line end. It must be called after the process and the copying of its output have
+// ended.
 func (w *lineWriter) flush() {
 	if len(w.partial) > 0 {
 		w.buffer.add(w.from, w.partial)

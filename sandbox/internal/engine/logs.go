@@ -42,15 +42,15 @@ func parseLogOptions(r *http.Request) (logOptions, error) {
 	return o, nil
 }
 
-func (o logOptions) wants(l logLine) bool {
+func (o logOptions) includes(l logLine) bool {
 	return ((l.from == stdout && o.stdout) || (l.from == stderr && o.stderr)) &&
 		!l.at.Before(o.since) && (o.until.IsZero() || !l.at.After(o.until))
 }
 
-func (e *Engine) containerLogs(w http.ResponseWriter, r *http.Request) error {
-	e.mu.Lock()
-	c, err := e.find(r.PathValue("id"))
-	e.mu.Unlock()
+func (h *containerAPI) logs(w http.ResponseWriter, r *http.Request) error {
+	h.containers.mu.Lock()
+	c, err := h.containers.find(r.PathValue("id"))
+	h.containers.mu.Unlock()
 	if err != nil {
 		return err
 	}
@@ -63,19 +63,18 @@ func (e *Engine) containerLogs(w http.ResponseWriter, r *http.Request) error {
 	if o.raw {
 		w.Header().Set("Content-Type", "application/vnd.docker.raw-stream")
 	}
-	e.streamLogs(w, r, c, o)
+	h.streamLogs(w, r, c, o)
 	return nil
 }
 
-// streamLogs writes what there is, and with follow what comes until the
-// container no longer runs.
-func (e *Engine) streamLogs(w http.ResponseWriter, r *http.Request, c *unit, o logOptions) {
+// streamLogs writes the lines that exist. With follow it continues with new lines until the container stops.
+func (h *containerAPI) streamLogs(w http.ResponseWriter, r *http.Request, c *unit, o logOptions) {
 	control := http.NewResponseController(w)
 	position, first := 0, true
 	for {
-		e.mu.Lock()
+		h.containers.mu.Lock()
 		running, stateChanged := c.running(), c.changed
-		e.mu.Unlock()
+		h.containers.mu.Unlock()
 		lines, next, changed, closed := c.logs.since(position)
 		position = next
 		selected := o.pick(lines, first)
@@ -97,11 +96,12 @@ func (e *Engine) streamLogs(w http.ResponseWriter, r *http.Request, c *unit, o l
 	}
 }
 
-// pick leaves out what is not asked for; tail counts only in the first part.
+// pick returns the requested lines. tail applies only to the lines that existed when the request came, which are the
+// first part.
 func (o logOptions) pick(lines []logLine, first bool) []logLine {
 	var picked []logLine
 	for _, l := range lines {
-		if o.wants(l) {
+		if o.includes(l) {
 			picked = append(picked, l)
 		}
 	}
@@ -111,7 +111,7 @@ func (o logOptions) pick(lines []logLine, first bool) []logLine {
 	return picked
 }
 
-// logTime is RFC 3339 with nine digits, as the engine's.
+// logTime is RFC 3339 with nine digits for the fraction of a second, as in Docker.
 const logTime = "2006-01-02T15:04:05.000000000Z07:00"
 
 func (o logOptions) write(w io.Writer, l logLine) error {

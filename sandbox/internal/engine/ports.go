@@ -20,10 +20,9 @@ const (
 
 var errNoPort = errors.New("no free loopback port between 20000 and 29999")
 
-// portBook gives each host port of an instance a loopback port of its own. It
-// holds the UDP port of the same number meanwhile, which tells the other
-// instances of this machine, in any process, that the TCP port is taken also
-// while no program listens on it.
+// portBook gives each host port of an instance a loopback port of its own. It keeps the UDP port of the same number open
+// as a reservation, so that the other instances of this machine, in any process, do not use the TCP port while no
+// program listens on it.
 type portBook struct {
 	mu    sync.Mutex
 	real  map[string]int
@@ -32,7 +31,7 @@ type portBook struct {
 
 func newPortBook() *portBook { return &portBook{real: map[string]int{}} }
 
-// port returns the real port for the key, always the same.
+// port returns the real port for the key, which stays the same until close. It returns an error if no port is free.
 func (b *portBook) port(key string) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -74,8 +73,8 @@ func reserve(port int) (io.Closer, bool) {
 	return hold, true
 }
 
-// free reports whether nothing listens at addr. Binding alone does not tell on
-// macOS, where a listener on all addresses does not stop it.
+// free reports whether nothing listens at addr. It connects as well as binds, because on macOS binding succeeds beside a
+// listener on all addresses.
 func free(addr string) bool {
 	if c, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
 		c.Close()

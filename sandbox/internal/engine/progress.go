@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// progressStream writes the JSON lines of a pull. Once the first is written
-// the status is 200, and an error is a line like the others.
+// progressStream writes the JSON lines of a pull. The first line sends status 200, so an error after it is a line too.
 type progressStream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -32,12 +31,12 @@ func newProgressStream(w http.ResponseWriter) *progressStream {
 	return &progressStream{w: w, control: http.NewResponseController(w)}
 }
 
-// say writes a line about the whole pull.
-func (s *progressStream) say(id, format string, args ...any) {
+// status writes a line about the whole pull.
+func (s *progressStream) status(id, format string, args ...any) {
 	s.line(progressLine{ID: id, Status: fmt.Sprintf(format, args...)})
 }
 
-// layer writes a line about a layer; total 0 leaves the figures out.
+// layer writes a line about a layer. It leaves out the figures if total is 0.
 func (s *progressStream) layer(id, status string, current, total int64) {
 	line := progressLine{ID: id, Status: status, Detail: &progressDetail{Current: current, Total: total}}
 	if total > 0 {
@@ -50,8 +49,8 @@ func (s *progressStream) fail(err error) {
 	s.line(map[string]any{"errorDetail": map[string]string{"message": err.Error()}, "error": err.Error()})
 }
 
-// line ends in CRLF, as the engine's do. A client that went away ends the
-// pull through its request's context, so errors are not looked at here.
+// line writes a line that ends in CRLF, as Docker does. It ignores errors, because the disconnect of a client ends the
+// pull through the context of its request.
 func (s *progressStream) line(v any) {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -68,7 +67,7 @@ func bar(current, total int64) string {
 	return fmt.Sprintf("[%-*s]  %s/%s", barWidth+1, strings.Repeat("=", done)+">", size(current), size(total))
 }
 
-// size is a number of bytes for people: 1.234MB.
+// size returns a number of bytes as Docker prints it, such as 1.234MB.
 func size(n int64) string {
 	v, unit := float64(n), "B"
 	for _, u := range []string{"kB", "MB", "GB"} {
@@ -80,10 +79,10 @@ func size(n int64) string {
 	return fmt.Sprintf("%.4g%s", v, unit)
 }
 
-// progressStep is how many bytes lie between two lines of progress.
+// progressStep is the number of bytes between two lines of progress.
 const progressStep = 256 << 10
 
-// meter tells the stream how far a layer is read.
+// meter writes to the stream how many bytes of a layer were read.
 type meter struct {
 	io.Reader
 	read, told int64

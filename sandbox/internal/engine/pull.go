@@ -19,9 +19,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// pull answers POST /images/create?fromImage=&tag=. What the registry refuses
-// before the first line is a status; what fails later is a line of the stream.
-func (e *Engine) pull(w http.ResponseWriter, r *http.Request) error {
+// pull serves POST /images/create?fromImage=&tag=. An error before the first line is sent as a status, because a later
+// one can only be a line of the stream.
+func (h *imageAPI) pull(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Query().Get("fromSrc") != "" {
 		return badRequest("import is not part of the sandbox: pull from its registry")
 	}
@@ -34,24 +34,24 @@ func (e *Engine) pull(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	select {
-	case e.images.pull <- struct{}{}:
-		defer func() { <-e.images.pull }()
+	case h.images.pull <- struct{}{}:
+		defer func() { <-h.images.pull }()
 	case <-r.Context().Done():
 		return r.Context().Err()
 	}
-	found, err := e.resolve(r.Context(), ref, auth)
+	found, err := h.resolve(r.Context(), ref, auth)
 	if err != nil {
 		return err
 	}
 	out := newProgressStream(w)
-	if err := e.fetch(r.Context(), out, found); err != nil {
+	if err := h.fetch(r.Context(), out, found); err != nil {
 		out.fail(err)
 	}
 	return nil
 }
 
-// pullReference joins the two parameters; the tag may be a digest, and is
-// latest where there is neither.
+// pullReference joins the two parameters. The tag may be a digest. If neither parameter has a tag or a digest, the tag
+// is latest.
 func pullReference(from, tag string) (reference.Named, error) {
 	text := from
 	switch {
@@ -67,20 +67,21 @@ func pullReference(from, tag string) (reference.Named, error) {
 	return reference.TagNameOnly(named), nil
 }
 
-// pullable is an image in a registry, its manifest read and verified.
+// pullable is an image in a registry whose manifest was read and verified.
 type pullable struct {
 	ref    reference.Named
-	digest v1.Hash // of what the reference named: a manifest, or an index of them
+	digest v1.Hash // of the manifest or index to which the reference leads
 	image  v1.Image
 }
 
-func (e *Engine) resolve(ctx context.Context, ref reference.Named, auth authn.Authenticator) (pullable, error) {
-	// Registries of the sandbox speak plain HTTP: Insecure only allows it.
+// resolve reads the manifest of the image for this machine's platform.
+func (h *imageAPI) resolve(ctx context.Context, ref reference.Named, auth authn.Authenticator) (pullable, error) {
+	// The sandbox's registries serve plain HTTP, which Insecure permits.
 	remoteRef, err := name.ParseReference(pinned(ref), name.Insecure)
 	if err != nil {
 		return pullable{}, badRequest("invalid reference format: %v", err)
 	}
-	got, err := remote.Get(remoteRef, remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(e.opts.Transport),
+	got, err := remote.Get(remoteRef, remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(h.transport),
 		remote.WithPlatform(v1.Platform{OS: runtime.GOOS, Architecture: runtime.GOARCH}))
 	if err != nil {
 		return pullable{}, registryError(ref, auth, err)
@@ -92,7 +93,7 @@ func (e *Engine) resolve(ctx context.Context, ref reference.Named, auth authn.Au
 	return pullable{ref: ref, digest: got.Digest, image: image}, nil
 }
 
-// pinned drops the tag where there is a digest too, as the engine does.
+// pinned returns the reference without its tag if it has a digest too, because Docker ignores the tag then.
 func pinned(ref reference.Named) string {
 	if d, ok := ref.(reference.Canonical); ok {
 		return d.Name() + "@" + d.Digest().String()
@@ -100,9 +101,8 @@ func pinned(ref reference.Named) string {
 	return ref.String()
 }
 
-// registryError is the engine's translation (moby, distribution/errors.go): the
-// statuses are those Engine 20.10 was seen to answer, 500 for a login that is
-// missing or wrong included.
+// registryError translates a registry's error as Docker does (moby, distribution/errors.go). The statuses were observed
+// with Engine 20.10, also 500 for a missing or wrong login.
 func registryError(ref reference.Named, auth authn.Authenticator, err error) error {
 	familiar := reference.FamiliarString(ref)
 	var answer *transport.Error
@@ -137,15 +137,15 @@ func answerMessage(answer *transport.Error) string {
 	return strings.Join(messages, "; ")
 }
 
-// fetch downloads, unpacks and names the image.
-func (e *Engine) fetch(ctx context.Context, out *progressStream, p pullable) error {
-	out.say(tagOf(p.ref), "Pulling from %s", reference.Path(p.ref))
+// fetch downloads and unpacks the image and gives it its names.
+func (h *imageAPI) fetch(ctx context.Context, out *progressStream, p pullable) error {
+	out.status(tagOf(p.ref), "Pulling from %s", reference.Path(p.ref))
 	record, err := recordOf(p.image)
 	if err != nil {
 		return err
 	}
-	if _, missing := e.images.find(record.id); missing != nil {
-		if err := e.download(ctx, out, p, record); err != nil {
+	if _, missing := h.images.find(record.id); missing != nil {
+		if err := h.download(ctx, out, p, record); err != nil {
 			return err
 		}
 	}
@@ -154,14 +154,14 @@ func (e *Engine) fetch(ctx context.Context, out *progressStream, p pullable) err
 	if _, ok := p.ref.(reference.Canonical); !ok {
 		tagged = p.ref.String()
 	}
-	before, _ := e.images.find(p.ref.String()) // the zero record where there is none
-	e.images.add(record, digested, tagged)
-	out.say("", "Digest: %s", p.digest)
+	before, _ := h.images.find(p.ref.String()) // the zero record if there is none
+	h.images.add(record, digested, tagged)
+	out.status("", "Digest: %s", p.digest)
 	status := "Downloaded newer image for"
 	if before.id == record.id {
 		status = "Image is up to date for"
 	}
-	out.say("", "Status: %s %s", status, reference.FamiliarString(p.ref))
+	out.status("", "Status: %s %s", status, reference.FamiliarString(p.ref))
 	return nil
 }
 
@@ -185,11 +185,11 @@ func tagOf(ref reference.Named) string {
 	if d, ok := ref.(reference.Canonical); ok {
 		return d.Digest().String()
 	}
-	return ref.(reference.Tagged).Tag() // TagNameOnly made it one
+	return ref.(reference.Tagged).Tag() // TagNameOnly has added a tag
 }
 
-// download brings the layers and unpacks them to the image's folder.
-func (e *Engine) download(ctx context.Context, out *progressStream, p pullable, r imageRecord) error {
+// download downloads the missing layers and unpacks the image.
+func (h *imageAPI) download(ctx context.Context, out *progressStream, p pullable, r imageRecord) error {
 	layers, err := p.image.Layers()
 	if err != nil {
 		return err
@@ -201,35 +201,35 @@ func (e *Engine) download(ctx context.Context, out *progressStream, p pullable, 
 			return err
 		}
 		r.layers = append(r.layers, digest)
-		if _, err := os.Stat(e.images.layerFile(digest)); err == nil {
-			out.say(digest.Hex[:12], "Already exists")
+		if _, err := os.Stat(h.images.layerFile(digest)); err == nil {
+			out.status(digest.Hex[:12], "Already exists")
 			continue
 		}
 		out.layer(digest.Hex[:12], "Pulling fs layer", 0, 0)
 		todo = append(todo, l)
 	}
-	if _, ok := e.faults.take(PullFails, ""); ok {
+	if _, ok := h.faults.use(PullFails, ""); ok {
 		if len(todo) == 0 {
 			return io.ErrUnexpectedEOF
 		}
 		todo[len(todo)-1] = broken{todo[len(todo)-1]}
 	}
 	for _, l := range todo {
-		if err := e.images.downloadLayer(out, l); err != nil {
+		if err := h.images.downloadLayer(out, l); err != nil {
 			return err
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if r.size, err = e.unpack(out, r); err != nil {
+	if r.size, err = h.unpack(out, r); err != nil {
 		return err
 	}
-	e.images.add(r)
+	h.images.add(r)
 	return nil
 }
 
-// broken is a layer whose download ends halfway.
+// broken is a layer whose download fails halfway.
 type broken struct{ v1.Layer }
 
 func (b broken) Compressed() (io.ReadCloser, error) {

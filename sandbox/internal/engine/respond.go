@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// apiError is an error with the status the Engine API answers it with.
+// apiError is an error with the HTTP status that the Engine API returns for it.
 type apiError struct {
 	status  int
 	message string
@@ -35,7 +35,7 @@ func internal(format string, args ...any) error {
 	return failure(http.StatusInternalServerError, format, args...)
 }
 
-// errNotModified is the answer to an act that was done already.
+// errNotModified makes the status 304: the container is already in the requested state.
 var errNotModified = errors.New("not modified")
 
 type apiHandler func(w http.ResponseWriter, r *http.Request) error
@@ -57,11 +57,11 @@ func (h apiHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// An error here is a client that went away.
+	// An error means that the client has disconnected.
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// maxBody is far above any container spec.
+// maxBody is the limit of a request's body in bytes, far above any container's specification.
 const maxBody = 1 << 20
 
 func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
@@ -71,7 +71,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	return nil
 }
 
-// flag reads a boolean query parameter as the engine does: absent, "", "0",
+// flag reads a boolean query parameter as Docker does: absent, "", "0",
 // "no", "false" and "none" are false.
 func flag(r *http.Request, name string) bool {
 	switch r.URL.Query().Get(name) {

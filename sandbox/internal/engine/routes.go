@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// The versions of the Engine API that are served: those of Engine 25.
+// The oldest and the latest version of the Engine API that are served, as by Docker Engine 25.
 const (
 	maxAPI       = "1.44"
 	minAPI       = "1.24"
@@ -17,38 +17,37 @@ const (
 	engineNumber = "25.0.16"
 )
 
+// routes returns the routes that the engine serves, without a version in their path.
 func (e *Engine) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]apiHandler{
-		"GET /_ping":    e.ping,
-		"HEAD /_ping":   e.ping,
-		"GET /version":  e.version,
-		"GET /info":     e.info,
-		"POST /auth":    e.login,
-		"GET /networks": e.networks,
+		"GET /_ping":   e.ping,
+		"HEAD /_ping":  e.ping,
+		"GET /version": e.version,
+		"GET /info":    e.info,
+		"POST /auth":   e.login,
 
-		"POST /images/create":      e.pull,
-		"GET /images/json":         e.listImages,
-		"POST /images/prune":       e.pruneImages,
-		"GET /images/{rest...}":    e.imageGet,
-		"POST /images/{rest...}":   e.imagePost,
-		"DELETE /images/{name...}": e.removeImage,
+		"POST /images/create":      e.imageAPI.pull,
+		"GET /images/json":         e.imageAPI.list,
+		"POST /images/prune":       e.imageAPI.prune,
+		"GET /images/{rest...}":    e.imageAPI.get,
+		"POST /images/{rest...}":   e.imageAPI.post,
+		"DELETE /images/{name...}": e.imageAPI.remove,
 
-		"GET /distribution/{rest...}": e.distribution,
+		"GET /distribution/{rest...}": e.imageAPI.distribution,
 
-		"GET /containers/json":          e.listContainers,
-		"POST /containers/create":       e.createContainer,
-		"POST /containers/prune":        e.pruneContainers,
-		"GET /containers/{id}/json":     e.inspectContainer,
-		"GET /containers/{id}/logs":     e.containerLogs,
-		"POST /containers/{id}/start":   e.startContainer,
-		"POST /containers/{id}/stop":    e.stopContainer,
-		"POST /containers/{id}/restart": e.restartContainer,
-		"POST /containers/{id}/kill":    e.killContainer,
-		"POST /containers/{id}/rename":  e.renameContainer,
-		"POST /containers/{id}/update":  e.updateContainer,
-		"POST /containers/{id}/wait":    e.waitContainer,
-		"DELETE /containers/{id}":       e.removeContainer,
+		"GET /containers/json":          e.containerAPI.list,
+		"POST /containers/create":       e.containerAPI.create,
+		"GET /containers/{id}/json":     e.containerAPI.inspect,
+		"GET /containers/{id}/logs":     e.containerAPI.logs,
+		"POST /containers/{id}/start":   e.containerAPI.start,
+		"POST /containers/{id}/stop":    e.containerAPI.stop,
+		"POST /containers/{id}/restart": e.containerAPI.restart,
+		"POST /containers/{id}/kill":    e.containerAPI.kill,
+		"POST /containers/{id}/rename":  e.containerAPI.rename,
+		"POST /containers/{id}/update":  e.containerAPI.update,
+		"POST /containers/{id}/wait":    e.containerAPI.wait,
+		"DELETE /containers/{id}":       e.containerAPI.remove,
 
 		"/": func(http.ResponseWriter, *http.Request) error { return notFound("page not found") },
 	} {
@@ -76,8 +75,7 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var versionPrefix = regexp.MustCompile(`^/v1\.([0-9]{1,4})(/.*)$`)
 
-// unversioned returns the request without the version in its path, and an
-// error for a version that is not served.
+// unversioned returns the request without the version in its path. It returns an error if the version is not served.
 func unversioned(r *http.Request) (*http.Request, error) {
 	match := versionPrefix.FindStringSubmatch(r.URL.Path)
 	if match == nil {

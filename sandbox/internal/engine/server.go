@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// server accepts the engine's connections and can cut them all.
+// server accepts the engine's connections and can close all of them.
 type server struct {
 	engine *Engine
 	http   *http.Server
@@ -27,12 +27,12 @@ func newServer(e *Engine) *server {
 		Handler: e, ConnState: s.track, ReadHeaderTimeout: 30 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return e.ctx },
 	}
-	e.tasks.Go(func() { _ = s.http.Serve(s.inside) })
+	e.supervisor.tasks.Go(func() { _ = s.http.Serve(s.inside) })
 	return s
 }
 
-// Serve serves the API on the listener, such as a Unix socket's, until the
-// engine is closed; it then returns nil. The listener is closed with it.
+// Serve serves the API on the listener, such as a Unix socket's, until the engine is closed. Then it closes the listener
+// and returns nil.
 func (e *Engine) Serve(l net.Listener) error {
 	err := e.server.http.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {
@@ -41,8 +41,8 @@ func (e *Engine) Serve(l net.Listener) error {
 	return err
 }
 
-// Dial connects to the engine inside this process, over a socket pair that
-// nobody else can reach. While the engine is gone the error is ECONNREFUSED.
+// Dial connects to the engine inside this process, over a socket pair that no other process can reach. During the fault
+// [Gone] and after Close it returns ECONNREFUSED.
 func (e *Engine) Dial(ctx context.Context) (net.Conn, error) {
 	if e.faults.active(Gone, "") {
 		return nil, dockerSocket(os.NewSyscallError("connect", syscall.ECONNREFUSED))
@@ -96,7 +96,7 @@ func (s *server) close() {
 	s.inside.Close()
 }
 
-// chanListener is a listener whose connections come from inside the process.
+// chanListener is a listener for connections from inside this process.
 type chanListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -125,8 +125,8 @@ func (l *chanListener) Addr() net.Addr {
 	return &net.UnixAddr{Name: "/var/run/docker.sock", Net: "unix"}
 }
 
-// socketPair returns two connected Unix sockets: real ones, with half-close,
-// and without a path whose length and permissions would matter.
+// socketPair returns two connected Unix sockets. Unlike net.Pipe they support half-close, and they need no path, whose
+// length and permissions could be a problem.
 func socketPair() (a, b net.Conn, err error) {
 	syscall.ForkLock.RLock()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)

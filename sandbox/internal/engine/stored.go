@@ -17,8 +17,7 @@ import (
 
 var errLayers = errors.New("layers from manifest don't match image configuration")
 
-// storedImage is an image whose layers are in the store's files. Only its
-// Layers are good for anything.
+// storedImage is an image whose layers are in the store's files. Only its method Layers may be called.
 type storedImage struct {
 	v1.Image
 	layers []v1.Layer
@@ -26,7 +25,7 @@ type storedImage struct {
 
 func (i storedImage) Layers() ([]v1.Layer, error) { return i.layers, nil }
 
-// open opens the image's layers, each checked against the config as it is read.
+// open returns the image's layers, which are verified against the config while they are read.
 func (s *images) open(r imageRecord) (v1.Image, error) {
 	if len(r.layers) != len(r.config.RootFS.DiffIDs) {
 		return nil, errLayers
@@ -42,16 +41,19 @@ func (s *images) open(r imageRecord) (v1.Image, error) {
 	return img, nil
 }
 
-// storedFile is a layer as the registry has it, compressed or not. Its digest
-// was verified when it was downloaded.
+// storedFile is a layer in the form that the registry has, compressed or not. Its digest was verified during the
+// download.
 type storedFile struct {
 	path   string
 	digest v1.Hash
 }
 
-func (f storedFile) Digest() (v1.Hash, error)           { return f.digest, nil }
+func (f storedFile) Digest() (v1.Hash, error) { return f.digest, nil }
+
 func (f storedFile) Compressed() (io.ReadCloser, error) { return os.Open(f.path) }
-func (storedFile) MediaType() (types.MediaType, error)  { return types.OCILayer, nil }
+
+func (storedFile) MediaType() (types.MediaType, error) { return types.OCILayer, nil }
+
 func (f storedFile) Size() (int64, error) {
 	info, err := os.Stat(f.path)
 	if err != nil {

@@ -33,17 +33,9 @@ func (e *Engine) version(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (e *Engine) info(w http.ResponseWriter, _ *http.Request) error {
-	e.mu.Lock()
-	running := 0
-	for _, c := range e.containers {
-		if c.running() {
-			running++
-		}
-	}
-	all := len(e.containers)
-	e.mu.Unlock()
+	all, running := e.containers.count()
 	info := system.Info{
-		ID: e.opts.Name, Name: e.opts.Name, ServerVersion: engineNumber,
+		ID: e.name, Name: e.name, ServerVersion: engineNumber,
 		Containers: all, ContainersRunning: running, ContainersStopped: all - running, Images: e.images.count(),
 		Driver: "overlay2", LoggingDriver: "json-file", CgroupDriver: "none", CgroupVersion: "2",
 		OperatingSystem: "Sandbox", OSType: runtime.GOOS, Architecture: machine(), NCPU: runtime.NumCPU(),
@@ -54,7 +46,7 @@ func (e *Engine) info(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// machine is the architecture as uname has it, which is what /info says.
+// machine returns the architecture under the name that uname prints, because /info uses that name.
 func machine() string {
 	switch runtime.GOARCH {
 	case "amd64":
@@ -66,34 +58,26 @@ func machine() string {
 	}
 }
 
-// login answers `docker login`; who may pull is the registry's to say.
+// login accepts any `docker login`, because the registry alone decides who may pull.
 func (e *Engine) login(w http.ResponseWriter, _ *http.Request) error {
 	writeJSON(w, http.StatusOK, map[string]string{"Status": "Login Succeeded", "IdentityToken": ""})
 	return nil
 }
 
-func (e *Engine) networks(w http.ResponseWriter, _ *http.Request) error {
-	writeJSON(w, http.StatusOK, []map[string]any{
-		{"Name": "bridge", "Id": bridgeID, "Driver": "bridge", "Scope": "local"},
-		{"Name": "host", "Id": hostID, "Driver": "host", "Scope": "local"},
-	})
-	return nil
-}
-
-// Disk is the instance's volume in bytes.
+// Disk is the size and the free space of the instance's volume, in bytes.
 type Disk struct{ Total, Free uint64 }
 
 const (
 	diskTotal = 8 << 30
-	diskBase  = 2 << 30 // what the system itself takes
-	diskLeft  = 4 << 20 // what is left when it is full
+	diskBase  = 2 << 30 // used by the system itself
+	diskLeft  = 4 << 20 // still free on a full disk
 )
 
-// Disk models the instance's volume: 8 GiB, of which the system has two and
-// the images what they weigh.
-func (e *Engine) Disk() Disk {
+// diskOf models the instance's volume: 8 GiB, of which the system uses two and each image as many bytes as its
+// unpacked files have. The fault [DiskFull] leaves 4 MiB.
+func diskOf(images *images, faults *faultSet) Disk {
 	d := Disk{Total: diskTotal, Free: diskLeft}
-	if used := uint64(diskBase) + e.images.bytes(); !e.faults.active(DiskFull, "") && used+diskLeft < diskTotal {
+	if used := uint64(diskBase) + images.bytes(); !faults.active(DiskFull, "") && used+diskLeft < diskTotal {
 		d.Free = diskTotal - used
 	}
 	return d
