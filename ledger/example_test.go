@@ -38,6 +38,11 @@ func Example() {
 		fmt.Println("refused, it is held by", held.Lease.Holder)
 	}
 
+	err = book.Claim(ctx, []string{"arn:aws:elasticloadbalancing:us-west-1:123456789012:targetgroup/app-dev/6d0ecf831eec9f09"}, lease.Holder())
+	if err != nil {
+		log.Fatal(err)
+	}
+
 	// The lease is the engine's journal: rollout.Config{Journal: lease, …}.
 	err = lease.Record(ctx, rollout.Entry{Instance: "i-1", Step: rollout.StepDeregister, Mark: rollout.Begun})
 	if err != nil {
@@ -63,7 +68,11 @@ func ExampleNewS3FromConfig() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store, err := ledger.NewS3FromConfig(cfg, ledger.S3Options{Bucket: "growl-terraform-state", Prefix: "deploy"})
+	location, err := ledger.ParseLocation("s3://orders-state/ledger?region=eu-central-1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	store, err := ledger.NewS3FromConfig(cfg, location)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -164,7 +164,7 @@ func TestWhatIsLeftAtTheKeyOfBeforeRefusesTheMove(t *testing.T) {
 	}{
 		"a living run":      {"lease.json", 0, "dev is held by run " + deadOfBefore + " of root on vm, process 26847: wait for that run to end", true},
 		"a dead run":        {"lease.json", time.Minute, "run " + deadOfBefore + " of root on vm, process 26847 did not finish", false},
-		"an unfinished run": {"unfinished.json", 0, "heal dev with that program, and then try again", false},
+		"an unfinished run": {"unfinished.json", 0, "`mage deploy:heal dev` at its commit does, and then try again", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -184,6 +184,7 @@ func TestWhatIsLeftAtTheKeyOfBeforeRefusesTheMove(t *testing.T) {
 					assert.Equal(t, row.held, isHeld(err))
 				}
 				assert.Equal(t, "memory://dev/current", status.Before)
+				assert.Equal(t, status.Refusal().Error()+"\n", status.String())
 				assert.Equal(t, row.held, status.Running())
 				assert.Equal(t, puts, store.Puts(), "something was written")
 				assert.Equal(t, data, store.Read("dev/current"))

@@ -18,7 +18,7 @@ func (s Status) String() string {
 func (s Status) print(w io.Writer) {
 	name := s.Environment
 	if s.Before != "" {
-		fmt.Fprintf(w, "%s: %s\n", name, legible(s.Refusal().Error()))
+		fmt.Fprintln(w, legible(s.Refusal().Error()))
 		return
 	}
 	switch {
