@@ -110,7 +110,7 @@ func (o *Operator) hosts() (*hosts.Fleet, error) {
 		User: o.fleet.User, KeyFile: ssh.KeyFile, Passphrase: ssh.Passphrase, KnownHosts: ssh.KnownHosts,
 		Jump: jump, ProxyCommand: cmp.Or(ssh.ProxyCommand, o.environment.ProxyCommand),
 	}
-	if dial.KnownHosts == nil {
+	if len(dial.KnownHosts) == 0 {
 		dial.KnownHosts = remote.KnownHosts(o.service.KnownHosts...)
 	}
 	if err := dial.Check(); err != nil {

@@ -69,7 +69,7 @@ type SSH struct {
 	KeyFile string
 	// Passphrase returns the passphrase of KeyFile. Nil: a key with a passphrase is refused.
 	Passphrase func() ([]byte, error)
-	// KnownHosts are the files to trust instead of the service's and the user's. Nil: those.
+	// KnownHosts are the files to trust instead of the service's and the user's. Empty: those.
 	KnownHosts []string
 	// Jump and ProxyCommand replace the environment's. Empty: they stay.
 	Jump, ProxyCommand string
