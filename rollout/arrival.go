@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// arrival decides when clients reach an instance as they did before it drained. It
-// holds no clock: times are since the load balancer called the instance healthy.
+// arrival decides from samples when clients reach an instance as they did before it drained. It holds no clock: all times
+// are counted from when the load balancer called the instance healthy.
 type arrival struct {
 	before rate
-	window time.Duration // over which a rate now is measured
+	window time.Duration // over which the present rate is measured
 
 	samples []sample // the first one, and those of the window
-	blind   error    // why there is none
+	blind   error    // why the last failed sample failed
 }
 
-// sample is what was counted, and when.
+// sample is a count with its time.
 type sample struct {
 	at time.Duration
 	Traffic
@@ -24,8 +24,8 @@ type sample struct {
 
 var errUncounted = errors.New("cannot be counted")
 
-// observe takes one sample, or the reason why there is none. A count that begins
-// anew, as after a restart, is begun anew here.
+// observe adds one sample, or the error that there is instead of one. If a count began again at zero, as after a restart,
+// the samples before it are dropped.
 func (a *arrival) observe(at time.Duration, t Traffic, err error) {
 	switch {
 	case err != nil:
@@ -44,9 +44,9 @@ func (a *arrival) observe(at time.Duration, t Traffic, err error) {
 	}
 }
 
-// proven reports whether proof connections have arrived, and, where the count holds
-// health checks too, at half the rate before at least. What arrived before the load
-// balancer called the instance healthy may have been meant for the old container.
+// proven reports whether [proof] connections have arrived, and at half the rate before at least if the count includes
+// health checks. Connections from before the load balancer called the instance healthy are not counted, because they may
+// have been meant for the old container.
 func (a *arrival) proven() bool {
 	if len(a.samples) < 2 {
 		return false

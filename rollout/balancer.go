@@ -17,10 +17,10 @@ type Balancer interface {
 	// Deregister takes targets out of their groups. Taking out one that is not
 	// there is a success.
 	Deregister(ctx context.Context, targets []Target) error
-	// Health answers for these targets at once, or for every target of every group
-	// of the fleet where none are named. It may answer for more, and leaves out what
-	// is not registered. The engine paces its calls and shares each answer among all
-	// who wait.
+	// Health returns the health of these targets, or of every target in every group of
+	// the fleet if there are none. It may return more, and leaves out what is not
+	// registered. The engine paces its calls and shares each result among all that wait
+	// for one.
 	Health(ctx context.Context, targets ...Target) (Health, error)
 	// Timing reads how the live target groups check, drain and route.
 	Timing(ctx context.Context) ([]Timing, error)
@@ -46,7 +46,7 @@ func (t Target) compare(other Target) int {
 	)
 }
 
-// TargetState is a target's state in the load balancer's own words.
+// TargetState is a target's state, as the load balancer names it.
 type TargetState string
 
 // The states of a target behind a Network Load Balancer.
@@ -60,9 +60,9 @@ const (
 	TargetUnavailable       TargetState = "unavailable"
 )
 
-// Registered reports whether a target in this state belongs to its group: one
-// that drains after a deregistration has left it already. One that is
-// unhealthy.draining has not: its flows are sent elsewhere, it stays a target.
+// Registered reports whether a target in this state belongs to its group. A target that
+// is draining does not, because it was deregistered. One that is unhealthy.draining
+// does: its flows are sent to other targets, but it stays registered.
 func (s TargetState) Registered() bool {
 	switch s {
 	case TargetDraining, TargetUnused, "":
@@ -72,7 +72,7 @@ func (s TargetState) Registered() bool {
 	}
 }
 
-// TargetHealth is what the load balancer says of one target.
+// TargetHealth is the health of one target.
 type TargetHealth struct {
 	Target
 	State TargetState
@@ -81,7 +81,7 @@ type TargetHealth struct {
 	Reason string
 }
 
-// String names state and reason: "unhealthy (Target.FailedHealthChecks)".
+// String returns state and reason, such as "unhealthy (Target.FailedHealthChecks)".
 func (h TargetHealth) String() string {
 	switch {
 	case h.State == "":
@@ -92,10 +92,10 @@ func (h TargetHealth) String() string {
 	return fmt.Sprintf("%s (%s)", h.State, h.Reason)
 }
 
-// Health is one answer: for all targets of the fleet's groups, or for those asked for.
+// Health is the health of all targets in the fleet's groups, or of some of them.
 type Health []TargetHealth
 
-// Of returns what is known of one instance, in the order of its groups and ports.
+// Of returns the health of one instance's targets, in the order of groups and ports.
 func (h Health) Of(instance string) Health {
 	var of Health
 	for _, t := range h {
@@ -107,8 +107,8 @@ func (h Health) Of(instance string) Health {
 	return of
 }
 
-// State returns the health of one target; the zero TargetHealth's empty state
-// means the group does not know it.
+// State returns the health of one target. Its state is empty if the target is not in
+// the group.
 func (h Health) State(target Target) TargetHealth {
 	for _, t := range h {
 		if t.Target == target {
@@ -118,7 +118,7 @@ func (h Health) State(target Target) TargetHealth {
 	return TargetHealth{Target: target}
 }
 
-// String lists the states, each once in order: "healthy", or "initial, healthy".
+// String lists the states in order, each of them once, such as "initial, healthy".
 func (h Health) String() string {
 	var states []string
 	for _, t := range h {
@@ -136,7 +136,7 @@ func (h Health) String() string {
 type Timing struct {
 	// Group is the target group's ARN.
 	Group string
-	// Port is the group's default port, used for an instance that is in no group.
+	// Port is the group's default port. An instance that is in no group is registered on it.
 	Port int
 	// Interval is the time between two health checks of a target.
 	Interval time.Duration
@@ -148,9 +148,9 @@ type Timing struct {
 	UnhealthyThreshold int
 	// Delay is the deregistration delay: how long a target drains.
 	Delay time.Duration
-	// Terminates is set where connections are cut at the end of Delay.
+	// Terminates is set if connections are cut at the end of Delay.
 	Terminates bool
-	// CrossZone is set where a zone's traffic may go to another zone's target.
+	// CrossZone is set if a zone's traffic may go to another zone's target.
 	CrossZone bool
 }
 

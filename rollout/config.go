@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Config is all that a run needs. Journal, Gates, Guards, Watches and Observe may be left out.
+// Config holds the settings and ports of a run. Journal, Gates, Guards, Watches and Observe may be left out.
 type Config struct {
 	// Environment is the name in reports.
 	Environment string
-	// ID names the run; empty: one is made of the time and a random part.
+	// ID names the run; empty: [NewID] makes one.
 	ID string
 	// Release is what every instance shall run.
 	Release Release
@@ -21,16 +21,16 @@ type Config struct {
 	Balancer  Balancer
 	// Connect opens one instance. The run closes it.
 	Connect func(context.Context, Instance) (Host, error)
-	// Journal takes intents and outcomes. Nil: a process that is killed leaves no trace,
-	// and nothing for Heal to read.
+	// Journal stores intents and outcomes. Nil: nothing is stored, so that Heal cannot repair what a killed
+	// process left.
 	Journal Journal
-	// Gates are asked while images are pulled; any of them refuses the run.
+	// Gates are checked while images are pulled. Any of them can refuse the run.
 	Gates []Gate
-	// Guards are asked after each batch, when it has baked. Any of them halts the
-	// run: what they see may be the release's doing.
+	// Guards are checked after each batch, when it has baked. Any of them can halt the
+	// run, because the release may be the cause of what they find.
 	Guards []Gate
-	// Watches are guards that are asked while a batch bakes too, about every
-	// Policy.Poll: what they see must not depend on how often they are asked.
+	// Watches are guards that are checked while a batch bakes too, about every
+	// Policy.Poll. What they find must not depend on how often they are checked.
 	Watches []Gate
 	// Port is the port that the service's container publishes on an instance. A run, and the plan of it, is refused if
 	// an instance has no target on that port, because no traffic would reach the new container. Heal and Replace do
@@ -39,16 +39,15 @@ type Config struct {
 	// RefuseUnknown refuses a run if a target that is not in the fleet is registered when it begins. Otherwise such
 	// targets are named in the result only.
 	RefuseUnknown bool
-	// Observe is told every event, one at a time; nil: nobody.
+	// Observe is called with every event, one at a time; nil: events are dropped.
 	Observe func(Event)
 
-	// jitter answers a random part of a duration; nil: by the global generator.
-	// Only a test that wants the same run twice sets it.
+	// jitter returns a random part of a duration; nil: by the global generator.
+	// Only a test that needs the same run twice sets it.
 	jitter func(time.Duration) time.Duration
 }
 
-// validate reports everything that would make a run impossible before the
-// world is asked anything.
+// validate returns every fault that would make a run impossible. It calls no port.
 func (c Config) validate() error {
 	faults := []error{c.Policy.Validate()}
 	if len(c.Instances) == 0 {

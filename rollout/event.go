@@ -2,8 +2,8 @@ package rollout
 
 import "time"
 
-// Event is one moment of a run, for those who watch it. Observers are called
-// one at a time and must return quickly: the run waits for them.
+// Event is one moment of a run, for an observer. Observers are called with one event at a
+// time and should return quickly, because the run waits for them.
 type Event struct {
 	Time time.Time
 	// Instance is the instance ID; empty for what concerns the whole run.
@@ -11,23 +11,23 @@ type Event struct {
 	// Step is the row of the table; empty for what concerns the whole run.
 	Step StepName
 	Kind EventKind
-	// Detail is a sentence for people: what a step saw, what is waited for.
+	// Detail is a sentence for people, on what a step saw or what the run waits for.
 	Detail string
 	// Progress is set on Moved events of the pull.
 	Progress *Progress
 	// Err is set on StepFailed and UndoFailed, and on InstanceEnded of an instance that
 	// was not updated. Log holds the last lines of the container whose failure Err
-	// reports: they are not in its text.
+	// reports, because the text of an error does not hold them.
 	Err error
 	Log []string
 	// Left is set on Forecast: how long the run still takes.
 	Left time.Duration
 }
 
-// EventKind says what happened.
+// EventKind is the kind of an event.
 type EventKind string
 
-// What happens in a run, in the order a step knows them.
+// The kinds of events, in the order in which they can occur in a step.
 const (
 	// StepBegun: the step's act begins.
 	StepBegun EventKind = "begun"
@@ -45,9 +45,9 @@ const (
 	InstanceEnded EventKind = "ended"
 	// Remarked: something worth a line that changes nothing.
 	Remarked EventKind = "remark"
-	// Forecast: the run will be over after Left, if nothing goes wrong; zero: it is
-	// broken off or halted, and nobody can say. It is told when the run begins, and
-	// again when the end has moved by a tenth of what is left, or a twentieth of the
-	// whole.
+	// Forecast: the run will be over after Left, if nothing goes wrong. Zero: there is no
+	// estimate, because the run is broken off or halted. The event comes when the run
+	// begins, and again when the end has moved by a tenth of what is left, or by a
+	// twentieth of the whole.
 	Forecast EventKind = "forecast"
 )

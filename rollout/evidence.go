@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// evidence decides when a deregistered instance is free of traffic. It is fed
-// samples and holds no clock: times are since the instance was deregistered.
+// evidence decides from samples when a deregistered instance is free of traffic. It holds no clock: all times are counted
+// from the deregistration.
 type evidence struct {
 	policy Drain
 	before rate
 
 	last     Traffic
 	lastAt   time.Duration
-	sampled  bool          // the last look told what is open and what was opened
-	saw      bool          // it told what is open, at least
-	counted  bool          // any look did
-	openedAt time.Duration // when a connection was last seen to be new
-	busyAt   time.Duration // when a connection was last seen open
-	seenFrom time.Duration // since when it is counted
-	blindAt  time.Duration // when a count was last unreadable
-	blind    string        // why it was
+	sampled  bool          // the last sample had both counts: connections open and connections opened
+	saw      bool          // the last sample had the open connections at least
+	counted  bool          // any sample had the open connections
+	openedAt time.Duration // of the last sample with a new connection
+	busyAt   time.Duration // of the last sample with an open connection
+	seenFrom time.Duration // of the first sample since which both counts were read without a gap
+	blindAt  time.Duration // of the last sample that failed or lacked a count
+	blind    string        // why that sample failed
 }
 
-// observe takes one sample, or the reason why there is none.
+// observe adds one sample, or the error that there is instead of one.
 func (e *evidence) observe(at time.Duration, t Traffic, err error) {
 	sampled := e.sampled
 	e.saw, e.sampled = err == nil, err == nil && t.Source != Uncounted
@@ -45,10 +45,9 @@ func (e *evidence) observe(at time.Duration, t Traffic, err error) {
 	e.last, e.lastAt, e.counted = t, at, true
 }
 
-// arrived reports whether clients opened connections since the last sample.
-// The kernel's count holds health checks too, at a rate that cannot be
-// computed: it tells clients from checks only on an instance that was busy, and
-// then by more than a tenth of what arrived before.
+// arrived reports whether clients opened connections since the last sample. The kernel's count includes health checks,
+// and their rate cannot be computed. So with that count only an instance that was busy can show clients, by a rate of
+// more than a tenth of the one before.
 func (e *evidence) arrived(at time.Duration, t Traffic) bool {
 	if t.Source == ServiceCount {
 		return t.Opened != e.last.Opened
@@ -57,7 +56,7 @@ func (e *evidence) arrived(at time.Duration, t Traffic) bool {
 	return e.before.proves(e.policy.Quiet) && now.perSecond > e.before.perSecond/proof
 }
 
-// drained decides: whether the traffic has left by now, and a sentence on what was seen.
+// drained returns whether the traffic has left by now, and a sentence on what was seen.
 func (e *evidence) drained(at time.Duration) (bool, string) {
 	switch {
 	case e.policy.Fixed:
@@ -66,42 +65,40 @@ func (e *evidence) drained(at time.Duration) (bool, string) {
 		return false, e.seen()
 	case at >= e.policy.Max:
 		return true, fmt.Sprintf("gave up after %s: %s", round(at), e.seen())
-	case e.before.proves(e.policy.Quiet) && at-e.disturbed() >= e.policy.Quiet:
+	case e.before.proves(e.policy.Quiet) && at-e.disturbedAt() >= e.policy.Quiet:
 		return true, fmt.Sprintf("quiet after %s: %s", round(at), e.seen())
-	case at >= e.policy.Lag && at-e.disturbed() >= e.lately():
+	case at >= e.policy.Lag && at-e.disturbedAt() >= e.silenceAfterLag():
 		return true, fmt.Sprintf("routing lag over after %s: %s", round(at), e.seen())
-	case at >= e.policy.Lag && e.lostSight(at):
+	case at >= e.policy.Lag && e.unreadable(at):
 		return true, fmt.Sprintf("waited %s for the routing lag: traffic %s", round(at), e.blind)
 	default:
 		return false, e.seen()
 	}
 }
 
-// lostSight reports whether the count cannot be read, and not only for a moment: one
-// that could be read has to be unreadable for the quiet period, and to have shown
-// no open connection when it was seen last. Where only what was
-// opened cannot be counted, what is open still has to be gone.
-func (e *evidence) lostSight(at time.Duration) bool {
+// unreadable reports whether the counts cannot be read, and not only for a moment. A count that could be read before has
+// to fail for the quiet period, and its last sample must have shown no open connection. If only the opened connections
+// cannot be counted, the open ones still have to be gone.
+func (e *evidence) unreadable(at time.Duration) bool {
 	switch {
 	case e.sampled || e.blind == "":
 		return false
 	case e.saw:
-		return at-e.busyAt >= e.lately()
+		return at-e.busyAt >= e.silenceAfterLag()
 	default:
 		return !e.counted || (e.last.Open == 0 && at-e.lastAt >= e.policy.Quiet)
 	}
 }
 
-// disturbed is when silence was last broken: by a connection, or by blindness.
-func (e *evidence) disturbed() time.Duration {
+// disturbedAt returns when silence was last broken, by a connection or by a sample that failed.
+func (e *evidence) disturbedAt() time.Duration {
 	return max(e.openedAt, e.busyAt, e.blindAt, e.seenFrom)
 }
 
-// lately is how long silence must last once the routing lag is over: long
-// enough for proof connections at the rate before and for a client to send a lost
-// SYN again (after 1 s and 2 s more, RFC 6298; a fifth of the default Quiet), and
-// no longer than Quiet.
-func (e *evidence) lately() time.Duration {
+// silenceAfterLag returns how long silence must last once the routing lag is over. That is long enough for [proof]
+// connections at the rate before, and for a client to send a lost SYN again (after 1 s, and after 2 s more by RFC 6298,
+// which is a fifth of the default Quiet), but no longer than Quiet.
+func (e *evidence) silenceAfterLag() time.Duration {
 	if e.before.perSecond <= 0 {
 		return e.policy.Quiet
 	}
@@ -109,11 +106,10 @@ func (e *evidence) lately() time.Duration {
 	return min(e.policy.Quiet, max(e.policy.Quiet/5, proven))
 }
 
-// pause is how long not to look: each look costs the instance something. Silence
-// decides from the minimum on where the instance was busy, else from the routing
-// lag on; a quiet period before that the looks become frequent, and before they
-// only tell people how it goes. The service's own count misses nothing between two
-// looks, so two a quiet period do where silence ends no drain early.
+// pause returns how long to wait before the next sample, because each sample costs the instance something. Silence can
+// end a drain from the minimum on if the instance was busy, and otherwise from the routing lag on. Samples become
+// frequent a quiet period before that; earlier ones only show people how the drain goes on. The service's own count misses
+// nothing between two samples, so two of them in a quiet period are enough if silence cannot end the drain early.
 func (e *evidence) pause(at time.Duration) time.Duration {
 	quiet := e.policy.Quiet
 	if e.policy.Fixed {
@@ -131,6 +127,7 @@ func (e *evidence) pause(at time.Duration) time.Duration {
 	return max(step, min(4*quiet, decides-quiet-at))
 }
 
+// seen returns a sentence on what the last sample showed.
 func (e *evidence) seen() string {
 	if !e.saw {
 		return "traffic " + e.blind
@@ -138,7 +135,7 @@ func (e *evidence) seen() string {
 	return fmt.Sprintf("%s, %d connections open", e.arrivals(), e.last.Open)
 }
 
-// arrivals says when the last new connection came, as far as that could be told.
+// arrivals returns when the last new connection came, as far as the counts show that.
 func (e *evidence) arrivals() string {
 	switch {
 	case !e.sampled:
@@ -152,12 +149,11 @@ func (e *evidence) arrivals() string {
 	}
 }
 
-// unsure reports whether the drain went to its maximum for connections that nobody
-// keeps and that may all have been health checks.
+// unsure reports whether the drain went to its maximum because of connections that were closed at once and that may all
+// have been health checks.
 func (e *evidence) unsure() bool {
 	return e.last.Source == KernelCount && e.lastAt >= e.policy.Max && e.openedAt > max(e.busyAt, e.blindAt, e.seenFrom)
 }
 
-// cut is how many connections the swap will cut, as far as was seen; it is not
-// known where nobody looked.
+// cut returns how many connections the swap will cut by the last sample, and whether there was one.
 func (e *evidence) cut() (open int, known bool) { return e.last.Open, e.counted }

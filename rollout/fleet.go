@@ -27,13 +27,13 @@ func newFleet(c Config) (*fleet, error) {
 	if err := c.validate(); err != nil {
 		return f, err
 	}
-	f.watch = newWatch(c.Balancer, c.Policy.Poll, c.jitter)
+	f.poller = newHealthPoller(c.Balancer, c.Policy.Poll, c.jitter)
 	return f, nil
 }
 
 // close ends the connections to all instances.
 func (f *fleet) close() {
-	f.watch.end()
+	f.poller.end()
 	for _, u := range f.updates {
 		u.disconnect()
 	}

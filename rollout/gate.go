@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// Gate is asked before anything is touched: drift, alarms, the image itself.
+// Gate checks something before anything is touched, such as drift, alarms or the image.
 // Its error refuses the run.
 type Gate interface {
-	// Name is for people: "drift".
+	// Name returns the name for people, such as "drift".
 	Name() string
 	Check(ctx context.Context) error
 }

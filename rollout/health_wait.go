@@ -15,7 +15,7 @@ func (u *instanceUpdate) awaitHealthy(ctx context.Context, name StepName) (strin
 	defer cancel()
 	state, trouble := "not looked at", error(nil)
 	for {
-		health, err := u.session.watch.health(limited, u.registration.targets...)
+		health, err := u.session.poller.health(limited, u.registration.targets...)
 		switch {
 		case ctx.Err() != nil:
 			return state, context.Cause(ctx)

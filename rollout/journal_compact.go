@@ -1,14 +1,14 @@
 package rollout
 
-// Outdated tells which of an instance's entries recovery need not know any more
-// once e follows them: a journal may drop those, and Heal does the same without
-// them. way is what is left of the instance's entries, in order, without those of
-// [StepPrepare]; the answer is as long.
+// Outdated returns which of an instance's entries recovery does not need any more once
+// e follows them. A journal may drop those, because Heal does the same without them.
+// way holds the instance's entries that were not dropped, in order, without those of
+// [StepPrepare]. The result has one element for each.
 //
-// The entry that closes an instance's way through the run outdates all before. On
-// the way, the first entry stays: what ran before, and where it was registered.
-// Of the others the latest of each step and mark does, and a beginning only until
-// the step is done.
+// An entry that closes the instance's way through the run outdates all entries before
+// it. Otherwise the first entry stays, because it holds what ran before and where it
+// was registered. Of the others the latest of each step and mark stays, and the
+// beginning of a step only until the step is done.
 func Outdated(way []Entry, e Entry) []bool {
 	outdated := make([]bool, len(way))
 	if begins(way, e) {
@@ -27,9 +27,10 @@ func Outdated(way []Entry, e Entry) []bool {
 	return outdated
 }
 
-// Lean is e without what recovery takes from an earlier entry of the instance's way:
-// where it was registered, and what ran before, which is most of an entry. A journal
-// may keep that instead, and Heal does the same with it. way is as for [Outdated].
+// Lean returns e without the fields that recovery reads from an earlier entry of the
+// instance, which are most of an entry: where it was registered, and what ran before. A
+// journal may store that instead, because Heal does the same with it. way is as for
+// [Outdated].
 func Lean(way []Entry, e Entry) Entry {
 	if !begins(way, e) || e.Closes() {
 		e.Targets, e.Old, e.New, e.Unserved = nil, "", "", false
@@ -37,8 +38,8 @@ func Lean(way []Entry, e Entry) Entry {
 	return e
 }
 
-// begins reports whether an instance's way through the run begins, or begins
-// anew, with an entry.
+// begins reports whether an instance's way through the run begins with an entry, for the
+// first time or again.
 func begins(before []Entry, e Entry) bool {
 	if len(before) == 0 {
 		return true

@@ -1,6 +1,6 @@
 package rollout
 
-// logLines returns the last lines of the containers' logs that err carries: those of
+// logLines returns the last lines of the containers' logs that err holds: those of
 // every error in its tree that has a method LogLines() []string. A [Host] returns log
 // lines in this way only, and never in an error's text, so that they do not reach the
 // journal and the history.

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Plan is what a run would do, found out without changing anything.
+// Plan is what a run would do. Making one changes nothing.
 type Plan struct {
 	Environment string
 	Release     Release
 	Policy      Policy
 	Instances   []Planned
-	// ETA is how long the run takes where nothing goes wrong.
+	// ETA is how long the run takes if nothing goes wrong.
 	ETA time.Duration
 	// Batches are the IDs of the instances that leave together, in order.
 	Batches [][]string
@@ -30,23 +30,23 @@ type Planned struct {
 	Instance Instance
 	// Runs is what it runs now.
 	Runs Release
-	// Health is what the load balancer says of it now.
+	// Health is its health in the load balancer now.
 	Health Health
-	// Update is set when the run would take it through the table.
+	// Update is set if the run would take it through the table.
 	Update bool
 	// Err is why it cannot be prepared.
 	Err error
 }
 
-// String is the plan for people: a line an instance, then the batches.
+// String returns the plan for people: one line for each instance, then the batches.
 func (p Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "plan for %s: %s\n", p.Environment, p.Release)
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, i := range p.Instances {
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", i.Instance.ID, i.Instance.Name, i.Instance.Zone, i.says())
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", i.Instance.ID, i.Instance.Name, i.Instance.Zone, i.summary())
 	}
-	_ = table.Flush() // a Builder takes everything
+	_ = table.Flush() // writing to a Builder never fails
 	for n, batch := range p.Batches {
 		fmt.Fprintf(&b, "  batch %d: %s\n", n+1, strings.Join(batch, " "))
 	}
@@ -61,7 +61,8 @@ func (p Plan) String() string {
 	return b.String()
 }
 
-func (p Planned) says() string {
+// summary returns what a run would do with the instance.
+func (p Planned) summary() string {
 	switch {
 	case p.Err != nil:
 		return "cannot be prepared: " + oneLine(p.Err)

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Policy says how a release is rolled out. [DefaultPolicy] is the documented
+// Policy is how a release is rolled out. [DefaultPolicy] returns the documented
 // process: one instance at a time, 60 s of drain, 300 s for health, 5 s of pause.
 type Policy struct {
 	// Batch is how many instances are out of service together. A percentage is
 	// of the fleet and rounds down, to at least one.
 	Batch Size
-	// Drain says when the traffic has left a deregistered instance.
+	// Drain decides when the traffic has left a deregistered instance.
 	Drain Drain
 	// Prove is how long the new container may take until it answers on the
 	// instance itself with the commit it was built from.
@@ -24,22 +24,22 @@ type Policy struct {
 	// arrive as they did before it drained. Its end is a remark, not a failure.
 	// Zero: not watched.
 	Traffic time.Duration
-	// Canary is how many instances are updated first, in batches of their own; one
+	// Canary is how many instances are updated first, in batches of their own. One
 	// that fails halts the run, whatever Failures tolerates. Zero: none.
 	Canary int
 	// Bake is how long the canaries serve before the rest follows, and every later
-	// batch before the next one leaves. The run's guards are asked at its end.
+	// batch before the next one leaves. The run's guards are checked at its end.
 	Bake time.Duration
 	// Pause is the time between a batch in service and the next one leaving.
 	Pause time.Duration
-	// Failures is how many failed instances are tolerated; one more halts the run.
+	// Failures is how many failed instances are tolerated. One more halts the run.
 	Failures int
-	// Rollback takes updated instances back to what they ran before when the run
+	// Rollback takes updated instances back to what they ran before, if the run
 	// halts.
 	Rollback bool
 	// Parallel is how many instances prepare at once, pulling the image.
 	Parallel int
-	// Poll is the mean time between two looks at target health; each look is
+	// Poll is the mean time between two calls for target health. Each call is
 	// jittered by half of it.
 	Poll time.Duration
 	// Downtime allows taking the last healthy target of a group. Without it a
@@ -50,15 +50,16 @@ type Policy struct {
 	ZoneLoss bool
 }
 
-// Drain says when an instance that was deregistered is free of traffic. A load
+// Drain decides when an instance that was deregistered is free of traffic. A load
 // balancer goes on sending new connections to it for about Lag, so a fixed time
-// is a guess; connections counted on the instance are evidence. Evidence may
-// always lengthen the drain. It shortens one only when the instance was busy
-// enough before (its rate times Quiet is at least ten), or silence proves nothing.
+// is a guess, and connections counted on the instance are evidence. Evidence may
+// always lengthen the drain. It shortens one only if the instance was busy enough
+// before (its rate times Quiet is at least ten), because silence otherwise proves
+// nothing.
 type Drain struct {
 	// Min is how long every drain takes at least.
 	Min time.Duration
-	// Max is when the run goes on and says how many connections it cut.
+	// Max is when the run goes on and reports how many connections it cut.
 	Max time.Duration
 	// Quiet is how long nothing may have been opened or be open.
 	Quiet time.Duration
@@ -66,7 +67,7 @@ type Drain struct {
 	// deregistered target, and takes to route to a registered one: about 120 s
 	// as measured in kubernetes-sigs/aws-load-balancer-controller#2366.
 	Lag time.Duration
-	// Fixed waits Min and looks at no evidence: the documented process.
+	// Fixed waits for Min and samples no traffic, as in the documented process.
 	Fixed bool
 }
 
@@ -90,7 +91,7 @@ func DefaultPolicy() Policy {
 	}
 }
 
-// Validate reports every fault of the policy at once.
+// Validate returns every fault of the policy at once.
 func (p Policy) Validate() error {
 	var faults []error
 	fault := func(bad bool, format string, args ...any) {

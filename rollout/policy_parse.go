@@ -41,7 +41,7 @@ func ParsePolicy(base Policy, line string) (Policy, error) {
 	return policy, nil
 }
 
-// String is the whole policy as [ParsePolicy] reads it.
+// String returns the whole policy, so that [ParsePolicy] can read it.
 func (p Policy) String() string {
 	var words []string
 	p.flags().VisitAll(func(f *flag.Flag) { words = append(words, f.Name+"="+f.Value.String()) })

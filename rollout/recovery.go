@@ -47,7 +47,7 @@ func (r *recovery) heal(ctx context.Context) error {
 	if len(r.updates) == 0 {
 		return nil
 	}
-	health, err := r.watch.health(ctx)
+	health, err := r.poller.health(ctx)
 	if err != nil {
 		return fmt.Errorf("read the target groups' health: %w", err)
 	}

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Release is what a run ships: one image by its digest, so that every instance
-// runs the same bytes whatever happens to the tag meanwhile.
+// Release is one image by its digest, so that every instance runs the same bytes
+// whatever happens to the tag meanwhile.
 type Release struct {
 	// Image is the full reference, repository@sha256:hex. It is what is pulled.
 	Image string `json:"image"`
-	// Tag is what the user asked for and the digest was resolved from; may be empty.
+	// Tag is what the user gave and what the digest was resolved from; may be empty.
 	Tag string `json:"tag,omitempty"`
-	// Commit is the revision the image was built from; empty when only the
-	// image itself knows.
+	// Commit is the revision the image was built from; empty if only the image itself
+	// names it.
 	Commit string `json:"commit,omitempty"`
 }
 
@@ -28,7 +28,7 @@ func (r Release) Validate() error {
 	return nil
 }
 
-// Digest returns the release's digest, "sha256:…", or "" when it has none.
+// Digest returns the release's digest, "sha256:…", or "" if it has none.
 func (r Release) Digest() string {
 	_, digest, _ := strings.Cut(r.Image, "@")
 	return digest
@@ -40,7 +40,7 @@ func (r Release) Repository() string {
 	return repository
 }
 
-// String names the release for people: the tag where there is one, then the
+// String returns the release for people: the tag if there is one, then the
 // digest. Commits and digests are cut to twelve digits.
 func (r Release) String() string {
 	short := abbreviate(strings.TrimPrefix(r.Digest(), "sha256:"))

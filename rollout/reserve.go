@@ -19,7 +19,7 @@ func (f *fleet) reserve(ctx context.Context, batch updates) error {
 	limited, cancel := context.WithTimeout(ctx, f.Policy.Health)
 	defer cancel()
 	var shortfall error
-	for look := f.watch.soon; ; look = f.watch.whole {
+	for look := f.poller.allSoon; ; look = f.poller.all {
 		began := time.Now()
 		health, err := look(limited)
 		switch {

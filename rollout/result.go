@@ -11,7 +11,7 @@ const (
 	Deployed Outcome = "deployed"
 	// UnchangedRun: every instance ran the release already. Exit code 0.
 	UnchangedRun Outcome = "unchanged"
-	// Healed: what a dead run left in flight is in service again. Exit code 0.
+	// Healed: the instances that a dead run left in flight are in service again. Exit code 0.
 	Healed Outcome = "healed"
 	// Skipped: the release is older than what the environment runs, and the caller wanted only newer ones. Nothing was
 	// touched. Exit code 0.
@@ -20,9 +20,9 @@ const (
 	Refused Outcome = "refused"
 	// RolledBack: halted, every instance ends on what it ran before. Exit code 3.
 	RolledBack Outcome = "rolled_back"
-	// Mixed: the fleet ends on two releases. Exit code 4.
+	// Mixed: the fleet ends with two releases. Exit code 4.
 	Mixed Outcome = "mixed"
-	// Orphaned: an instance is out of service; wins over all. Exit code 5.
+	// Orphaned: an instance is out of service. This outcome wins over all others. Exit code 5.
 	Orphaned Outcome = "orphaned"
 	// Interrupted: broken off by a signal, the fleet is in service. Exit code 6.
 	Interrupted Outcome = "interrupted"
@@ -73,14 +73,14 @@ type Result struct {
 	Started     time.Time        `json:"started"`
 	Finished    time.Time        `json:"finished"`
 	Instances   []InstanceResult `json:"instances"`
-	// InDoubt is set where a call to the load balancer failed and may still be
-	// applied, and the run could not wait for that: its journal is to be kept, so
-	// that recovery looks again.
+	// InDoubt is set if a call to the load balancer failed and may still be applied,
+	// and the run could not wait for that. The journal has to be kept, so that recovery
+	// verifies these instances.
 	InDoubt bool `json:"in_doubt,omitempty"`
 	// Error is why the run was refused or halted, in one line.
 	Error string `json:"error,omitempty"`
 	// Newcomers are instances that are registered in the fleet's target groups and
-	// were not rolled, because they are not in the fleet: they may run other code.
+	// were not rolled, because they are not in the fleet. They may run other code.
 	Newcomers []string `json:"newcomers,omitempty"`
 	// Remarks are things worth knowing that changed nothing.
 	Remarks []string `json:"remarks,omitempty"`
@@ -95,8 +95,8 @@ type InstanceResult struct {
 	// Release is the digest it runs at the end of the run.
 	Release string `json:"release"`
 	Error   string `json:"error,omitempty"`
-	// Log holds the last lines of the container whose failure Error reports. It is for
-	// the report alone: the history does not have it.
+	// Log holds the last lines of the container whose failure Error reports. Only the
+	// report has it, because it must not reach the history.
 	Log   []string     `json:"log,omitempty"`
 	Steps []StepResult `json:"steps"`
 }
@@ -108,6 +108,6 @@ type StepResult struct {
 	Finished time.Time `json:"finished"`
 	Detail   string    `json:"detail,omitempty"`
 	Error    string    `json:"error,omitempty"`
-	// Undo is set where this is the step's compensation.
+	// Undo is set if this is the step's compensation.
 	Undo bool `json:"undo,omitempty"`
 }

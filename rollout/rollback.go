@@ -45,7 +45,7 @@ func (r *run) rollBack(ctx context.Context) {
 // unhealthyFirst sorts those first that the load balancer does not call healthy now, because the others may have to wait
 // for them. If health cannot be read, the order stays, and the reservation of the first batch returns the reason.
 func (r *run) unhealthyFirst(ctx context.Context, ways updates) updates {
-	health, err := r.watch.health(ctx)
+	health, err := r.poller.health(ctx)
 	if err != nil {
 		return ways
 	}

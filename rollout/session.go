@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// session holds what every part of a run uses: its settings and ports, the reporter, the shared look at target health,
+// session holds what every part of a run uses: its settings and ports, the reporter, the shared polls of target health,
 // and the estimate.
 type session struct {
 	Config
 	started time.Time
 	report  *reporter
-	watch   *watch
+	poller  *healthPoller
 	eta     *eta // nil until the fleet was surveyed, and in recovery and replacement
 }
 

@@ -16,7 +16,7 @@ func (f *fleet) survey(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the target groups' timing: %w", err)
 	}
-	health, err := f.watch.health(ctx)
+	health, err := f.poller.health(ctx)
 	if err != nil {
 		return fmt.Errorf("read the target groups' health: %w", err)
 	}

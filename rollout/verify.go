@@ -21,7 +21,7 @@ func (f *fleet) verify(ctx context.Context, look bool) {
 	var ill updates
 	for ; ctx.Err() == nil && (look || len(ill) > 0 || f.inDoubt()); look = false {
 		began := time.Now()
-		health, err := f.watch.health(ctx)
+		health, err := f.poller.health(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
 				f.report.remark("the last look at target health failed: " + oneLine(err))
