@@ -41,7 +41,7 @@ func (e *MoveError) Error() string {
 		return fmt.Sprintf("%v: the lease is in %s, because its program knows only the key of before", held, e.Status.Before)
 	}
 	run := e.Status.left()[0]
-	return fmt.Sprintf("%s did not finish, and only its program can heal what it left, because it keeps its journal in %s: `mage deploy:heal %s` at its commit does, and then try again",
+	return fmt.Sprintf("%s did not finish, and only its program can heal what it left, because it keeps its journal in %s: run `mage deploy:heal %s` at its commit, and then try again",
 		run.Holder, e.Status.Before, e.Status.Environment)
 }
 
