@@ -97,20 +97,14 @@ func trimLog(text string, secrets *Secrets) []string {
 	return lines[max(0, len(lines)-maxLogLines):]
 }
 
-// printable returns a text that may hold anything as one line, without the escape
-// sequences and control characters of a terminal.
+// printable returns a text that may hold anything as one line, without the escape sequences and control characters of a
+// terminal. It drops what is not UTF-8 first, because single bytes above 127 can begin an escape sequence, and in a text
+// of another encoding they are letters.
 func printable(text string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case r == utf8Replacement:
-			return -1
-		case unicode.IsPrint(r):
+		if unicode.IsPrint(r) {
 			return r
-		default:
-			return ' '
 		}
-	}, ansi.Strip(text)))
+		return ' '
+	}, ansi.Strip(strings.ToValidUTF8(text, ""))))
 }
-
-// utf8Replacement is what ranging over invalid UTF-8 yields.
-const utf8Replacement = unicode.ReplacementChar

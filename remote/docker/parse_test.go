@@ -150,6 +150,7 @@ func TestTrimLog(t *testing.T) {
 	}
 	require.Equal(t, long[10:], trimLog(strings.Join(long, "\n"), NewSecrets(nil)))
 	require.Equal(t, []string{"a b", "red text"}, trimLog("\n a\tb \n\x1b\nred\x1b[31m\xff text\r\n", NewSecrets(nil)))
+	require.Equal(t, []string{"trs: no space"}, trimLog("tr\x9es: no\x90 space\n", NewSecrets(nil)), "an old alphabet's letters begin no escape sequence")
 	require.Equal(t, []string{"user [redacted] at [redacted]"}, trimLog("user hunter22 at hunter22-long\n", NewSecrets([]string{"A=hunter22", "B=hunter22-long"})))
 	cut := trimLog(strings.Repeat("x", maxLogLine-4)+"hunter22", NewSecrets([]string{"A=hunter22"}))
 	require.NotContains(t, cut[0], "hunt", "half a secret is one too")
