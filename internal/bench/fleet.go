@@ -12,8 +12,8 @@ import (
 
 // What a run may cost whoever deploys.
 const (
-	mostMemory = 200 << 20             // bytes, whatever the fleet's size
-	mostCPU    = 10 * time.Millisecond // an instance, in a fleet of a thousand
+	mostMemory = 400 << 20             // bytes, whatever the fleet's size
+	mostCPU    = 50 * time.Millisecond // an instance, in a fleet of a thousand
 )
 
 // FleetResult is a run across a fleet of one size.
