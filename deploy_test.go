@@ -12,6 +12,7 @@ import (
 
 	"github.com/growl-dev/deploy"
 	"github.com/growl-dev/deploy/fleet"
+	"github.com/growl-dev/deploy/image"
 	"github.com/growl-dev/deploy/internal/iam"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/report"
@@ -173,6 +174,14 @@ func TestRulesOfAnEnvironment(t *testing.T) {
 	result, err := deploy.Run(t.Context(), orders(), "live", p.V2, p.options)
 	require.NoError(t, err)
 	assert.Contains(t, strings.Join(result.Remarks, "\n"), "staging never ran commit "+p.V2)
+}
+
+func TestWhatADeclarationLeavesOut(t *testing.T) {
+	filled := orders().WithDefaults()
+	assert.Equal(t, "deployed-live", filled.Environments["live"].Tag)
+	assert.Equal(t, "orders-api", filled.Container.Name)
+	assert.Equal(t, 9000, filled.Container.ContainerPort)
+	assert.Equal(t, image.Options{Dir: ".", Name: "orders-api"}, filled.Image)
 }
 
 func TestExitCode(t *testing.T) {

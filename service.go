@@ -33,7 +33,8 @@ type Service struct {
 	KnownHosts []string
 	// Sandbox is what runs in the sandbox in the place of the image. A deploy does not use it.
 	Sandbox Sandbox
-	// Image is how the image is built and pushed. A deploy does not use it.
+	// Image is how the image is built and pushed. A deploy does not use it. Where they are empty, Dir is the working
+	// directory, and Name the service's.
 	Image image.Options
 	// Environments are the environments by name.
 	Environments map[string]Environment
@@ -88,6 +89,7 @@ func (s Service) WithDefaults() Service {
 	s.Container.Name = cmp.Or(s.Container.Name, s.Name)
 	s.Container.ContainerPort = cmp.Or(s.Container.ContainerPort, s.Container.HostPort)
 	s.Container = s.Container.WithDefaults()
+	s.Image.Dir, s.Image.Name = cmp.Or(s.Image.Dir, "."), cmp.Or(s.Image.Name, s.Name)
 	s.Environments = maps.Clone(s.Environments)
 	for name, e := range s.Environments {
 		e.Tag = cmp.Or(e.Tag, "deployed-"+name)

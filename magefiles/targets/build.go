@@ -93,7 +93,7 @@ func imageOptions(platform *string) (o image.Options, flush func(), err error) {
 		return o, nil, err
 	}
 	out, stderr := console.Out(), console.Err()
-	o = declared.Image
+	o = declared.WithDefaults().Image
 	o.Platform, o.Out, o.Err = cmp.Or(value(platform, ""), o.Platform), out, stderr
 	return o, func() { _, _ = out.Flush(), stderr.Flush() }, nil
 }
