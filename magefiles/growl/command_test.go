@@ -29,6 +29,8 @@ func TestBadCommandsTouchNothing(t *testing.T) {
 		{"dev's fleet for prod", nil, []string{"deploy:prod", p.vars["V2"]}, 1, `it describes "dev", not "prod"`},
 		{"a fleet of one", nil, p.deploy(p.vars["V2"]), 1, "alone serves target group"},
 		{"a key that is not there", nil, append(p.deploy(p.vars["V2"]), "-sshKey=/nonesuch"), 1, "read key /nonesuch: private key unusable"},
+		{"no key", []string{"SSH_KEY=", "SSH_AUTH_SOCK="}, p.deploy(p.vars["V2"]), 1, "KeyFile is what -sshKey or SSH_KEY names"},
+		{"no fleet", []string{"FLEET="}, p.deploy(p.vars["V2"]), 1, "-fleet=FILE or FLEET names a fleet file to read instead"},
 		{"a policy", nil, []string{"deploy:dev", "-policy=batch=-1"}, 2, "batch=-1"},
 		{"a probe's path", nil, append(p.deploy(p.vars["V2"]), "-probe=http://"+p.vars["NLB"]+"/nonesuch", "-allowDowntime"), 1, "gate probe: none of "},
 		{"a probe's port", nil, append(p.deploy(p.vars["V2"]), "-probe=http://127.0.0.1:1/", "-allowDowntime"), 1, " dial: refused) · "},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,20 +79,25 @@ func (s shell) refuses(t *testing.T, code int, program string, args ...string) s
 	return said
 }
 
-func (s shell) write(t *testing.T, name string, content []byte) {
+func (s shell) write(t *testing.T, name, content string) {
 	t.Helper()
 	path := filepath.Join(s.dir, name)
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	require.NoError(t, os.WriteFile(path, content, 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(content)
 }
 
 // TestAnAdopterNeedsFewLines counts them without blank lines and comments.
 func TestAnAdopterNeedsFewLines(t *testing.T) {
 	for file, most := range map[string]int{"magefile.go": 25, "ship/main.go": 20} {
-		content, err := os.ReadFile(filepath.Join(adopter, file))
-		require.NoError(t, err)
 		lines := 0
-		for line := range strings.Lines(string(content)) {
+		for line := range strings.Lines(readFile(t, filepath.Join(adopter, file))) {
 			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
 				lines++
 			}
@@ -131,6 +137,10 @@ func TestAnAdoptersMagefile(t *testing.T) {
 		assert.NotContains(t, status, "seal")
 		assert.Contains(t, s.ok(t, mage, "deploy:history", "staging"), "deployed")
 
+		elsewhere := shell{s.dir, append(slices.Clone(s.vars), "DEPLOY_LEDGER=s3://orders-state/ledger?region=eu-west-1")}
+		for _, command := range [][]string{deploy, append(deploy, "-dryRun"), {"deploy:status", "staging"}, {"deploy:history", "staging"}} {
+			assert.Contains(t, elsewhere.refuses(t, 1, mage, command...), "bucket orders-state is not in eu-west-1: name its region, eu-central-1, in the ledger's location: s3://orders-state/ledger?region=eu-central-1")
+		}
 		s.vars = append(s.vars, "SSH_KEY=", "SSH_AUTH_SOCK=")
 		for _, command := range [][]string{deploy, {"deploy:status", "staging"}} {
 			assert.Contains(t, s.refuses(t, 1, mage, command...), "neither a private key nor an SSH agent is given: set KeyFile, or start an agent (SSH_AUTH_SOCK): KeyFile is what -sshKey or SSH_KEY names\n")
@@ -159,12 +169,8 @@ func TestAnAdoptersProgram(t *testing.T) {
 	assert.Contains(t, s.refuses(t, 1, program), "staging.json does not exist")
 
 	place, vars := startSandbox(t)
-	described, err := os.ReadFile(place.FleetFile)
-	require.NoError(t, err)
-	s.write(t, "staging.json", described)
-	trusted, err := os.ReadFile(vars["SSH_KNOWN_HOSTS"])
-	require.NoError(t, err)
-	s.write(t, ".ssh/known_hosts", trusted)
+	s.write(t, "staging.json", readFile(t, place.FleetFile))
+	s.write(t, ".ssh/known_hosts", readFile(t, vars["SSH_KNOWN_HOSTS"]))
 	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "POLICY"} {
 		s.vars = append(s.vars, name+"="+vars[name])
 	}

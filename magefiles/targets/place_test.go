@@ -40,9 +40,7 @@ func keepSandbox(t *testing.T, mage string) (shell, map[string]string) {
 	}
 	require.NotEmpty(t, vars["POLICY"], "the sandbox did not come up")
 	vars["POLICY"] = unhurried(t, vars["POLICY"])
-	described, err := os.ReadFile(vars["FLEET"])
-	require.NoError(t, err)
-	s.write(t, "staging.json", described)
+	s.write(t, "staging.json", readFile(t, vars["FLEET"]))
 	for name, value := range vars {
 		if name != "FLEET" {
 			s.vars = append(s.vars, name+"="+value)
