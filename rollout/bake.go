@@ -11,7 +11,7 @@ const watchInterval = time.Second
 
 // bake lets a batch serve for a while and then checks the guards. The watches are checked meanwhile too, and end it
 // early. After the last batch there is nothing left to halt, so a guard that refuses is a remark, unless the fleet would
-// go back. A batch in which nothing was updated does not bake. ahead is how many batches follow.
+// go back. A batch in which nothing was updated does not bake. ahead counts the batches that follow.
 func (r *run) bake(ctx context.Context, batch updates, ahead int) error {
 	err := r.rest(ctx, batch, ahead)
 	if err == nil {
@@ -39,7 +39,7 @@ func (r *run) rest(ctx context.Context, batch updates, ahead int) error {
 	}
 	r.eta.enter(stageResting, ahead)
 	length := r.Policy.Pause
-	if batch.anyIn(stateUpdated) {
+	if len(batch.in(stateUpdated)) > 0 {
 		length = max(length, r.Policy.Bake)
 	}
 	for end := time.Now().Add(length); ; {

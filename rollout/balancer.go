@@ -132,7 +132,7 @@ func (h Health) String() string {
 	return strings.Join(states, ", ")
 }
 
-// Timing is how one live target group checks, drains and routes.
+// Timing holds the settings by which one live target group checks, drains and routes.
 type Timing struct {
 	// Group is the target group's ARN.
 	Group string
@@ -140,11 +140,11 @@ type Timing struct {
 	Port int
 	// Interval is the time between two health checks of a target.
 	Interval time.Duration
-	// Timeout is how long one health check may take.
+	// Timeout limits one health check.
 	Timeout time.Duration
-	// HealthyThreshold is how many checks in a row must succeed.
+	// HealthyThreshold counts the checks in a row that must succeed.
 	HealthyThreshold int
-	// UnhealthyThreshold is how many checks in a row must fail.
+	// UnhealthyThreshold counts the checks in a row that must fail.
 	UnhealthyThreshold int
 	// Delay is the deregistration delay: how long a target drains.
 	Delay time.Duration

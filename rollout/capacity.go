@@ -16,7 +16,7 @@ type capacity struct {
 	floors map[string]int // by group: how many healthy targets it keeps while a batch is out
 }
 
-// member is what the rule has to know of an instance that the run is about.
+// member holds the facts about an instance of the run that the rule depends on.
 type member struct {
 	Instance
 	targets []Target
@@ -24,7 +24,7 @@ type member struct {
 	serves bool
 	// waiting is set if it is still to be updated, stays if it cannot be.
 	waiting, stays bool
-	// routedAt is when the load balancer routes to it at the latest; zero: it does.
+	// routedAt is the latest time at which the load balancer begins to route to it; zero: it does already.
 	routedAt time.Time
 }
 

@@ -13,7 +13,7 @@ type Config struct {
 	Environment string
 	// ID names the run; empty: [NewID] makes one.
 	ID string
-	// Release is what every instance shall run.
+	// Release is the image that every instance shall run.
 	Release Release
 	// Instances is the fleet, in the order in which it is rolled.
 	Instances []Instance

@@ -42,7 +42,7 @@ const (
 	stageAbandoned
 )
 
-// typical is how long something takes a batch: a guess until it was observed, then the mean of the observations.
+// typical is the time that something takes a batch: a guess until it was observed, then the mean of the observations.
 type typical struct {
 	guess   time.Duration
 	batches []time.Duration // each one's slowest instance

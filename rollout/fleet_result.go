@@ -33,17 +33,17 @@ func instanceResult(u *instanceUpdate) InstanceResult {
 // outcome names the ending of a run by what is true of the fleet, the worst first.
 func (f *fleet) outcome(cause error) Outcome {
 	switch {
-	case f.updates.anyIn(stateOutOfService):
+	case len(f.updates.in(stateOutOfService)) > 0:
 		return Orphaned
 	case f.interrupted:
 		return Interrupted
-	case cause == nil && f.updates.anyIn(stateUpdated):
+	case cause == nil && len(f.updates.in(stateUpdated)) > 0:
 		return Deployed
 	case cause == nil:
 		return UnchangedRun
 	case !f.touched():
 		return Refused
-	case f.updates.anyIn(stateUpdated):
+	case len(f.updates.in(stateUpdated)) > 0:
 		return Mixed
 	default:
 		return RolledBack
@@ -52,12 +52,10 @@ func (f *fleet) outcome(cause error) Outcome {
 
 // healedOutcome names the ending of a recovery. After an error an instance may be out of service.
 func (f *fleet) healedOutcome(cause error) Outcome {
-	switch {
-	case f.updates.anyIn(stateOutOfService):
-		return Orphaned
-	case f.interrupted:
+	switch o := f.outcome(cause); {
+	case o == Interrupted:
 		return Interrupted
-	case cause == nil:
+	case o != Orphaned && cause == nil:
 		return Healed
 	default:
 		return Orphaned

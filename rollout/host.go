@@ -63,11 +63,11 @@ type Swapper interface {
 	Settle(ctx context.Context) error
 }
 
-// State is what runs on an instance.
+// State describes the container on an instance.
 type State struct {
 	// InstanceID is the instance ID that the machine itself reports.
 	InstanceID string
-	// Release is what the container that holds the service's port runs; zero
+	// Release is the image of the container that holds the service's port; zero
 	// if there is none.
 	Release Release
 	// Container is that container's ID; empty if no container holds the port.
@@ -77,7 +77,7 @@ type State struct {
 	// Missing is the end of a sentence for people, if Container is empty: what was searched for, and how to name what
 	// runs there instead. It may be empty.
 	Missing string
-	// Since is when it was last started, by the instance's clock; zero if that is not
+	// Since is the time of its last start, by the instance's clock; zero if that is not
 	// known.
 	Since time.Time
 	// Remarks are oddities for the report, such as a service whose connections cannot
@@ -85,7 +85,7 @@ type State struct {
 	Remarks []string
 }
 
-// Progress is how far a pull is.
+// Progress counts the bytes of a pull.
 type Progress struct {
 	// Done and Total are bytes. Total grows while the engine finds out about layers.
 	Done, Total int64
@@ -94,7 +94,7 @@ type Progress struct {
 // Traffic is a sample of one container's connections: both numbers are of now. Health checks, loopback
 // peers and outgoing connections are never in Open.
 type Traffic struct {
-	// Open is how many connections clients have open to the service's port.
+	// Open counts the connections that clients have open to the service's port.
 	Open int
 	// Opened counts connections opened since the container started. Only the
 	// difference of two samples of one Source means anything.
@@ -103,7 +103,7 @@ type Traffic struct {
 	Source Source
 }
 
-// Source is where a count of opened connections comes from.
+// Source is the origin of a count of opened connections.
 type Source int
 
 const (

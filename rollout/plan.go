@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// Plan is what a run would do. Making one changes nothing.
+// Plan describes a run that has not begun. Making one changes nothing.
 type Plan struct {
 	Environment string
 	Release     Release
 	Policy      Policy
 	Instances   []Planned
-	// ETA is how long the run takes if nothing goes wrong.
+	// ETA is the time that the run takes if nothing goes wrong.
 	ETA time.Duration
 	// Batches are the IDs of the instances that leave together, in order.
 	Batches [][]string
-	// Outcome is how the run would end if nothing else goes wrong: Deployed, UnchangedRun, Mixed or Refused.
+	// Outcome is the ending of the run if nothing else goes wrong: Deployed, UnchangedRun, Mixed or Refused.
 	Outcome Outcome
 	// Remarks are things worth knowing that refuse nothing.
 	Remarks []string
 }
 
-// Planned is what a run would do with one instance, and why.
+// Planned describes what a run would do with one instance, and why.
 type Planned struct {
 	Instance Instance
-	// Runs is what it runs now.
+	// Runs is the release that it runs now.
 	Runs Release
 	// Health is its health in the load balancer now.
 	Health Health

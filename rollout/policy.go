@@ -6,38 +6,38 @@ import (
 	"time"
 )
 
-// Policy is how a release is rolled out. [DefaultPolicy] returns the documented
+// Policy holds the settings of a rollout. [DefaultPolicy] returns the documented
 // process: one instance at a time, 60 s of drain, 300 s for health, 5 s of pause.
 type Policy struct {
-	// Batch is how many instances are out of service together. A percentage is
+	// Batch counts the instances that are out of service together. A percentage is
 	// of the fleet and rounds down, to at least one.
 	Batch Size
 	// Drain decides when the traffic has left a deregistered instance.
 	Drain Drain
-	// Prove is how long the new container may take until it answers on the
+	// Prove limits the time that the new container takes until it answers on the
 	// instance itself with the commit it was built from.
 	Prove time.Duration
-	// Health is how long a registered instance may take until the load balancer
+	// Health limits the time that a registered instance takes until the load balancer
 	// calls it healthy, in the join and in a restore.
 	Health time.Duration
-	// Traffic is how long a healthy instance is watched for connections to
-	// arrive as they did before it drained. Its end is a remark, not a failure.
-	// Zero: not watched.
+	// Traffic limits the time for which a run samples a healthy instance until
+	// connections arrive as they did before it drained. Its end is a remark, not a
+	// failure. Zero: the run does not sample.
 	Traffic time.Duration
-	// Canary is how many instances are updated first, in batches of their own. One
+	// Canary counts the instances that are updated first, in batches of their own. One
 	// that fails halts the run, whatever Failures tolerates. Zero: none.
 	Canary int
-	// Bake is how long the canaries serve before the rest follows, and every later
+	// Bake is the time for which the canaries serve before the rest follows, and every later
 	// batch before the next one leaves. The run's guards are checked at its end.
 	Bake time.Duration
 	// Pause is the time between a batch in service and the next one leaving.
 	Pause time.Duration
-	// Failures is how many failed instances are tolerated. One more halts the run.
+	// Failures counts the failed instances that are tolerated. One more halts the run.
 	Failures int
 	// Rollback takes updated instances back to what they ran before, if the run
 	// halts.
 	Rollback bool
-	// Parallel is how many instances prepare at once, pulling the image.
+	// Parallel limits how many instances prepare at once, because each pulls the image.
 	Parallel int
 	// Poll is the mean time between two calls for target health. Each call is
 	// jittered by half of it.
@@ -57,14 +57,16 @@ type Policy struct {
 // before (its rate times Quiet is at least ten), because silence otherwise proves
 // nothing.
 type Drain struct {
-	// Min is how long every drain takes at least.
+	// Min is the shortest time that a drain takes.
 	Min time.Duration
-	// Max is when the run goes on and reports how many connections it cut.
+	// Max is the longest time that a drain takes. After it the run goes on and reports
+	// how many connections it cut.
 	Max time.Duration
-	// Quiet is how long nothing may have been opened or be open.
+	// Quiet is the length of a silence that ends a drain: no connection is open, and
+	// none was opened.
 	Quiet time.Duration
-	// Lag is how long the load balancer goes on routing new connections to a
-	// deregistered target, and takes to route to a registered one: about 120 s
+	// Lag is the time for which the load balancer goes on routing new connections to a
+	// deregistered target, and until it routes to a registered one: about 120 s
 	// as measured in kubernetes-sigs/aws-load-balancer-controller#2366.
 	Lag time.Duration
 	// Fixed waits for Min and samples no traffic, as in the documented process.

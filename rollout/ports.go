@@ -39,7 +39,7 @@ func refusePort(port int, us updates) error {
 		port, strings.Join(order, ", "))
 }
 
-// placesOf words where targets of an instance are: "8080 in GROUP and 9090 in GROUP".
+// placesOf lists the ports and groups of targets, such as "8080 in GROUP and 9090 in GROUP".
 func placesOf(targets []Target) string {
 	places := make([]string, len(targets))
 	for i, t := range targets {

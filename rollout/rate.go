@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// proof is how many connections must have been expected before their absence proves anything. If ten were expected,
+// proof counts the connections that must have been expected before their absence proves anything. If ten were expected,
 // silence happens by accident with probability e^-10, which is one in 22,000.
 const proof = 10
 
-// rate is how often clients opened connections to one instance while it served.
+// rate is the frequency at which clients opened connections to one instance while it served.
 type rate struct {
 	perSecond float64
 	source    Source

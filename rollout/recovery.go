@@ -13,7 +13,7 @@ import (
 type Dead struct {
 	// Run is its ID.
 	Run string
-	// Release is what it rolled out.
+	// Release is the image that it rolled out.
 	Release Release
 	// Entries is its journal, in order, with that of a recovery which died too.
 	Entries []Entry
@@ -63,7 +63,7 @@ func (r *recovery) heal(ctx context.Context) error {
 	})
 	r.verify(ctx, false)
 	_ = sleep(ctx, r.untilRouted(nil)) // the next run counts on these instances; a signal ends only the wait
-	return errors.Join(r.unhealed(), r.unresolved(ctx))
+	return errors.Join(r.updates.in(stateOutOfService).failure(), r.unresolved(ctx))
 }
 
 // selectInstances keeps the instances that are to be recovered, and remarks on those that left the fleet.
@@ -79,17 +79,6 @@ func (r *recovery) selectInstances() {
 			r.report.remark(fmt.Sprintf("%s was in flight when run %s died, but is not in the fleet any more", id, r.dead.Run))
 		}
 	}
-}
-
-// unhealed joins the errors of the instances that could not be put back.
-func (r *recovery) unhealed() error {
-	var errs []error
-	for _, u := range r.updates {
-		if u.state == stateOutOfService {
-			errs = append(errs, fmt.Errorf("%s: %w", u.instance.ID, u.err))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // unresolved returns an error if recovery ended before it could be certain that all is well.
@@ -148,8 +137,8 @@ func (r *recovery) resume(u *instanceUpdate, s recoveryState, health Health) {
 	}
 }
 
-// lastToUndo returns the last row that has to be undone. running is whether any container runs, runsNew whether it is the
-// new one, and registered whether the load balancer has a target of the instance.
+// lastToUndo returns the last row that has to be undone. running is set if any container runs, runsNew if it is the new
+// one, and registered if the load balancer has a target of the instance.
 func lastToUndo(s recoveryState, running, runsNew, registered bool) StepName {
 	switch {
 	case runsNew && (s.joining || registered):

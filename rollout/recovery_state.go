@@ -1,6 +1,6 @@
 package rollout
 
-// recoveryState is how far a dead run took one instance, as its journal shows.
+// recoveryState describes how far a dead run took one instance, as its journal shows.
 type recoveryState struct {
 	targets  []Target
 	old, new string

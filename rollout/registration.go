@@ -11,23 +11,23 @@ type registration struct {
 	balancer Balancer
 	// targets are the registrations that the instance shall have when the run ends.
 	targets []Target
-	// before is what it had when the run began. It is empty if the instance received no traffic.
+	// before is the health of its targets when the run began. It is empty if the instance received no traffic.
 	before Health
 
-	// deregisteredAt is when the last call of Deregister returned; zero: the run has not called it. After an error the
-	// call counts too, because it may have been applied.
+	// deregisteredAt is the time at which the last call of Deregister returned; zero: the run has not called it. A call
+	// that failed counts too, because it may have been applied.
 	deregisteredAt time.Time
-	// registeredAt is when the last call of Register returned, or when the target was found to be initial; zero: the
-	// instance was registered before the run.
+	// registeredAt is the time at which the last call of Register returned, or at which a target was found to be
+	// initial; zero: the instance was registered before the run.
 	registeredAt time.Time
 	// clientsArrived is set if clients were seen to arrive since registeredAt, through the instance's only target.
 	clientsArrived bool
-	// inDoubtSince is when a call to the load balancer last failed; zero: the load balancer applied every call, or the
-	// time in which it may still apply one is over.
+	// inDoubtSince is the time at which a call to the load balancer last failed; zero: the load balancer applied every
+	// call, or the time in which it may still apply one is over.
 	inDoubtSince time.Time
 }
 
-// newRegistration returns the place of an instance as it is when the run begins. An instance that is in no group
+// newRegistration returns the present place of an instance. An instance that is in no group
 // belongs to all of the fleet's groups, on their default ports.
 func newRegistration(b Balancer, instance string, health Health, groups []Timing) *registration {
 	r := &registration{balancer: b, before: health.Of(instance)}
@@ -92,11 +92,6 @@ func (r *registration) compare(health Health) (missing []Target, unhealthy Healt
 		}
 	}
 	return missing, unhealthy
-}
-
-// in reports whether the instance belongs to the group.
-func (r *registration) in(group string) bool {
-	return slices.ContainsFunc(r.targets, func(t Target) bool { return t.Group == group })
 }
 
 // routedAt returns when the load balancer routes to the instance at the latest; zero if it does already. A target that

@@ -9,9 +9,9 @@ import (
 // Release is one image by its digest, so that every instance runs the same bytes
 // whatever happens to the tag meanwhile.
 type Release struct {
-	// Image is the full reference, repository@sha256:hex. It is what is pulled.
+	// Image is the full reference, repository@sha256:hex, and the one that is pulled.
 	Image string `json:"image"`
-	// Tag is what the user gave and what the digest was resolved from; may be empty.
+	// Tag is the name that the digest was resolved from; may be empty.
 	Tag string `json:"tag,omitempty"`
 	// Commit is the revision the image was built from; empty if only the image itself
 	// names it.
@@ -68,6 +68,6 @@ type Instance struct {
 	Name string `json:"name,omitempty"`
 	// Zone is the availability zone the instance is in.
 	Zone string `json:"zone"`
-	// Address is where SSH is reached: host or host:port.
+	// Address is the address of the SSH server: host or host:port.
 	Address string `json:"address"`
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// bootTimeout is how long a new instance may take until it serves, beyond the policy's health timeout, because its first
+// bootTimeout is the time that a new instance has beyond the policy's health timeout until it serves, because its first
 // boot installs an engine and pulls an image.
 const bootTimeout = 15 * time.Minute
 

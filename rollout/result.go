@@ -2,7 +2,7 @@ package rollout
 
 import "time"
 
-// Outcome is how a run ended.
+// Outcome is the ending of a run.
 type Outcome string
 
 // The endings of a run. Each has its exit code.
@@ -46,7 +46,7 @@ func (o Outcome) ExitCode() int {
 	}
 }
 
-// InstanceOutcome is how one instance came out of a run.
+// InstanceOutcome is the ending of a run for one instance.
 type InstanceOutcome string
 
 // The endings of an instance.
@@ -63,7 +63,7 @@ const (
 	Lost InstanceOutcome = "failed"
 )
 
-// Result is what a run did: the report's JSON.
+// Result describes what a run did. It is the report's JSON.
 type Result struct {
 	Run         string           `json:"run"`
 	Environment string           `json:"environment"`
@@ -86,7 +86,7 @@ type Result struct {
 	Remarks []string `json:"remarks,omitempty"`
 }
 
-// InstanceResult is what a run did to one instance.
+// InstanceResult describes what a run did to one instance.
 type InstanceResult struct {
 	ID      string          `json:"id"`
 	Name    string          `json:"name,omitempty"`

@@ -15,9 +15,9 @@ type instanceUpdate struct {
 	instance Instance
 	// host is the connection to the instance; nil before it is made and after it is closed.
 	host Host
-	// release is what the instance shall run: the run's release, or the one that it goes back to.
+	// release is the one that the instance shall run: the run's, or the one that it goes back to.
 	release Release
-	// before is what ran when the run began.
+	// before describes the container of before the run.
 	before State
 	// forward is the update that this one takes back; nil for an update to the run's release.
 	forward *instanceUpdate
@@ -25,7 +25,7 @@ type instanceUpdate struct {
 	registration *registration
 	meter        trafficMeter
 
-	// state is how far the update has come. The constants say what is true in each state.
+	// state shows how far the update has come. Its constants list what is true in each state.
 	state updateState
 	// running is the digest of the container that runs; empty if none is known to run.
 	running string
@@ -118,7 +118,7 @@ func (u *instanceUpdate) record(ctx context.Context, name StepName, d direction,
 // errNoIntent ends everything that this run may still do to the instance.
 var errNoIntent = errors.New("journal the intent")
 
-// direction is whether a row is done or undone: its marks in the journal and its events.
+// direction distinguishes doing a row from undoing it, by the marks in the journal and the kinds of events.
 type direction struct {
 	begun, done                Mark
 	onBegin, onDone, onFailure EventKind

@@ -1,6 +1,6 @@
 package rollout
 
-// updateState is how far an instance has come on its way through a run.
+// updateState shows how far an instance has come on its way through a run.
 //
 //	waiting ──► current
 //	   │

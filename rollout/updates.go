@@ -3,7 +3,6 @@ package rollout
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // updates are the instances that a run is about, in the order of the fleet.
@@ -31,9 +30,9 @@ func (us updates) that(so func(*instanceUpdate) bool) updates {
 	return found
 }
 
-// anyIn reports whether an update is in the state.
-func (us updates) anyIn(s updateState) bool {
-	return slices.ContainsFunc(us, func(u *instanceUpdate) bool { return u.state == s })
+// in returns the updates that are in the state.
+func (us updates) in(s updateState) updates {
+	return us.that(func(u *instanceUpdate) bool { return u.state == s })
 }
 
 // failure joins the errors of the failed updates, each with its instance. It returns nil if none failed.

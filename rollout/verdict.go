@@ -30,7 +30,7 @@ func (f *fleet) verdict(ctx context.Context, canaries updates) error {
 	switch {
 	case ctx.Err() != nil && slices.ContainsFunc(f.updates, unfinished):
 		return f.brokenOff(ctx, context.Cause(ctx))
-	case f.updates.anyIn(stateOutOfService):
+	case len(f.updates.in(stateOutOfService)) > 0:
 		return fmt.Errorf("halted, an instance is out of service: %w", f.updates.failure())
 	case slices.ContainsFunc(canaries, failed):
 		return &haltError{fmt.Errorf("halted, a canary failed: %w", f.updates.failure())}

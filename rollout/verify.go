@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// doubtTime is how long the load balancer may still apply a call that returned an error.
+// doubtTime is the time in which the load balancer may still apply a call that returned an error.
 const doubtTime = 60 * time.Second
 
-// verify is the last look of a run. It finds instances that joined the target groups meanwhile, and instances that are
-// to serve and are not healthy; it looks at those until the time for health is over. While a failed call may still be
+// verify checks the end of a run. It finds instances that joined the target groups meanwhile, and waits for instances that
+// are to serve and are not healthy, until the time for health is over. While a failed call may still be
 // applied, it watches what the run put back and registers it again if necessary. A run that is broken off leaves that to
-// recovery, as its journal shows. If look is not set, verify looks only if a call is in doubt.
-func (f *fleet) verify(ctx context.Context, look bool) {
+// recovery, as its journal shows. Unless once is set, verify reads health only if a call is in doubt.
+func (f *fleet) verify(ctx context.Context, once bool) {
 	ctx, cancel := context.WithTimeout(ctx, doubtTime+f.Policy.Health)
 	defer cancel()
 	var ill updates
-	for ; ctx.Err() == nil && (look || len(ill) > 0 || f.inDoubt()); look = false {
+	for ; ctx.Err() == nil && (once || len(ill) > 0 || f.inDoubt()); once = false {
 		began := time.Now()
 		health, err := f.poller.health(ctx)
 		if err != nil {
