@@ -2,15 +2,14 @@ package instance
 
 import (
 	"bytes"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/growl-dev/deploy/sandbox/internal/engine"
 	"github.com/growl-dev/deploy/sandbox/internal/wire"
 )
 
@@ -35,40 +34,18 @@ func splitProc(p string) (pid int, file string, depth int) {
 	return pid, file, len(parts)
 }
 
-// procFile is an open file of /proc/<pid>/net: as the kernel's, it is written anew
-// by each read from its beginning, and stays that of its network when the process
-// is gone.
-type procFile struct {
-	engine *engine.Engine
-	pid    int
-	name   string
-
-	mu      sync.Mutex
-	content []byte
-}
-
-func (f *files) openProc(p string) (*procFile, bool) {
+// openProc opens a file of /proc/<pid>/net. Unlike the kernel's, it stays as it was when it was opened.
+func (f *files) openProc(p string) (io.ReaderAt, bool) {
 	pid, name, depth := splitProc(p)
 	if depth != 4 || !slices.Contains(procFiles, name) {
 		return nil, false
 	}
-	if _, ok := f.engine.Stack(pid); !ok {
+	stack, ok := f.engine.Stack(pid)
+	if !ok {
 		return nil, false
 	}
-	return &procFile{engine: f.engine, pid: pid, name: name}, true
-}
-
-func (f *procFile) ReadAt(p []byte, offset int64) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if offset == 0 {
-		var now wire.Snapshot // of a network that nobody is in
-		if stack, ok := f.engine.Stack(f.pid); ok {
-			now = stack.Snapshot()
-		}
-		f.content, _ = render(now, f.name)
-	}
-	return bytes.NewReader(f.content).ReadAt(p, offset)
+	content, _ := render(stack.Snapshot(), name)
+	return bytes.NewReader(content), true
 }
 
 func render(s wire.Snapshot, file string) ([]byte, bool) {
