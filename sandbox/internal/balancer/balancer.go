@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// Errors that callers ask for with errors.Is.
+// Errors that callers can test for with errors.Is.
 var (
-	// ErrGroupNotFound says that no target group has the ARN.
+	// ErrGroupNotFound means that no target group has the ARN.
 	ErrGroupNotFound = errors.New("target group not found")
-	// ErrClosed says that the load balancer was closed.
+	// ErrClosed means that the load balancer was closed.
 	ErrClosed = errors.New("load balancer closed")
 )
 
-// UnknownInstanceError says that no instance has the ID.
+// UnknownInstanceError means that no instance has the ID.
 type UnknownInstanceError struct{ ID string }
 
 func (e *UnknownInstanceError) Error() string { return "no instance " + e.ID }
@@ -37,24 +37,22 @@ type Balancer struct {
 	cancel  context.CancelFunc
 	tasks   sync.WaitGroup
 
+	flows flowTable
+
 	mu        sync.Mutex
 	random    *rand.Rand
 	instances map[string]*instance
 	groups    []*group
 	listeners []net.Listener
-	flows     map[*flow]struct{}
-	stats     map[Target]Stats
 }
 
-// instance is a machine that targets point to. The balancer's lock guards it.
+// instance is a machine that can be registered as a target. It does not change after AddInstance.
 type instance struct {
 	id, zone string
 	dial     DialFunc
-	// blocked makes the load balancer's checks of it fail.
-	blocked bool
 }
 
-// New returns a load balancer without groups. Close it to free what it opens.
+// New returns a load balancer without groups. The caller must close it.
 func New(o Options) (*Balancer, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -68,20 +66,16 @@ func New(o Options) (*Balancer, error) {
 		cancel:    cancel,
 		random:    rand.New(rand.NewPCG(o.Seed, 0)),
 		instances: map[string]*instance{},
-		flows:     map[*flow]struct{}{},
-		stats:     map[Target]Stats{},
+		flows:     flowTable{open: map[*flow]struct{}{}, stats: map[Target]Stats{}},
 	}, nil
 }
 
-// Close resets all flows, frees all addresses, and waits for every goroutine.
+// Close resets all flows, closes all listeners and waits until every goroutine has ended. It returns nil.
 func (b *Balancer) Close() error {
 	b.cancel()
 	b.mu.Lock()
 	for _, l := range b.listeners {
 		_ = l.Close()
-	}
-	for f := range b.flows {
-		f.abort()
 	}
 	for _, g := range b.groups {
 		for _, r := range g.targets {
@@ -89,11 +83,13 @@ func (b *Balancer) Close() error {
 		}
 	}
 	b.mu.Unlock()
+	b.flows.close()
 	b.tasks.Wait()
 	return nil
 }
 
-// AddInstance makes an instance known, so that it can be registered.
+// AddInstance adds an instance, so that it can be registered. It returns an error if the instance exists, its zone is not
+// the load balancer's, or dial is nil.
 func (b *Balancer) AddInstance(id, zone string, dial DialFunc) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -109,19 +105,6 @@ func (b *Balancer) AddInstance(id, zone string, dial DialFunc) error {
 	return nil
 }
 
-// BlockChecks makes the load balancer's checks of an instance fail while its
-// service goes on answering, or takes that back. It is the fault lb-unhealthy.
-func (b *Balancer) BlockChecks(id string, blocked bool) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	i := b.instances[id]
-	if i == nil {
-		return fmt.Errorf("block health checks: %w", &UnknownInstanceError{id})
-	}
-	i.blocked = blocked
-	return nil
-}
-
 // LoadBalancer is the load balancer as the API describes it.
 type LoadBalancer struct {
 	ARN, Name, DNSName string
@@ -129,15 +112,15 @@ type LoadBalancer struct {
 	Zones              []string
 	Created            time.Time
 	Attributes         map[string]string
-	// Factor is how many times faster than in AWS its time goes by.
+	// Factor is the number by which times in AWS are divided.
 	Factor float64
 }
 
-// Describe says what the load balancer is.
+// Describe returns the load balancer as the API describes it.
 func (b *Balancer) Describe() LoadBalancer {
 	return LoadBalancer{
 		Factor:  b.opts.Factor,
-		ARN:     b.arn("loadbalancer/net/" + b.opts.Name + "/" + fingerprint("loadbalancer", b.opts.Name)),
+		ARN:     b.opts.arn("loadbalancer/net/" + b.opts.Name + "/" + fingerprint("loadbalancer", b.opts.Name)),
 		Name:    b.opts.Name,
 		DNSName: b.opts.Host,
 		Account: b.opts.Account,
@@ -153,6 +136,7 @@ func (b *Balancer) Describe() LoadBalancer {
 	}
 }
 
+// group returns the group with the ARN, or [ErrGroupNotFound]. The caller holds the lock.
 func (b *Balancer) group(arn string) (*group, error) {
 	for _, g := range b.groups {
 		if g.ARN == arn {
@@ -162,11 +146,7 @@ func (b *Balancer) group(arn string) (*group, error) {
 	return nil, fmt.Errorf("%w: %s", ErrGroupNotFound, arn)
 }
 
-func (b *Balancer) arn(resource string) string {
-	return "arn:aws:elasticloadbalancing:" + b.opts.Region + ":" + b.opts.Account + ":" + resource
-}
-
-// fingerprint is the hexadecimal ID at the end of an ARN: the same every run.
+// fingerprint returns the hexadecimal ID at the end of an ARN, which is the same in every run.
 func fingerprint(kind, name string) string {
 	sum := sha256.Sum256([]byte(kind + "/" + name))
 	return hex.EncodeToString(sum[:8])

@@ -164,7 +164,7 @@ func TestRefusedOptions(t *testing.T) {
 	require.Error(t, err)
 	_, err = New(Options{Checkers: -1})
 	require.Error(t, err)
-	b, _ := newPiped(t, Options{})
+	b, g := newPiped(t, Options{})
 	for fault, o := range map[string]GroupOptions{
 		"no name":      {Port: 1},
 		"port 0":       {Name: "x"},
@@ -186,7 +186,7 @@ func TestRefusedOptions(t *testing.T) {
 	require.ErrorContains(t, b.AddInstance("i-2", "mars", dial), "us-west-1a, us-west-1b")
 	require.Error(t, b.AddInstance("i-2", "us-west-1a", nil))
 	var unknown *UnknownInstanceError
-	require.ErrorAs(t, b.BlockChecks("i-2", true), &unknown)
+	require.ErrorAs(t, b.Register(g.ARN, Endpoint{Instance: "i-2"}), &unknown)
 }
 
 func TestListenerThatFailsLeavesNothingOpen(t *testing.T) {

@@ -10,18 +10,19 @@ import (
 	"time"
 )
 
-// leastTimeout keeps a check on a busy machine from failing only because its
-// timeout was divided by the factor: two in a row would cut the target's flows.
-// A target that refuses fails its checks at once all the same.
+// leastTimeout is the shortest timeout of a check. Without it, checks on a busy machine could fail only because their
+// timeout was divided by the factor, and two failures in a row reset the target's flows. A target that refuses
+// connections fails its checks at once all the same.
 const leastTimeout = 3 * time.Second
 
-// checker checks one target from one place.
+// checker checks the health of one target from one place, until its context ends.
 type checker struct {
-	number  int
 	client  *http.Client
 	url     string
-	every   time.Duration
+	every   time.Duration // between the beginnings of two checks
 	timeout time.Duration
+	// observe is called with the result of each check.
+	observe func(passed bool)
 }
 
 // startChecks starts the target's checkers. The caller holds the lock.
@@ -31,9 +32,9 @@ func (b *Balancer) startChecks(r *registration) {
 	first := time.Until(r.checkedFrom())
 	for n := range b.opts.Checkers {
 		c := b.newChecker(r, n)
-		// Each place checks at a time of its own within the interval.
+		// The places check at different times within the interval.
 		wait := max(0, first) + time.Duration(b.random.Int64N(int64(c.every)+1))
-		b.tasks.Go(func() { b.check(ctx, r, c, wait) })
+		b.tasks.Go(func() { c.run(ctx, wait) })
 	}
 }
 
@@ -47,7 +48,6 @@ func (b *Balancer) newChecker(r *registration, number int) checker {
 		},
 	}
 	return checker{
-		number: number,
 		client: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -55,11 +55,12 @@ func (b *Balancer) newChecker(r *registration, number int) checker {
 		url:     fmt.Sprintf("http://%s:%d%s", r.Instance, port, spec.Path),
 		every:   b.opts.scale(spec.Interval),
 		timeout: max(b.opts.scale(spec.Timeout), leastTimeout),
+		observe: func(passed bool) { b.observe(r, number, passed) },
 	}
 }
 
-// check checks until ctx ends, for the first time after wait.
-func (b *Balancer) check(ctx context.Context, r *registration, c checker, wait time.Duration) {
+// run checks until ctx ends. The first check begins after wait.
+func (c checker) run(ctx context.Context, wait time.Duration) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
@@ -69,21 +70,15 @@ func (b *Balancer) check(ctx context.Context, r *registration, c checker, wait t
 		case <-timer.C:
 		}
 		timer.Reset(c.every)
-		passed := !b.checksBlocked(r) && c.passes(ctx)
+		passed := c.passes(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		b.observe(r, c.number, passed)
+		c.observe(passed)
 	}
 }
 
-func (b *Balancer) checksBlocked(r *registration) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return r.instance.blocked
-}
-
-// passes makes one check. As for every Network Load Balancer, 200 to 399 pass.
+// passes makes one check and reports whether it passed. As with every Network Load Balancer, statuses 200 to 399 pass.
 func (c checker) passes(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -101,16 +96,18 @@ func (c checker) passes(ctx context.Context) bool {
 	return err == nil && response.StatusCode >= 200 && response.StatusCode < 400
 }
 
+// observe counts the result of one check. If it made the target unhealthy and the group's attribute requires it, the
+// target's flows are reset.
 func (b *Balancer) observe(r *registration, checker int, passed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	fell := r.target.observe(checker, passed, time.Now())
 	if fell && !r.draining() && r.group.attrs.on(AttrUnhealthyTerminate) {
-		b.cut(r)
+		b.flows.cut(r)
 	}
 }
 
-// nodePeer is an address of the load balancer's own, as instances see it.
+// nodePeer returns an address and a random port of a node, as instances see it.
 func (b *Balancer) nodePeer(place int) netip.AddrPort {
 	b.mu.Lock()
 	defer b.mu.Unlock()

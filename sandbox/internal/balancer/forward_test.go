@@ -63,12 +63,13 @@ func (m *machine) dial(ctx context.Context, port int, peer netip.AddrPort) (net.
 // nodes are the addresses that health checks come from.
 var nodes = netip.MustParsePrefix("10.0.0.0/8")
 
-// addRaw adds a machine whose service handles connections; checks pass.
-func addRaw(t *testing.T, b *Balancer, g Group, handle func(*net.TCPConn)) {
+// addRaw adds a machine whose service handles connections. It returns the service that the checks reach, which passes.
+func addRaw(t *testing.T, b *Balancer, g Group, handle func(*net.TCPConn)) *piped {
 	m := &machine{id: "i-1", addr: raw(t, handle), peer: make(chan netip.AddrPort), checked: new(piped)}
 	m.checked.status.Store(http.StatusOK)
 	require.NoError(t, b.AddInstance(m.id, "us-west-1a", m.dial))
 	require.NoError(t, b.RegisterInService(g.ARN, Endpoint{Instance: m.id}))
+	return m.checked
 }
 
 // web serves its name, and healthz for the checks.
@@ -268,10 +269,10 @@ func TestUnhealthyTargetsFlowsAreReset(t *testing.T) {
 	for value, reset := range map[string]bool{"true": true, "false": false} {
 		t.Run(value, func(t *testing.T) {
 			b, g := newLoopback(t, Options{Factor: 500}, GroupOptions{Attributes: map[string]string{AttrUnhealthyTerminate: value}})
-			addRaw(t, b, g, echo)
+			checked := addRaw(t, b, g, echo)
 			c := connect(t, g.Address)
 			says(t, c, "hello")
-			require.NoError(t, b.BlockChecks("i-1", true))
+			checked.status.Store(http.StatusInternalServerError)
 			if reset {
 				wasReset(t, c)
 				return

@@ -84,7 +84,7 @@ func (h HealthCheck) validate() error {
 // AddGroup adds a target group with a listener of its own and opens its
 // addresses: the load balancer's and one for each zone's node.
 func (b *Balancer) AddGroup(o GroupOptions) (Group, error) {
-	g, err := b.newGroup(o)
+	g, err := newGroup(b.opts, o)
 	if err != nil {
 		return Group{}, fmt.Errorf("add target group %q: %w", o.Name, err)
 	}
@@ -103,7 +103,8 @@ func (b *Balancer) AddGroup(o GroupOptions) (Group, error) {
 	return g.describe(), nil
 }
 
-func (b *Balancer) newGroup(o GroupOptions) (*group, error) {
+// newGroup returns a group of the load balancer with these options, without listeners.
+func newGroup(lb Options, o GroupOptions) (*group, error) {
 	check := o.HealthCheck.withDefaults()
 	if o.Name == "" {
 		return nil, fmt.Errorf("it has no name")
@@ -120,8 +121,8 @@ func (b *Balancer) newGroup(o GroupOptions) (*group, error) {
 	}
 	return &group{
 		Group: Group{
-			ARN:         b.arn("targetgroup/" + o.Name + "/" + fingerprint("targetgroup", o.Name)),
-			ListenerARN: b.arn("listener/net/" + b.opts.Name + "/" + fingerprint("loadbalancer", b.opts.Name) + "/" + fingerprint("listener", o.Name)),
+			ARN:         lb.arn("targetgroup/" + o.Name + "/" + fingerprint("targetgroup", o.Name)),
+			ListenerARN: lb.arn("listener/net/" + lb.Name + "/" + fingerprint("loadbalancer", lb.Name) + "/" + fingerprint("listener", o.Name)),
 			Name:        o.Name,
 			Port:        o.Port,
 			HealthCheck: check,
@@ -147,7 +148,7 @@ func (b *Balancer) listen(g *group) error {
 	for zone, l := range opened {
 		b.listeners = append(b.listeners, l)
 		g.address(zone, b.opts.Host, l.Addr())
-		b.tasks.Go(func() { b.serve(l, g, zone) })
+		b.tasks.Go(func() { node{b, g, zone}.serve(l) })
 	}
 	return nil
 }
@@ -206,21 +207,4 @@ func (b *Balancer) SetAttributes(arn string, changes map[string]string) error {
 	}
 	g.attrs = attrs
 	return nil
-}
-
-// rules are the group's times in the sandbox's own time.
-func (b *Balancer) rules(g *group) rules {
-	r := rules{
-		registerLag:    b.opts.scale(b.opts.Lags.Register),
-		deregisterLag:  b.opts.scale(b.opts.Lags.Deregister),
-		unhealthyLag:   b.opts.scale(b.opts.Lags.Unhealthy),
-		delay:          b.opts.scale(g.attrs.seconds(AttrDelay)),
-		healthyAfter:   g.HealthCheck.HealthyThreshold,
-		unhealthyAfter: g.HealthCheck.UnhealthyThreshold,
-		checkers:       b.opts.Checkers,
-	}
-	if !g.attrs.on(AttrUnhealthyTerminate) {
-		r.unhealthyDraining = b.opts.scale(g.attrs.seconds(AttrUnhealthyDrainingFor))
-	}
-	return r
 }

@@ -45,15 +45,13 @@ func newPiped(t *testing.T, o Options) (*Balancer, Group) {
 
 // piped is a service that is reached through pipes.
 type piped struct {
-	balancer     *Balancer
-	id           string
 	served       atomic.Int64
 	status       atomic.Int64
 	hang, refuse atomic.Bool
 }
 
 func addPiped(t *testing.T, b *Balancer, id, zone string) *piped {
-	p := &piped{balancer: b, id: id}
+	p := &piped{}
 	p.status.Store(http.StatusOK)
 	require.NoError(t, b.AddInstance(id, zone, p.dial))
 	return p

@@ -12,12 +12,12 @@ import (
 
 // Options describe the load balancer. The zero value is a usable one.
 type Options struct {
-	// Factor is how many times faster than in AWS time goes by. Zero means 20.
+	// Factor is the number by which times in AWS are divided. Zero means 20.
 	Factor float64
 	// Lags are the delays between the API and the data plane.
 	Lags Lags
-	// Checkers is how many places check each target, each at the group's
-	// interval; all of them must agree before a target changes. Zero means 2.
+	// Checkers is the number of places that check each target, each at the group's interval. A target's health changes
+	// when all of them agree. Zero means 2.
 	Checkers int
 	// Name is the load balancer's name. Empty means "sandbox".
 	Name string
@@ -29,7 +29,7 @@ type Options struct {
 	// region's a and b.
 	Zones []string
 	// CrossZoneOff starts the load balancer as AWS creates one: each node sends
-	// to its own zone only. A group's attribute may say otherwise.
+	// to its own zone only. A group's attribute overrides this.
 	CrossZoneOff bool
 	// Host is the address that listeners bind to and the DNS name that the API
 	// shows, so that both can be dialed. Empty means "127.0.0.1".
@@ -40,11 +40,11 @@ type Options struct {
 	Seed uint64
 }
 
-// Lags are how far the data plane is behind the API, as long as they are in AWS.
+// Lags are the times by which the data plane is behind the API, as long as in AWS.
 // Zero means the default, a negative lag means none.
 type Lags struct {
 	// Register is the time from a registration to the first connection. The API
-	// says Elb.RegistrationInProgress for the first third of it. Zero means 90 s.
+	// reports Elb.RegistrationInProgress for the first third of it. Zero means 90 s.
 	Register time.Duration
 	// Deregister is the time from a deregistration to the last new connection,
 	// whatever the deregistration delay is. Zero means 120 s.
@@ -113,4 +113,26 @@ func lag(given, fallback time.Duration) time.Duration {
 // scale turns a time in AWS into a time here.
 func (o Options) scale(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / o.Factor)
+}
+
+// rules returns the times and thresholds of a group, in the sandbox's own time.
+func (o Options) rules(g *group) rules {
+	r := rules{
+		registerLag:    o.scale(o.Lags.Register),
+		deregisterLag:  o.scale(o.Lags.Deregister),
+		unhealthyLag:   o.scale(o.Lags.Unhealthy),
+		delay:          o.scale(g.attrs.seconds(AttrDelay)),
+		healthyAfter:   g.HealthCheck.HealthyThreshold,
+		unhealthyAfter: g.HealthCheck.UnhealthyThreshold,
+		checkers:       o.Checkers,
+	}
+	if !g.attrs.on(AttrUnhealthyTerminate) {
+		r.unhealthyDraining = o.scale(g.attrs.seconds(AttrUnhealthyDrainingFor))
+	}
+	return r
+}
+
+// arn returns the ARN of a resource of the load balancer.
+func (o Options) arn(resource string) string {
+	return "arn:aws:elasticloadbalancing:" + o.Region + ":" + o.Account + ":" + resource
 }

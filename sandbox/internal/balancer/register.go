@@ -20,33 +20,33 @@ type Target struct {
 	Endpoint
 }
 
-// EndpointHealth is what the API says of one endpoint of a group.
+// EndpointHealth is the health of one endpoint of a group as the API reports it.
 type EndpointHealth struct {
 	Endpoint
 	Health
 }
 
-// registration is a target with what works for it. The balancer's lock guards it.
+// registration is a registered target with its checks and timers. The balancer's lock guards it.
 type registration struct {
 	Target
 	*target
 	instance *instance
 	group    *group
-	// stopChecks ends the checkers; nil when there are none.
+	// stopChecks ends the checkers. It is nil if none runs.
 	stopChecks context.CancelFunc
-	// timers act at the end of the deregistration delay and of the lag.
+	// timers call settle at the end of the deregistration delay and of the lag.
 	timers []*time.Timer
 }
 
-// Register registers endpoints as RegisterTargets does: all, or none and an
-// error that wraps [ErrGroupNotFound] or [*UnknownInstanceError]. Registering what
-// is registered changes nothing; what drains starts again at initial.
+// Register registers endpoints as RegisterTargets does: all of them, or none and an error that wraps
+// [ErrGroupNotFound] or [*UnknownInstanceError]. An endpoint that is registered already does not change, and one that
+// drains starts again in state initial.
 func (b *Balancer) Register(arn string, endpoints ...Endpoint) error {
 	return b.register(arn, endpoints, (*target).register)
 }
 
-// RegisterInService registers endpoints as if that had been long ago: healthy
-// and routed at once. An environment is brought up with it.
+// RegisterInService registers endpoints as if that had been long ago: they are healthy and get connections at once. A
+// new environment is started with it.
 func (b *Balancer) RegisterInService(arn string, endpoints ...Endpoint) error {
 	return b.register(arn, endpoints, (*target).enterService)
 }
@@ -73,6 +73,7 @@ func (b *Balancer) register(arn string, endpoints []Endpoint, enter func(*target
 	return nil
 }
 
+// admit registers one endpoint, unless it is registered and does not drain. The caller holds the lock.
 func (b *Balancer) admit(g *group, e Endpoint, now time.Time, enter func(*target, rules, time.Time)) {
 	r := g.find(e)
 	switch {
@@ -89,14 +90,14 @@ func (b *Balancer) admit(g *group, e Endpoint, now time.Time, enter func(*target
 	default:
 		return
 	}
-	enter(r.target, b.rules(g), now)
+	enter(r.target, b.opts.rules(g), now)
 	if r.stopChecks == nil {
 		b.startChecks(r)
 	}
 }
 
-// Deregister takes endpoints out as DeregisterTargets does. One that is not
-// registered, or drains already, is a success.
+// Deregister deregisters endpoints as DeregisterTargets does. It ignores endpoints that are not registered or drain
+// already.
 func (b *Balancer) Deregister(arn string, endpoints ...Endpoint) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -107,14 +108,15 @@ func (b *Balancer) Deregister(arn string, endpoints ...Endpoint) error {
 	now := time.Now()
 	for _, e := range endpoints {
 		if r := g.find(g.endpoint(e)); r != nil && !r.draining() {
-			b.dismiss(r, now)
+			b.drain(r, now)
 		}
 	}
 	return nil
 }
 
-func (b *Balancer) dismiss(r *registration, now time.Time) {
-	r.deregister(b.rules(r.group), now)
+// drain starts the draining of a target. The caller holds the lock.
+func (b *Balancer) drain(r *registration, now time.Time) {
+	r.deregister(b.opts.rules(r.group), now)
 	settle := func() { b.settle(r) }
 	r.timers = []*time.Timer{
 		time.AfterFunc(r.rules.delay, settle),
@@ -122,9 +124,8 @@ func (b *Balancer) dismiss(r *registration, now time.Time) {
 	}
 }
 
-// settle does what is due for a draining target: the end of its checks and,
-// where that is enabled, of its flows; then of the registration itself. It is
-// safe to call at any time.
+// settle ends what is over for a draining target: after the deregistration delay its checks and, if the group's
+// attribute requires it, its flows; after the lag too, the registration itself. It may be called at any time.
 func (b *Balancer) settle(r *registration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -136,7 +137,7 @@ func (b *Balancer) settle(r *registration) {
 		r.stopChecks()
 		r.stopChecks = nil
 		if r.group.attrs.on(AttrTerminate) {
-			b.cut(r)
+			b.flows.cut(r)
 		}
 	}
 	if r.forgotten(now) {
@@ -151,8 +152,8 @@ func (r *registration) stopTimers() {
 	r.timers = nil
 }
 
-// Health answers for the endpoints asked for, or for all that the API knows when
-// none is. One that is not registered is unused (Target.NotRegistered).
+// Health returns the health of the endpoints, or of all that the API shows if none is given. An endpoint that is not
+// registered is unused (Target.NotRegistered).
 func (b *Balancer) Health(arn string, endpoints ...Endpoint) ([]EndpointHealth, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// anyZone stands for the load balancer's DNS name, which leads to any node.
+// anyZone stands for the load balancer's DNS name, which resolves to any node.
 const anyZone = ""
 
-// pick chooses a target for a new connection to a zone's node, or nil where the
-// node has none: then it refuses.
+// pick chooses a target for a new connection to a zone's node. It returns nil if the node has no target.
 func (b *Balancer) pick(g *group, zone string) *registration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -31,8 +30,8 @@ func (b *Balancer) pick(g *group, zone string) *registration {
 	return choose(b.random, pool)
 }
 
-// liveZones are the zones in the DNS name: those with a healthy target in every
-// group, so one bad group takes a zone away from all.
+// liveZones returns the zones whose nodes are in the DNS name: those with a healthy target in every group. One group
+// without a healthy target thus removes a zone for all groups.
 func (b *Balancer) liveZones(now time.Time) []string {
 	var live []string
 	for _, zone := range b.opts.Zones {
@@ -44,7 +43,7 @@ func (b *Balancer) liveZones(now time.Time) []string {
 	return live
 }
 
-// pool is what a node chooses from: its healthy targets, or all when none is.
+// pool returns the targets from which a node chooses: its healthy ones, or all of them if none is healthy.
 func (b *Balancer) pool(g *group, zone string, now time.Time) []*registration {
 	reach := b.reach(g, zone, now)
 	if !slices.ContainsFunc(reach, up(now)) {
@@ -53,7 +52,7 @@ func (b *Balancer) pool(g *group, zone string, now time.Time) []*registration {
 	return slices.DeleteFunc(reach, func(r *registration) bool { return !r.up(now) })
 }
 
-// reach are the targets that the data plane knows and a zone's node may use.
+// reach returns the targets that the data plane has and that a zone's node may use.
 func (b *Balancer) reach(g *group, zone string, now time.Time) []*registration {
 	everywhere := b.crossZone(g)
 	var reach []*registration
@@ -65,6 +64,7 @@ func (b *Balancer) reach(g *group, zone string, now time.Time) []*registration {
 	return reach
 }
 
+// crossZone reports whether the group's nodes use the targets of all zones.
 func (b *Balancer) crossZone(g *group) bool {
 	if v := g.attrs[AttrCrossZone]; v != crossZoneFromBalancer {
 		return v == "true"

@@ -2,7 +2,7 @@ package balancer
 
 import "time"
 
-// State is a target's state in the words of DescribeTargetHealth.
+// State is a target's state as DescribeTargetHealth returns it.
 type State string
 
 // The states that this load balancer reports.
@@ -27,7 +27,7 @@ const (
 	NotRegistered            Reason = "Target.NotRegistered"
 )
 
-// Health is what the API says of a target.
+// Health is a target's health as the API reports it.
 type Health struct {
 	State       State
 	Reason      Reason
@@ -41,42 +41,41 @@ type rules struct {
 	registerLag   time.Duration
 	deregisterLag time.Duration
 	unhealthyLag  time.Duration
-	// delay is the deregistration delay: how long the API shows a draining target.
+	// delay is the deregistration delay, for which the API shows a draining target.
 	delay time.Duration
-	// unhealthyDraining is how long an unhealthy target is shown as draining its flows.
+	// unhealthyDraining is the time for which the API shows an unhealthy target as draining its flows.
 	unhealthyDraining time.Duration
 	healthyAfter      int
 	unhealthyAfter    int
 	checkers          int
 }
 
-// target is the life of one registration as a function of time. It has no
-// goroutines, sockets or locks; each method is told the time.
+// target is the state of one registration as a function of time. It has no goroutines, sockets or locks: each method
+// takes the time as its argument.
 type target struct {
 	rules rules
-	// registered and deregistered are when the API was told; the latter is zero
-	// while it is registered.
+	// registered and deregistered are the times of the API's calls. deregistered is zero while the target is registered.
 	registered   time.Time
 	deregistered time.Time
-	// routedFrom is when the data plane learns of the registration.
+	// routedFrom is the time from which the data plane has the target.
 	routedFrom time.Time
-	// verdict is the checkers' common opinion since a time. upBefore says whether
-	// the data plane took it for up until then.
+	// verdict is the checkers' common result since a time. upBefore is true if the data plane treated the target as
+	// healthy until then.
 	verdict  State
 	since    time.Time
 	upBefore bool
 	votes    []vote
 }
 
-// vote is the opinion of one checker.
+// vote is the result of one checker.
 type vote struct {
-	// streak counts checks in a row: passed ones up from zero, failed ones down.
+	// streak is the number of checks in a row with the same result, negative if they failed.
 	streak  int
 	opinion State
 }
 
-// register registers the target, again if it drains. What the data plane has
-// not yet forgotten keeps its connections; for the API it starts at initial.
+// register registers the target, or registers it again while it drains. If the data plane still has the target, it
+// keeps its connections, while the API shows the state initial.
 func (t *target) register(r rules, now time.Time) {
 	remembered := !t.registered.IsZero() && !t.forgotten(now)
 	up := remembered && t.up(now)
@@ -99,7 +98,7 @@ func (t *target) enterService(r rules, now time.Time) {
 	}
 }
 
-// deregister starts draining. The delay that holds is the one of this moment.
+// deregister starts draining. Later changes of the group's deregistration delay have no effect on it.
 func (t *target) deregister(r rules, now time.Time) {
 	t.rules.delay = r.delay
 	t.deregistered = now
@@ -107,25 +106,25 @@ func (t *target) deregister(r rules, now time.Time) {
 
 func (t *target) draining() bool { return !t.deregistered.IsZero() }
 
-// checkedFrom is when the API starts to count health checks.
+// checkedFrom returns the time from which the API counts health checks.
 func (t *target) checkedFrom() time.Time { return t.registered.Add(t.rules.registerLag / 3) }
 
-// unused reports whether the API no longer knows the target.
+// unused reports whether the API no longer shows the target.
 func (t *target) unused(now time.Time) bool {
 	return t.draining() && !now.Before(t.deregistered.Add(t.rules.delay))
 }
 
-// forgotten reports whether the data plane no longer knows the target.
+// forgotten reports whether the data plane no longer has the target.
 func (t *target) forgotten(now time.Time) bool {
 	return t.draining() && !now.Before(t.deregistered.Add(t.rules.deregisterLag))
 }
 
-// routed reports whether the data plane knows the target, healthy or not.
+// routed reports whether the data plane has the target, healthy or not.
 func (t *target) routed(now time.Time) bool {
 	return !now.Before(t.routedFrom) && !t.forgotten(now)
 }
 
-// up reports whether the data plane takes the target for healthy.
+// up reports whether the data plane treats the target as healthy.
 func (t *target) up(now time.Time) bool {
 	switch t.verdict {
 	case Healthy:
@@ -181,7 +180,7 @@ func (t *target) decide(verdict State, now time.Time) {
 	t.verdict, t.since = verdict, now
 }
 
-// health is what the API answers.
+// health returns the health that the API reports.
 func (t *target) health(now time.Time) Health {
 	switch {
 	case t.unused(now):

@@ -229,10 +229,9 @@ func TestInBubble(t *testing.T) {
 
 func TestSlowAndFailingServiceInBubble(t *testing.T) {
 	for name, sick := range map[string]func(*piped){
-		"hangs":        func(s *piped) { s.hang.Store(true) },
-		"answers 500":  func(s *piped) { s.status.Store(500) },
-		"refuses":      func(s *piped) { s.refuse.Store(true) },
-		"checks fail ": func(s *piped) { _ = s.balancer.BlockChecks(s.id, true) },
+		"hangs":       func(s *piped) { s.hang.Store(true) },
+		"answers 500": func(s *piped) { s.status.Store(500) },
+		"refuses":     func(s *piped) { s.refuse.Store(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
