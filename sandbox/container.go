@@ -23,13 +23,13 @@ import (
 )
 
 const (
-	// serveLimit is how long release v1 may take until it answers.
+	// serveLimit is the time after which release V1 must be healthy.
 	serveLimit = 30 * time.Second
-	// servePoll is the time between two looks.
+	// servePoll is the time between two attempts.
 	servePoll = 5 * time.Millisecond
 )
 
-// putInService runs release v1 on every machine and registers all of them.
+// putInService runs release V1 on every machine and registers all of them.
 func (e *Environment) putInService(ctx context.Context) error {
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(atOnce)
@@ -52,7 +52,7 @@ func (e *Environment) putInService(ctx context.Context) error {
 	return nil
 }
 
-// client speaks to the machine's engine from inside this process.
+// client returns a client of the machine's engine, which it reaches inside this process.
 func (m *machine) client() (*client.Client, error) {
 	return client.New(client.WithHost("http://docker"), client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return m.Engine().Dial(ctx)
@@ -64,42 +64,46 @@ func (e *Environment) runV1(ctx context.Context, m *machine) error {
 	ctx, cancel := context.WithTimeout(ctx, serveLimit)
 	defer cancel()
 	image := e.Fleet.Repository + ":" + e.V1
-	if err := e.pull(ctx, m, image); err != nil {
+	if err := m.pull(ctx, image, e.token()); err != nil {
 		return err
 	}
-	created, err := m.docker.ContainerCreate(ctx, e.containerByHand(image))
+	created, err := m.docker.ContainerCreate(ctx, e.opts.Service.containerByHand(image))
 	if err != nil {
 		return err
 	}
 	if _, err := m.docker.ContainerStart(ctx, created.ID, client.ContainerStartOptions{}); err != nil {
 		return err
 	}
-	return e.awaitService(ctx, m)
+	return m.awaitService(ctx, e.opts.Service)
 }
 
-// containerByHand is the container as a person ran it before the first deploy: docker run -d
+// containerByHand returns the container that a person started before the first deploy with docker run -d
 // --name NAME --restart always -p PORT:PORT -v SOURCE:TARGET IMAGE.
-func (e *Environment) containerByHand(image string) client.ContainerCreateOptions {
-	service := e.opts.Service
-	port := network.MustParsePort(strconv.Itoa(service.ContainerPort) + "/tcp")
+func (s Service) containerByHand(image string) client.ContainerCreateOptions {
+	port := network.MustParsePort(strconv.Itoa(s.ContainerPort) + "/tcp")
 	var binds []string
-	for _, m := range service.Mounts {
+	for _, m := range s.Mounts {
 		binds = append(binds, m.Source+":"+m.Target)
 	}
 	return client.ContainerCreateOptions{
-		Name:   service.Name,
+		Name:   s.Name,
 		Config: &container.Config{Image: image, ExposedPorts: network.PortSet{port: {}}},
 		HostConfig: &container.HostConfig{
 			Binds:         binds,
-			PortBindings:  network.PortMap{port: {{HostIP: netip.IPv4Unspecified(), HostPort: strconv.Itoa(service.HostPort)}}},
+			PortBindings:  network.PortMap{port: {{HostIP: netip.IPv4Unspecified(), HostPort: strconv.Itoa(s.HostPort)}}},
 			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyAlways},
 		},
 	}
 }
 
-// pull makes the machine's engine pull an image.
-func (e *Environment) pull(ctx context.Context, m *machine, image string) error {
+// token returns an administrator's token for the registry.
+func (e *Environment) token() string {
 	token, _ := e.registry.Issue(nil)
+	return token
+}
+
+// pull pulls an image with a token of the registry's.
+func (m *machine) pull(ctx context.Context, image, token string) error {
 	auth, err := json.Marshal(registry.AuthConfig{Username: "AWS", Password: token})
 	if err != nil {
 		return fmt.Errorf("pull: %w", err)
@@ -111,15 +115,15 @@ func (e *Environment) pull(ctx context.Context, m *machine, image string) error 
 	return pulled.Wait(ctx)
 }
 
-// awaitService waits until the machine's service answers that it is healthy.
-func (e *Environment) awaitService(ctx context.Context, m *machine) error {
+// awaitService waits until the machine's service is healthy. It returns the last error if ctx ends before.
+func (m *machine) awaitService(ctx context.Context, service Service) error {
 	web := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return m.Wire().Dial(ctx, e.opts.Service.HostPort, netip.AddrPortFrom(wire.Gateway, 1))
+		return m.Wire().Dial(ctx, service.HostPort, netip.AddrPortFrom(wire.Gateway, 1))
 	}}}
 	tick := time.NewTicker(servePoll)
 	defer tick.Stop()
 	for {
-		err := healthy(ctx, web, e.opts.Service.HealthPath)
+		err := healthy(ctx, web, service.HealthPath)
 		if err == nil {
 			return nil
 		}
@@ -147,11 +151,11 @@ func healthy(ctx context.Context, web *http.Client, path string) error {
 	return nil
 }
 
-// runsOther reports whether the machine runs another image than release v1's.
-func (e *Environment) runsOther(ctx context.Context, m *machine) bool {
+// runsOther reports whether the machine runs a container of another image than this one.
+func (m *machine) runsOther(ctx context.Context, imageID string) bool {
 	list, err := m.docker.ContainerList(ctx, client.ContainerListOptions{Filters: client.Filters{}.Add("status", "running")})
 	if err != nil {
 		return false
 	}
-	return slices.ContainsFunc(list.Items, func(c container.Summary) bool { return c.ImageID != e.v1 })
+	return slices.ContainsFunc(list.Items, func(c container.Summary) bool { return c.ImageID != imageID })
 }

@@ -21,22 +21,23 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/s3api"
 )
 
-// userName is who logs in to the instances.
+// userName is the name of the user that logs in to the instances.
 const userName = "ec2-user"
 
 // Environment is a whole environment, with release V1 in service. Its methods
 // may be called concurrently.
 type Environment struct {
-	// Fleet is what a deploy needs to know, and FleetFile the file that says it.
+	// Fleet describes the environment to a deploy. FleetFile is the path of the file with the same content.
 	Fleet     fleet.Fleet
 	FleetFile string
-	// URL is the service behind the load balancer.
+	// URL is the address of the service behind the load balancer.
 	URL string
 	// V1 and V2 are the commits of two releases, and the tags of their images.
 	// V1 runs on every instance.
 	V1, V2 string
 
 	opts      Options
+	publisher *publisher
 	dir       string
 	cleanup   *cleanup
 	stop      context.CancelFunc
@@ -47,21 +48,19 @@ type Environment struct {
 	s3        *s3api.Server
 	roles     iam.Keys
 	machines  []*machine
-	authority ssh.Signer // of the host keys; nil where each is known by itself
+	authority ssh.Signer // of the host keys; nil if known_hosts has each of them
 	mu        sync.Mutex
 	awsFaults awsapi.Faults
-	standIn   []byte // the stand-in's program, once it is compiled
-	// checksBlocked is the fault lb-unhealthy.
+	// checksBlocked is set by the fault lb-unhealthy.
 	checksBlocked atomic.Bool
-	program       []byte // the service's; empty where it has none
 	v1            string // the image ID of release V1
 
 	accessKeyID, secretAccessKey string
 	awsURL                       string
 }
 
-// Start brings an environment up. Everything in it ends with Close, or with ctx
-// if that ends first. The error of a bring-up that failed leaves nothing behind.
+// Start starts an environment, which lasts until Close is called or ctx ends. If Start returns an error, it has removed
+// everything that it had made.
 func Start(ctx context.Context, o Options) (*Environment, error) {
 	e, err := newEnvironment(ctx, o)
 	if err != nil {
@@ -76,8 +75,7 @@ func Start(ctx context.Context, o Options) (*Environment, error) {
 	return e, nil
 }
 
-// Close ends every process and listener and removes the environment's files. It
-// may be called again.
+// Close ends every process and listener and removes the environment's files. It may be called again.
 func (e *Environment) Close() error {
 	e.stop()
 	if err := e.cleanup.run(); err != nil {
@@ -86,8 +84,8 @@ func (e *Environment) Close() error {
 	return nil
 }
 
-// up brings everything up: the far ends, then the images while the instances
-// boot, then release V1 on each.
+// up starts everything: first the far ends, then the instances while it publishes the images, then release V1 on each
+// instance.
 func (e *Environment) up(ctx context.Context) error {
 	started := time.Now()
 	if err := e.openDir(e.opts.Dir); err != nil {
@@ -97,7 +95,10 @@ func (e *Environment) up(ctx context.Context) error {
 		return err
 	}
 	work, both := errgroup.WithContext(ctx)
-	work.Go(func() error { return e.publish(both) })
+	work.Go(func() (err error) {
+		e.v1, err = e.publisher.publish(both, e.V1, e.V2)
+		return err
+	})
 	work.Go(func() error { return e.boot() })
 	if err := work.Wait(); err != nil {
 		return err
@@ -118,10 +119,12 @@ func (e *Environment) openFarEnds(ctx context.Context) error {
 	if e.registry, err = registry.New(registry.Options{Region: e.opts.RegistryRegion, Repositories: []registry.Repository{{Name: e.opts.Service.Name}}}); err != nil {
 		return err
 	}
-	host, err := e.serve(ctx, "registry", e.registry)
+	host, err := serve(ctx, e.cleanup, e.opts.Host, "registry", e.registry)
 	if err != nil {
 		return err
 	}
+	repository := host + "/" + e.opts.Service.Name
+	e.publisher = &publisher{opts: e.opts, dir: e.dir, registry: e.registry, repository: repository}
 	group, err := e.openBalancer()
 	if err != nil {
 		return err
@@ -130,14 +133,14 @@ func (e *Environment) openFarEnds(ctx context.Context) error {
 		AccessKeyID: e.accessKeyID, Roles: &e.roles, RegistryURL: "http://" + host, RegistryRegion: e.opts.RegistryRegion, Elsewhere: e.opts.Elsewhere,
 	})
 	e.s3 = s3api.New(s3api.Options{AccessKeyID: e.accessKeyID, Roles: &e.roles, Region: e.opts.BucketRegion, Buckets: []string{e.opts.Bucket}})
-	address, err := e.serve(ctx, "AWS endpoint", byService(e.aws, e.s3))
+	address, err := serve(ctx, e.cleanup, e.opts.Host, "AWS endpoint", byService(e.aws, e.s3))
 	if err != nil {
 		return err
 	}
 	e.awsURL, e.URL = "http://"+address, "http://"+group.Address
 	e.Fleet = fleet.Fleet{
 		Environment: e.opts.Environment, Region: e.opts.Region, RegistryRegion: e.opts.RegistryRegion,
-		Repository:   host + "/" + e.opts.Service.Name,
+		Repository:   repository,
 		TargetGroups: []string{group.ARN}, User: userName,
 	}
 	return nil
@@ -154,78 +157,12 @@ func (e *Environment) openBalancer() (balancer.Group, error) {
 	}
 	e.balancer = b
 	e.cleanup.add(b.Close)
-	return b.AddGroup(balancer.GroupOptions{Name: e.opts.Service.Name + "-" + e.opts.Environment, Port: e.opts.Service.HostPort, HealthCheck: e.healthCheck()})
+	return b.AddGroup(balancer.GroupOptions{Name: e.opts.Service.Name + "-" + e.opts.Environment, Port: e.opts.Service.HostPort, HealthCheck: e.opts.healthCheck()})
 }
 
-// healthCheck is the load balancer's own for the service, and AWS's default pace
-// for hollow instances: checking a thousand of them is most of what they cost.
-func (e *Environment) healthCheck() balancer.HealthCheck {
-	check := balancer.HealthCheck{Path: e.opts.Service.HealthPath}
-	if e.opts.Hollow {
-		check.Interval = 30 * time.Second
-	}
-	return check
-}
-
-// publish compiles the service and pushes both releases.
-func (e *Environment) publish(ctx context.Context) error {
-	if err := e.buildProgram(ctx); err != nil {
-		return err
-	}
-	v1, err := e.publishOne(ctx, e.V1)
-	if err != nil {
-		return err
-	}
-	e.v1 = v1
-	_, err = e.publishOne(ctx, e.V2, "latest")
-	return err
-}
-
-// publishOne pushes a release under its commit and other tags.
-func (e *Environment) publishOne(ctx context.Context, commit string, tags ...string) (id string, err error) {
-	r, err := e.release(ctx, commit)
-	if err != nil {
-		return "", err
-	}
-	return e.push(ctx, r, append([]string{commit}, tags...)...)
-}
-
-// buildProgram compiles the service, if it has a program and a process.
-func (e *Environment) buildProgram(ctx context.Context) (err error) {
-	if e.opts.Hollow || e.opts.Service.Program == "" {
-		return nil
-	}
-	if e.program, err = buildService(ctx, e.opts.Service, e.dir); err != nil {
-		return err
-	}
-	e.opts.Logf("compiled %s: %d bytes", e.opts.Service.Name, len(e.program))
-	return nil
-}
-
-// release is one that is well: as the options say.
-func (e *Environment) release(ctx context.Context, commit string) (release, error) {
-	service := e.opts.Service
-	r := release{
-		commit: commit, service: service, standIn: service.standIn(),
-		files:   map[string][]byte{},
-		created: time.Now().UTC().Truncate(time.Second),
-		check:   time.Duration(float64(service.HealthCheck) / e.opts.Factor),
-	}
-	if e.program != nil {
-		r.entrypoint = "/" + service.Name
-		r.files[r.entrypoint] = e.program
-	} else {
-		r.entrypoint = helper
-	}
-	if r.entrypoint == helper || r.check > 0 {
-		return r, e.addHelper(ctx, &r)
-	}
-	return r, nil
-}
-
-// describe writes the files a deploy is pointed at.
+// describe writes the files that a deploy reads: the fleet file and known_hosts.
 func (e *Environment) describe() error {
-	if err := e.writeKnownHosts(); err != nil {
+	if err := writeKnownHosts(e.path(knownHostsFile), e.machines, e.authority); err != nil {
 		return err
 	}
 	for _, m := range e.machines {
@@ -235,13 +172,12 @@ func (e *Environment) describe() error {
 	return e.Fleet.WriteFile(e.FleetFile)
 }
 
-// Calls counts what AWS was asked, refused calls included, by action.
+// Calls returns the number of calls of AWS by action, refused calls included.
 func (e *Environment) Calls() map[string]int {
 	calls := e.aws.Calls()
 	maps.Copy(calls, e.s3.Calls())
 	return calls
 }
 
-// Policy is the default policy with every duration divided by the factor, as
-// rollout.ParsePolicy reads it.
+// Policy returns the default policy with every duration divided by the factor, in the syntax of rollout.ParsePolicy.
 func (e *Environment) Policy() string { return policy(e.opts.Factor).String() }

@@ -1,63 +1,67 @@
 package sandbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/growl-dev/deploy/sandbox/internal/awsapi"
+	"github.com/growl-dev/deploy/sandbox/internal/engine"
+	"github.com/growl-dev/deploy/sandbox/internal/instance"
+	"github.com/growl-dev/deploy/sandbox/internal/standin"
 )
 
 // Fault is something that can go wrong.
 type Fault struct {
 	// Name is what [Environment.Fault] takes.
 	Name string
-	// Says is what happens, in a sentence for people.
+	// Says describes the effect in a sentence for people.
 	Says string
 }
 
 // fault is a row of the table of faults.
 type fault struct {
 	Fault
-	inject func(*Environment, context.Context) error
-	// needs is what the fault strikes.
+	inject injector
+	// needs is the part of an environment that the fault changes.
 	needs need
 }
 
-// need is what an environment must have for a fault; each need includes those before it.
+// need is the part of an environment that a fault changes. Each need includes those before it.
 type need int
 
 const (
-	// needsFarEnds is of AWS and the registry, which every environment has.
+	// needsFarEnds stands for AWS and the registry, which every environment has.
 	needsFarEnds need = iota
-	// needsInstances is of the sandbox's own ones, not those that it is [Around].
+	// needsInstances stands for the sandbox's own instances, not those that it is [Around].
 	needsInstances
-	// needsProcesses is of the containers' processes, which hollow instances lack.
+	// needsProcesses stands for the containers' processes, which hollow instances do not have.
 	needsProcesses
-	// needsEnvFile is of a file with variables that a process can print.
+	// needsEnvFile stands for a file with variables that a process can print.
 	needsEnvFile
 )
 
-// faults is the table. Those of one instance strike the second one, so that a
-// run meets them in its middle, or the only one.
+// faults returns the table of faults. Those of one instance change the second one, so that they occur in the middle of a
+// run, or the only one.
 func faults() []fault {
 	return []fault{
-		{Fault{"aws-throttle", "AWS answers a quarter of all calls with Throttling."}, (*Environment).throttle, needsFarEnds},
-		{Fault{"aws-errors", "AWS answers a quarter of all calls with an internal error."}, (*Environment).failCalls, needsFarEnds},
-		{Fault{"ssh-refused", "The second instance accepts no SSH connection."}, (*Environment).refuseSSH, needsInstances},
-		{Fault{"ssh-cut", "The second instance's SSH connections are cut when its old container has stopped."}, (*Environment).cutSSH, needsInstances},
-		{Fault{"pull-fails", "The registry breaks every download off halfway."}, (*Environment).failPulls, needsFarEnds},
-		{Fault{"disk-full", "The second instance's disk is full."}, (*Environment).fillDisk, needsInstances},
-		{Fault{"bad-image", "Release v2's program exits at start."}, (*Environment).badImage, needsProcesses},
-		{Fault{"leaky-image", "Release v2's program prints SECRET, LOGIN, LIST and QUOTED in many forms and exits; set them in the instances' env file first."}, (*Environment).leakyImage, needsEnvFile},
-		{Fault{"never-healthy", "Release v2 answers 500 to every health check."}, (*Environment).neverHealthy, needsProcesses},
-		{Fault{"lb-unhealthy", "Release v2 is well, but the load balancer's checks of it fail."}, (*Environment).blockChecks, needsInstances},
-		{Fault{"slow-start", "Release v2 needs a third of the time it is given until it listens."}, (*Environment).slowStart, needsProcesses},
-		{Fault{"engine-gone", "The second instance's Docker Engine is gone; its containers run on."}, (*Environment).loseEngine, needsInstances},
+		{Fault{"aws-throttle", "AWS answers a quarter of all calls with Throttling."}, inAWS(func(f *awsapi.Faults) { f.Throttle = failShare }), needsFarEnds},
+		{Fault{"aws-errors", "AWS answers a quarter of all calls with an internal error."}, inAWS(func(f *awsapi.Faults) { f.Errors = failShare }), needsFarEnds},
+		{Fault{"ssh-refused", "The second instance accepts no SSH connection."}, inVictim(instance.SSHRefused), needsInstances},
+		{Fault{"ssh-cut", "The second instance's SSH connections are cut when its old container has stopped."}, cutSSH, needsInstances},
+		{Fault{"pull-fails", "The registry breaks every download off halfway."}, failPulls, needsFarEnds},
+		{Fault{"disk-full", "The second instance's disk is full."}, inVictim(string(engine.DiskFull)), needsInstances},
+		{Fault{"bad-image", "Release v2's program exits at start."}, inRelease(standin.Exit), needsProcesses},
+		{Fault{"leaky-image", "Release v2's program prints SECRET, LOGIN, LIST and QUOTED in many forms and exits; set them in the instances' env file first."}, inRelease(standin.Leak), needsEnvFile},
+		{Fault{"never-healthy", "Release v2 answers 500 to every health check."}, inRelease(standin.Unhealthy), needsProcesses},
+		{Fault{"lb-unhealthy", "Release v2 is well, but the load balancer's checks of it fail."}, blockChecks, needsInstances},
+		{Fault{"slow-start", "Release v2 needs a third of the time it is given until it listens."}, inRelease(standin.Slow), needsProcesses},
+		{Fault{"engine-gone", "The second instance's Docker Engine is gone; its containers run on."}, inVictim(string(engine.Gone)), needsInstances},
 	}
 }
 
-// Faults are what can go wrong, by name.
+// Faults returns all faults.
 func Faults() []Fault {
 	var all []Fault
 	for _, row := range faults() {
@@ -66,8 +70,8 @@ func Faults() []Fault {
 	return all
 }
 
-// Fault makes something go wrong from now on. An unknown name is an error that
-// lists the known ones.
+// Fault makes something go wrong from now on. It returns an error if the name is unknown, which lists the known ones, if
+// the environment lacks what the fault changes, and after Close.
 func (e *Environment) Fault(name string) error {
 	if err := CheckFault(name); err != nil {
 		return err
@@ -80,14 +84,14 @@ func (e *Environment) Fault(name string) error {
 	if err := e.refuse(all[i].needs); err != nil {
 		return fmt.Errorf("inject fault %s: %w", name, err)
 	}
-	if err := all[i].inject(e, e.ctx); err != nil {
+	if err := all[i].inject(e.ctx, e); err != nil {
 		return fmt.Errorf("inject fault %s: %w", name, err)
 	}
 	e.opts.Logf("fault %s: %s", name, all[i].Says)
 	return nil
 }
 
-// refuse says what of a fault's need the environment lacks.
+// refuse returns an error if the environment lacks the part that a fault changes.
 func (e *Environment) refuse(n need) error {
 	switch {
 	case n >= needsInstances && len(e.machines) == 0:
@@ -100,11 +104,8 @@ func (e *Environment) refuse(n need) error {
 	return nil
 }
 
-// Faults are what [Environment.Fault] can inject.
-func (e *Environment) Faults() []Fault { return Faults() }
-
-// CheckFault refuses an unknown name with an error that lists the known ones:
-// for those who ask before an environment is up.
+// CheckFault returns an error that lists the known names if the name is unknown. It is for callers that have no
+// environment yet.
 func CheckFault(name string) error {
 	var names []string
 	for _, f := range Faults() {
@@ -116,5 +117,5 @@ func CheckFault(name string) error {
 	return fmt.Errorf("unknown fault %q: want one of %s", name, strings.Join(names, ", "))
 }
 
-// victim is the instance that the faults of one instance strike.
+// victim returns the instance that the faults of one instance change.
 func (e *Environment) victim() *machine { return e.machines[min(1, len(e.machines)-1)] }

@@ -11,56 +11,51 @@ import (
 
 	"github.com/growl-dev/deploy/sandbox/internal/awsapi"
 	"github.com/growl-dev/deploy/sandbox/internal/balancer"
-	"github.com/growl-dev/deploy/sandbox/internal/engine"
 	"github.com/growl-dev/deploy/sandbox/internal/instance"
+	"github.com/growl-dev/deploy/sandbox/internal/standin"
 )
 
-// failShare is the share of AWS calls that fail. The SDK's back-off is not
-// factor times faster: with a larger share it alone would outlast the policy.
+// failShare is the share of AWS calls that fail. The SDK's back-off is not divided by the factor, so with a larger share
+// it alone would exceed the policy's timeouts.
 const failShare = 0.25
 
-func (e *Environment) throttle(context.Context) error {
-	return e.failAWS(func(f *awsapi.Faults) { f.Throttle = failShare })
+// injector injects a fault into an environment.
+type injector func(context.Context, *Environment) error
+
+// inAWS adds to the faults of the AWS endpoint.
+func inAWS(add func(*awsapi.Faults)) injector {
+	return func(_ context.Context, e *Environment) error {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		add(&e.awsFaults)
+		e.aws.SetFaults(e.awsFaults)
+		return nil
+	}
 }
 
-func (e *Environment) failCalls(context.Context) error {
-	return e.failAWS(func(f *awsapi.Faults) { f.Errors = failShare })
+// inVictim injects a fault of package instance or engine into one instance.
+func inVictim(name string) injector {
+	return func(_ context.Context, e *Environment) error { return e.victim().Inject(name) }
 }
 
-// failAWS adds to the faults of the AWS endpoint.
-func (e *Environment) failAWS(add func(*awsapi.Faults)) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	add(&e.awsFaults)
-	e.aws.SetFaults(e.awsFaults)
-	return nil
+// inRelease replaces release V2 by one with the fault.
+func inRelease(fault standin.Fault) injector {
+	return func(ctx context.Context, e *Environment) error { return e.publisher.pushFaulty(ctx, e.V2, fault) }
 }
 
-func (e *Environment) refuseSSH(context.Context) error {
-	return e.victim().Inject(instance.SSHRefused)
-}
-
-func (e *Environment) failPulls(context.Context) error {
+func failPulls(_ context.Context, e *Environment) error {
 	e.registry.CutDownloads(true)
 	return nil
 }
 
-func (e *Environment) fillDisk(context.Context) error {
-	return e.victim().Inject(string(engine.DiskFull))
-}
-
-func (e *Environment) loseEngine(context.Context) error {
-	return e.victim().Inject(string(engine.Gone))
-}
-
-func (e *Environment) blockChecks(context.Context) error {
+func blockChecks(_ context.Context, e *Environment) error {
 	e.checksBlocked.Store(true)
 	return nil
 }
 
-// cutSSH watches for the end of the container that runs now: the moment at
-// which a deploy that loses its connection has most to put right.
-func (e *Environment) cutSSH(ctx context.Context) error {
+// cutSSH cuts the connections when the container that runs now has ended, because a deploy that loses its connection at
+// that moment has the most to restore.
+func cutSSH(ctx context.Context, e *Environment) error {
 	m := e.victim()
 	running := slices.Sorted(slices.Values(m.Engine().PIDs()))
 	ended := make(chan struct{})
@@ -82,14 +77,14 @@ func (e *Environment) cutSSH(ctx context.Context) error {
 	return nil
 }
 
-// nodes are the load balancer's own addresses, from which it checks health.
+// nodes are the load balancer's own addresses, from which its health checks come.
 var nodes = netip.PrefixFrom(netip.AddrFrom4([4]byte{10}), 8)
 
-// dialer connects the load balancer to a machine. With the fault lb-unhealthy
-// its own checks of another release than V1 are refused, its clients are not.
+// dialer returns the function that connects the load balancer to a machine. With the fault lb-unhealthy it refuses the
+// load balancer's own checks of every release but V1, and still accepts its clients.
 func (e *Environment) dialer(m *machine) balancer.DialFunc {
 	return func(ctx context.Context, port int, peer netip.AddrPort) (net.Conn, error) {
-		if e.checksBlocked.Load() && nodes.Contains(peer.Addr()) && e.runsOther(ctx, m) {
+		if e.checksBlocked.Load() && nodes.Contains(peer.Addr()) && m.runsOther(ctx, e.v1) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 		}
 		return m.Wire().Dial(ctx, port, peer)

@@ -42,10 +42,10 @@ func swap(t *testing.T, e *Environment, m *machine) string {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	image := e.Fleet.Repository + ":" + e.V2
-	require.NoError(t, e.pull(ctx, m, image))
+	require.NoError(t, m.pull(ctx, image, e.token()))
 	_, err := m.docker.ContainerRemove(ctx, e.opts.Service.Name, client.ContainerRemoveOptions{Force: true})
 	require.NoError(t, err)
-	o := e.containerByHand(image)
+	o := e.opts.Service.containerByHand(image)
 	o.HostConfig.RestartPolicy.Name = "no"
 	created, err := m.docker.ContainerCreate(ctx, o)
 	require.NoError(t, err)
@@ -94,7 +94,7 @@ func testBadReleases(t *testing.T, e *Environment) {
 	require.Equal(t, e.V1, commitOn(t, e, m))
 	t.Run("v2 itself is good", func(t *testing.T) {
 		swap(t, e, m)
-		require.NoError(t, e.awaitService(t.Context(), m))
+		require.NoError(t, m.awaitService(t.Context(), e.opts.Service))
 		assert.Equal(t, e.V2, commitOn(t, e, m))
 	})
 	for fault, last := range map[string]string{"bad-image": "this release cannot start", "leaky-image": "fatal: it prints what it should not"} {
@@ -117,7 +117,7 @@ func testBadReleases(t *testing.T, e *Environment) {
 		require.NoError(t, e.Fault("slow-start"))
 		began := time.Now()
 		swap(t, e, m)
-		require.NoError(t, e.awaitService(t.Context(), m))
+		require.NoError(t, m.awaitService(t.Context(), e.opts.Service))
 		assert.GreaterOrEqual(t, time.Since(began), slowStartAt/100)
 		assert.Equal(t, e.V2, commitOn(t, e, m))
 	})
@@ -145,7 +145,7 @@ func TestLoadBalancerChecksFailForV2Alone(t *testing.T) {
 	e := start(t, Options{Service: growl(), Instances: 2, Factor: 100})
 	require.NoError(t, e.Fault("lb-unhealthy"))
 	swap(t, e, e.machines[0])
-	require.NoError(t, e.awaitService(t.Context(), e.machines[0]), "the program is fine")
+	require.NoError(t, e.machines[0].awaitService(t.Context(), e.opts.Service), "the program is fine")
 	require.Eventually(t, func() bool {
 		health := map[string]string{}
 		out, err := elbv2.NewFromConfig(sdk(t, e)).DescribeTargetHealth(t.Context(), &elbv2.DescribeTargetHealthInput{TargetGroupArn: &e.Fleet.TargetGroups[0]})
@@ -178,7 +178,7 @@ func TestPullFaults(t *testing.T) {
 	for _, name := range []string{"pull-fails", "disk-full"} {
 		e := start(t, Options{Service: growl(), Instances: 2})
 		require.NoError(t, e.Fault(name))
-		require.Error(t, e.pull(t.Context(), e.victim(), e.Fleet.Repository+":"+e.V2), name)
+		require.Error(t, e.victim().pull(t.Context(), e.Fleet.Repository+":"+e.V2, e.token()), name)
 		require.Equal(t, e.V1, commitBehind(t, e.URL), "what runs goes on")
 	}
 }

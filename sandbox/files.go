@@ -24,7 +24,8 @@ const (
 	machinesDir    = "instances"
 )
 
-// openDir makes the environment's folder, and everything in it go away at the end.
+// openDir opens the folder for the environment's files, or makes a temporary one if given is empty. At the end the files
+// are removed.
 func (e *Environment) openDir(given string) error {
 	if given == "" {
 		dir, err := os.MkdirTemp("", "sandbox-")
@@ -54,7 +55,7 @@ func (e *Environment) openDir(given string) error {
 	return nil
 }
 
-// emptyDir removes what is in a folder: it was empty when it was opened.
+// emptyDir removes everything in a folder, because the folder was empty when it was opened.
 func emptyDir(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -67,8 +68,7 @@ func emptyDir(dir string) error {
 	return errors.Join(faults...)
 }
 
-// removeAll removes a folder also where an image's files made parts of it
-// unwritable.
+// removeAll removes a folder, also if an image's files made parts of it unwritable.
 func removeAll(dir string) error {
 	err := os.RemoveAll(dir)
 	if err == nil {
@@ -86,7 +86,7 @@ func removeAll(dir string) error {
 	return nil
 }
 
-// path is a file of the environment.
+// path returns the path of a file of the environment.
 func (e *Environment) path(name string) string { return filepath.Join(e.dir, name) }
 
 // newKey makes an SSH key.
@@ -102,9 +102,8 @@ func newKey() (ssh.Signer, ed25519.PrivateKey, error) {
 	return signer, private, nil
 }
 
-// writeKey makes the client's key, writes it for its owner alone and returns
-// its public half.
-func (e *Environment) writeKey() (ssh.PublicKey, error) {
+// writeKey makes the client's key, writes it to a file of mode 0600 and returns its public half.
+func writeKey(path string) (ssh.PublicKey, error) {
 	signer, private, err := newKey()
 	if err != nil {
 		return nil, err
@@ -113,13 +112,13 @@ func (e *Environment) writeKey() (ssh.PublicKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write SSH key: %w", err)
 	}
-	if err := os.WriteFile(e.path(keyFile), pem.EncodeToMemory(block), 0o600); err != nil {
+	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
 		return nil, fmt.Errorf("write SSH key: %w", err)
 	}
 	return signer.PublicKey(), nil
 }
 
-// certified is a new host key with a certificate of the authority's.
+// certified returns a new host key with a certificate of the authority's.
 func certified(authority ssh.Signer) (ssh.Signer, error) {
 	key, _, err := newKey()
 	if err != nil {
@@ -135,30 +134,27 @@ func certified(authority ssh.Signer) (ssh.Signer, error) {
 	return ssh.NewCertSigner(certificate, key)
 }
 
-// writeKnownHosts writes each machine's host key beside its address, or the
-// authority that signed them all.
-func (e *Environment) writeKnownHosts() error {
+// writeKnownHosts writes the known_hosts file: the host key of each machine, or only the authority that signed them all.
+func writeKnownHosts(path string, machines []*machine, authority ssh.Signer) error {
 	var lines strings.Builder
-	if e.authority != nil {
-		fmt.Fprintf(&lines, "@cert-authority * %s", ssh.MarshalAuthorizedKey(e.authority.PublicKey()))
-	}
-	for _, m := range e.machines {
-		if e.authority != nil {
-			break
+	if authority != nil {
+		fmt.Fprintf(&lines, "@cert-authority * %s", ssh.MarshalAuthorizedKey(authority.PublicKey()))
+	} else {
+		for _, m := range machines {
+			fmt.Fprintln(&lines, knownhosts.Line([]string{m.Addr()}, m.HostKey()))
 		}
-		fmt.Fprintln(&lines, knownhosts.Line([]string{m.Addr()}, m.HostKey()))
 	}
-	if err := os.WriteFile(e.path(knownHostsFile), []byte(lines.String()), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(lines.String()), 0o644); err != nil {
 		return fmt.Errorf("write known hosts: %w", err)
 	}
 	return nil
 }
 
-// unixPath reports whether a socket may be made at path: the system's limit is
-// 104 bytes on macOS and 108 on Linux, with the closing zero.
+// unixPath reports whether a path is short enough for a socket. The limit is 104 bytes on macOS and 108 on Linux, with
+// the closing zero.
 func unixPath(path string) bool { return len(path) < 104 }
 
-// listenUnix opens a socket that only this user reaches.
+// listenUnix opens a socket that only this user can connect to.
 func listenUnix(path string) (net.Listener, error) {
 	l, err := net.Listen("unix", path)
 	if err != nil {

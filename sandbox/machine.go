@@ -22,27 +22,26 @@ type machine struct {
 	*instance.Instance
 	name   string
 	docker *client.Client
-	// socket is the engine's socket on this machine; empty where its path
-	// would be too long for one.
+	// socket is the path of the engine's socket. It is empty if the path would be too long for one.
 	socket string
 }
 
-// instanceID is the ID of the n-th instance, the same every time.
+// instanceID returns the ID of the n-th instance, which is the same in every environment.
 func instanceID(n int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "instance %d", n))
 	return "i-0" + hex.EncodeToString(sum[:8])
 }
 
-// atOnce is how many machines are brought up at the same time.
+// atOnce is the number of machines that are started at the same time.
 const atOnce = 100
 
 // boot starts all machines at once, without a container.
 func (e *Environment) boot() error {
-	key, err := e.writeKey()
+	key, err := writeKey(e.path(keyFile))
 	if err != nil {
 		return err
 	}
-	if e.opts.Hollow { // a thousand lines of known hosts would be read for each connection
+	if e.opts.Hollow { // because a client would read a thousand lines of known hosts for each connection
 		if e.authority, _, err = newKey(); err != nil {
 			return err
 		}
@@ -94,13 +93,13 @@ func (e *Environment) bootOne(i int, key ssh.PublicKey) (*machine, error) {
 	return m, e.balancer.AddInstance(id, m.Zone(), e.dialer(m))
 }
 
-// hollowStart starts the programs of one machine in this process.
+// hollowStart returns the function that starts the programs of one machine inside this process.
 func hollowStart() func(*exec.Cmd) (engine.Program, error) {
 	var machine hollow.Machine
 	return func(cmd *exec.Cmd) (engine.Program, error) { return machine.Start(cmd) }
 }
 
-// openSocket serves the engine on a socket of this machine, for docker -H.
+// openSocket serves the machine's engine on a socket in the environment's folder, for docker -H.
 func (e *Environment) openSocket(m *machine, i int) error {
 	path := e.path(fmt.Sprintf("docker-%d.sock", i+1))
 	if !unixPath(path) {
@@ -125,7 +124,7 @@ func (e *Environment) openSocket(m *machine, i int) error {
 	return nil
 }
 
-// endpoint is the machine as a target.
+// endpoint returns the machine as a target.
 func (e *Environment) endpoint(m *machine) balancer.Endpoint {
 	return balancer.Endpoint{Instance: m.ID(), Port: e.opts.Service.HostPort}
 }

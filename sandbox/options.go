@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"github.com/growl-dev/deploy/sandbox/internal/balancer"
 )
 
 // Defaults of [Options].
@@ -160,4 +162,14 @@ func regionOf(zone string) string {
 		return m[1]
 	}
 	return ""
+}
+
+// healthCheck returns the load balancer's health check of the service. For hollow instances it has AWS's default
+// interval, because the checks of a thousand instances are most of their cost.
+func (o Options) healthCheck() balancer.HealthCheck {
+	check := balancer.HealthCheck{Path: o.Service.HealthPath}
+	if o.Hollow {
+		check.Interval = 30 * time.Second
+	}
+	return check
 }

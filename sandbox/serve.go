@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-// serve serves a handler on a port of the host until the environment is closed,
-// and returns host:port.
-func (e *Environment) serve(ctx context.Context, what string, h http.Handler) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(e.opts.Host, "0"))
+// serve serves a handler on a free port of the host until the cleanup runs. It returns host:port.
+func serve(ctx context.Context, c *cleanup, host, what string, h http.Handler) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return "", fmt.Errorf("serve the %s: %w", what, err)
 	}
@@ -27,7 +26,7 @@ func (e *Environment) serve(ctx context.Context, what string, h http.Handler) (s
 		defer close(ended)
 		_ = server.Serve(l)
 	}()
-	e.cleanup.add(func() error {
+	c.add(func() error {
 		err := server.Close()
 		<-ended
 		return err
