@@ -7,12 +7,11 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// mostAnnotated is how many error annotations GitHub shows of one step.
+// mostAnnotated is how many error annotations of one step GitHub shows.
 const mostAnnotated = 10
 
-// Annotations are the run's errors as GitHub's workflow commands, a line each:
-// printed by a step they become annotations of the job. A run that ended well
-// has none.
+// Annotations returns the run's errors as GitHub's workflow commands, one on each line. When a step prints them they
+// become annotations of the job. A run that ended well has none.
 func Annotations(d Document) string {
 	d = d.cleaned()
 	if d.Outcome.ExitCode() == 0 {
@@ -31,19 +30,19 @@ func Annotations(d Document) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// trouble is what went wrong on an instance, or in the whole run.
+// trouble describes what went wrong on an instance, or in the whole run.
 type trouble struct{ who, what string }
 
-// troubles are the run's errors, the worst instances first.
+// troubles returns the run's errors, the worst instances first.
 func troubles(d Document) []trouble {
 	var lost, others []trouble
 	for _, i := range d.Instances {
 		switch {
 		case i.Error == "":
 		case i.Outcome == rollout.Lost:
-			lost = append(lost, trouble{called(i), "out of service: " + failure(i)})
+			lost = append(lost, trouble{instanceName(i), "out of service: " + failure(i)})
 		default:
-			others = append(others, trouble{called(i), Clean(string(i.Outcome)) + ": " + failure(i)})
+			others = append(others, trouble{instanceName(i), Clean(string(i.Outcome)) + ": " + failure(i)})
 		}
 	}
 	all := append(lost, others...)
@@ -53,8 +52,8 @@ func troubles(d Document) []trouble {
 	return all
 }
 
-// Masks returns values as GitHub's workflow commands, a line each, that make the runner
-// mask them in all that the job prints from then on. The runner prints none of them.
+// Masks returns values as GitHub's workflow commands, one on each line, which make the runner mask them in everything
+// that the job prints afterwards. The runner prints none of the commands.
 func Masks(values []string) string {
 	var b strings.Builder
 	for _, value := range values {
@@ -63,12 +62,12 @@ func Masks(values []string) string {
 	return b.String()
 }
 
-// commandData escapes a percent sign and line ends, as the data of a command needs it.
+// commandData escapes percent signs and line ends, as the data of a command requires.
 func commandData(text string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
 }
 
-// annotation is one workflow command. In its title what ends a property is escaped too.
+// annotation returns one workflow command. In its title it also escapes the characters that end a property.
 func annotation(title, message string) string {
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 	return "::error title=" + property.Replace(title) + "::" + commandData(message)

@@ -7,20 +7,19 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// board is what is known of a run while it happens. Events are written to it and
-// the screen is drawn from it: a terminal that does not take what is drawn,
-// because its user pressed Ctrl-S, never holds up the run.
+// board holds the state of a run while it happens. Events are written to it and the screen is drawn from it, so that a
+// terminal whose user pressed Ctrl-S never holds up the run.
 type board struct {
 	mu      sync.Mutex
 	o       Options
 	started time.Time
 	ended   time.Time
 	outcome rollout.Outcome
-	note    string // what concerns the whole run
+	note    string // about the whole run
 	rows    []*row
 	byID    map[string]*row
 	remarks []string // not shown yet
-	// ends is when the run will be over, as it was last told; zero: nobody can say.
+	// ends is when the run will be over, by the latest estimate; zero if there is none.
 	ends time.Time
 }
 
@@ -55,7 +54,7 @@ func (b *board) add(id, name string) *row {
 	return r
 }
 
-// row returns the instance's row, a new one for an instance not heard of before.
+// row returns the instance's row, and makes one for an instance that has none yet.
 func (b *board) row(id, name string) *row {
 	if r, known := b.byID[id]; known {
 		return r
@@ -78,22 +77,22 @@ func (b *board) observe(e rollout.Event) {
 		return
 	}
 	if e.Instance == "" {
-		b.aside("run", e.Kind, detail)
+		b.recordAside("run", e.Kind, detail)
 		return
 	}
 	r := b.row(e.Instance, Clean(e.Instance))
 	if e.Kind == rollout.Remarked {
-		b.aside(r.name, e.Kind, detail)
+		b.recordAside(r.name, e.Kind, detail)
 		return
 	}
 	if e.Kind == rollout.StepBegun {
-		b.note = "" // what the run waited for has come
+		b.note = "" // the run no longer waits
 	}
 	r.observe(e, detail)
 }
 
-// aside takes what is no step of an instance.
-func (b *board) aside(name string, kind rollout.EventKind, detail string) {
+// recordAside records an event that is not a step of an instance.
+func (b *board) recordAside(name string, kind rollout.EventKind, detail string) {
 	if kind == rollout.Remarked {
 		b.remarks = append(b.remarks, name+": "+detail)
 		return
@@ -101,7 +100,7 @@ func (b *board) aside(name string, kind rollout.EventKind, detail string) {
 	b.note = detail
 }
 
-// observe takes an event of a step. One that comes after the end is old news.
+// observe records an event of a step. It ignores one that arrives after the run's end.
 func (r *row) observe(e rollout.Event, detail string) {
 	if r.outcome != "" {
 		return
@@ -111,13 +110,13 @@ func (r *row) observe(e rollout.Event, detail string) {
 		r.outcome, r.ended = rollout.InstanceOutcome(detail), e.Time
 		return
 	case rollout.StepBegun, rollout.UndoBegun:
-		r.enter(e)
+		r.beginStep(e)
 	case rollout.StepFailed, rollout.UndoFailed:
 		r.failure = reason(e)
 		detail = r.failure
 	}
 	if r.step != e.Step {
-		r.enter(e)
+		r.beginStep(e)
 	}
 	r.detail = detail
 	r.idle = e.Step == rollout.StepPrepare && e.Kind == rollout.StepDone
@@ -127,13 +126,13 @@ func (r *row) observe(e rollout.Event, detail string) {
 	if e.Progress != nil {
 		r.progress = *e.Progress
 	}
-	if detail != "" && tellsHealth(e.Step) {
+	if detail != "" && showsHealth(e.Step) {
 		r.health = detail
 	}
 }
 
-// enter begins a step, or what is first heard of it.
-func (r *row) enter(e rollout.Event) {
+// beginStep begins a step, when its first event arrives.
+func (r *row) beginStep(e rollout.Event) {
 	if r.begun.IsZero() {
 		r.begun = e.Time
 	}
@@ -141,12 +140,12 @@ func (r *row) enter(e rollout.Event) {
 	r.undo = e.Kind == rollout.UndoBegun || e.Kind == rollout.UndoDone || e.Kind == rollout.UndoFailed
 }
 
-// tellsHealth reports whether a step's details are what the load balancer says.
-func tellsHealth(s rollout.StepName) bool {
+// showsHealth reports whether a step's details are the load balancer's health.
+func showsHealth(s rollout.StepName) bool {
 	return s == rollout.StepDeregister || s == rollout.StepRegister || s == rollout.StepJoin
 }
 
-// finish takes how the run ended: it knows better than the events.
+// finish records how the run ended, which the document states better than the events.
 func (b *board) finish(d Document) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

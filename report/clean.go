@@ -13,18 +13,17 @@ import (
 // longest bounds a text that comes from elsewhere, in terminal cells.
 const longest = 2000
 
-// Clean makes a text from elsewhere one harmless line: it removes escape sequences,
-// control characters and what changes the direction of writing, breaks up what a CI
-// system would run as a command, and masks credentials in the usual spellings. The
-// mask is the last line of defence: whoever makes an error keeps secrets out of it.
+// Clean makes a text from elsewhere one harmless line. It removes escape sequences, control characters and characters
+// that change the direction of writing, breaks up what a CI system would run as a command, and masks credentials in the
+// usual spellings. The mask is only the last line of defence: the code that makes an error keeps secrets out of it.
 func Clean(text string) string {
-	text = text[:min(len(text), 20*longest)] // what is cut below need not be looked at
+	text = text[:min(len(text), 20*longest)] // the rest would be cut off below
 	text = strings.Join(strings.FieldsFunc(stripEscapes(text), unwanted), " ")
 	return breakMarkers(mask(cut(text, longest)))
 }
 
-// CleanLines does the same to each line of a text and keeps the lines apart. It is
-// for what is printed outside a [Writer], as errors are.
+// CleanLines does the same to each line of a text and keeps the lines apart. It is for text that is printed without a
+// [Writer], such as errors.
 func CleanLines(text string) string {
 	lines := strings.Split(text, "\n")
 	for n, line := range lines {
@@ -33,8 +32,8 @@ func CleanLines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// printable makes one line harmless to a terminal and to a CI system that runs
-// commands it finds in a log. It keeps the line's layout.
+// printable makes one line harmless to a terminal and to a CI system that runs commands which it finds in a log. It
+// keeps the line's layout.
 func printable(line string) string {
 	line = strings.Map(func(r rune) rune {
 		if r != '\t' && unwanted(r) {
@@ -45,12 +44,11 @@ func printable(line string) string {
 	return breakCommand(breakMarkers(line))
 }
 
-// breakMarkers keeps GitHub's runner from running ##[command], which it finds
-// anywhere in a line.
+// breakMarkers keeps GitHub's runner from running ##[command], which it finds anywhere in a line.
 func breakMarkers(text string) string { return strings.ReplaceAll(text, "##[", "## [") }
 
-// breakCommand keeps the runner from running ::command::, which it finds at the start
-// of a line, after white space too.
+// breakCommand keeps the runner from running ::command::, which it finds at the start of a line, also after white
+// space.
 func breakCommand(line string) string {
 	text := strings.TrimLeftFunc(line, unicode.IsSpace)
 	if !strings.HasPrefix(text, "::") {
@@ -61,15 +59,15 @@ func breakCommand(line string) string {
 
 // unwanted reports whether a character separates words or drives a terminal.
 func unwanted(r rune) bool {
-	if r < utf8.RuneSelf { // nearly all of it, and the tables below are slow
+	if r < utf8.RuneSelf { // nearly every character is, and the tables below are slow
 		return r <= ' ' || r == 0x7f
 	}
 	return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError || r == byteOrderMark ||
 		unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
 }
 
-// byteOrderMark at the start of a stream is skipped by many readers, so that it would
-// hide a command at the start of a line.
+// byteOrderMark is skipped by many readers at the start of a stream, so that it would hide a command at the start of a
+// line.
 const byteOrderMark = '\ufeff'
 
 // escape begins an escape sequence.
@@ -121,8 +119,8 @@ func sevenBit(text string) string {
 // cut shortens text to a width in terminal cells, of which the last is an ellipsis.
 func cut(text string, width int) string { return ansi.Truncate(text, width, "…") }
 
-// credential is one of the usual spellings. A text without any of the hints, which
-// are in lower case, need not be matched: most texts need not.
+// credential is one of the usual spellings. A text without any of the hints, which are in lower case, need not be
+// matched, and most texts have none.
 type credential struct {
 	hints   []string
 	pattern *regexp.Regexp

@@ -11,18 +11,17 @@ import (
 // Document is the report of a run as JSON.
 type Document struct {
 	rollout.Result
-	// Traffic is there when a probe ran through the load balancer meanwhile.
+	// Traffic is set if a probe ran through the load balancer meanwhile.
 	Traffic *probe.Receipt `json:"traffic,omitempty"`
 }
 
-// MarshalJSON writes the document without anything that could drive the
-// terminal of who reads it, and with empty lists as [].
+// MarshalJSON writes the document without anything that could control a reader's terminal, and with empty lists as [].
 func (d Document) MarshalJSON() ([]byte, error) {
 	type bare Document // without this method
 	return json.Marshal(bare(d.cleaned()))
 }
 
-// cleaned is a copy of d whose texts are harmless.
+// cleaned returns a copy of d whose texts are harmless.
 func (d Document) cleaned() Document {
 	d.Error = Clean(d.Error)
 	d.Remarks = slices.Clone(d.Remarks)

@@ -9,10 +9,9 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// GitHub is the run as Markdown for a job's page: the receipt, a table of the
-// instances with the time that each step took, and what went wrong. It is made
-// to be appended to the file that GITHUB_STEP_SUMMARY names, and ends with an
-// empty line. Text from elsewhere cannot change its form.
+// GitHub returns the run as Markdown for a job's page: the receipt, a table of the instances with the time that each
+// step took, and what went wrong. It is made to be appended to the file that GITHUB_STEP_SUMMARY names, and ends with
+// an empty line. Text from elsewhere cannot change its structure.
 func GitHub(d Document) string {
 	d = d.cleaned()
 	var b strings.Builder
@@ -37,8 +36,7 @@ func GitHub(d Document) string {
 	return b.String()
 }
 
-// writeTable has a row for each instance and a column for each step that any of
-// them came to.
+// writeTable writes a row for each instance and a column for each step that any of them reached.
 func writeTable(b *strings.Builder, instances []rollout.InstanceResult) {
 	steps := taken(instances)
 	head := []string{"instance", "zone", "outcome"}
@@ -48,7 +46,7 @@ func writeTable(b *strings.Builder, instances []rollout.InstanceResult) {
 	writeRow(b, append(head, "put back", "total"))
 	writeRow(b, slices.Repeat([]string{"---"}, len(head)+2))
 	for _, i := range instances {
-		row := []string{markdown(called(i)), markdown(i.Zone), markdown(string(i.Outcome))}
+		row := []string{markdown(instanceName(i)), markdown(i.Zone), markdown(string(i.Outcome))}
 		for _, step := range steps {
 			row = append(row, spent(i, func(s rollout.StepResult) bool { return s.Name == step && !s.Undo }))
 		}
@@ -62,7 +60,7 @@ func writeRow(b *strings.Builder, cells []string) {
 	fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
 }
 
-// taken are the steps that any instance came to, in the order of the table.
+// taken returns the steps that any instance reached, in the order of the table.
 func taken(instances []rollout.InstanceResult) []rollout.StepName {
 	return slices.DeleteFunc(rollout.Steps(), func(name rollout.StepName) bool {
 		return !slices.ContainsFunc(instances, func(i rollout.InstanceResult) bool {
@@ -71,8 +69,7 @@ func taken(instances []rollout.InstanceResult) []rollout.StepName {
 	})
 }
 
-// spent is the time that an instance's chosen steps took together; empty where
-// it came to none of them.
+// spent returns the total time of an instance's chosen steps; empty if it reached none of them.
 func spent(i rollout.InstanceResult, which func(rollout.StepResult) bool) string {
 	var sum time.Duration
 	any := false
@@ -88,16 +85,15 @@ func spent(i rollout.InstanceResult, which func(rollout.StepResult) bool) string
 	return short(sum)
 }
 
-// called is an instance's name where it has one, with its ID.
-func called(i rollout.InstanceResult) string {
+// instanceName returns an instance's name with its ID, or only the ID if it has no name.
+func instanceName(i rollout.InstanceResult) string {
 	if i.Name == "" {
 		return Clean(i.ID)
 	}
 	return Clean(i.Name) + " (" + Clean(i.ID) + ")"
 }
 
-// markdown shows text as it is, in a table's cell too: nothing in it is markup,
-// HTML or a mention.
+// markdown escapes a text so that it is shown as it is, also in a table's cell, without markup, HTML or mentions.
 func markdown(text string) string { return markdownEscapes().Replace(Clean(text)) }
 
 func markdownEscapes() *strings.Replacer {

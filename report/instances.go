@@ -10,25 +10,25 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// InstanceStatus is what one instance was seen to run.
+// InstanceStatus describes what one instance runs.
 type InstanceStatus struct {
 	Instance rollout.Instance
-	// Health is that of the instance's targets.
+	// Health is the health of the instance's targets.
 	Health rollout.Health
 	State  rollout.State
 	// EnvSeal is the SHA-256 of the env file. Empty: it could not be read, or there is none.
 	EnvSeal string
-	// Differs are the differences from what the next rollout would make.
+	// Differs are the differences that the next rollout would remove.
 	Differs []string
-	// Err is what kept the instance from being looked at. Nil: it was looked at.
+	// Err is the reason why the instance could not be read. Nil: it was read.
 	Err error
 }
 
-// minute is the form of moments for people.
+// minute is the layout in which people read a moment.
 const minute = "2006-01-02 15:04 UTC"
 
-// Instances writes what instances run as a plain table, the same in a terminal and in a log. seal is what their env files
-// are to be; empty: there is none to compare with. Text from elsewhere is cleaned.
+// Instances writes what instances run as a plain table, the same in a terminal and in a log. seal is the one that their
+// env files must have; empty: there is none to compare with. Text from elsewhere is cleaned.
 func Instances(w io.Writer, instances []InstanceStatus, seal string) error {
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "INSTANCE\tNAME\tZONE\tRUNS\tCOMMIT\tSINCE\tTARGET HEALTH\tENV FILE\tDIFFERENCES")
@@ -59,7 +59,7 @@ func (i InstanceStatus) since() string {
 	return i.State.Since.UTC().Format(minute)
 }
 
-// env says whether the instance's env file is the sealed one.
+// env returns a word that says whether the instance's env file is the sealed one.
 func (i InstanceStatus) env(seal string) string {
 	switch has := i.EnvSeal; {
 	case has == "":
@@ -73,7 +73,7 @@ func (i InstanceStatus) env(seal string) string {
 	}
 }
 
-// differences are those from what the next rollout would make, and what else is odd.
+// differences returns the differences that the next rollout would remove, and anything else that is unusual.
 func (i InstanceStatus) differences() string {
 	all := slices.Concat(i.Differs, i.State.Remarks)
 	if i.Err != nil {
@@ -90,14 +90,14 @@ func Cells(texts ...string) string {
 	return strings.Join(texts, "\t")
 }
 
-// Disagreements are sentences about instances that do not all have one release, and one env file.
+// Disagreements returns a sentence for each difference between instances in their release or env file.
 func Disagreements(instances []InstanceStatus) []string {
 	return append(
 		compare(instances, "releases", func(i InstanceStatus) string { return i.State.Release.String() }),
 		compare(instances, "env files", func(i InstanceStatus) string { return fmt.Sprintf("%.12s", i.EnvSeal) })...)
 }
 
-// compare names who has what, unless all that were looked at have one.
+// compare lists which instances have which value, unless all that were read have the same.
 func compare(instances []InstanceStatus, what string, of func(InstanceStatus) string) []string {
 	have := map[string][]string{}
 	var order []string

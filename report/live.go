@@ -12,16 +12,15 @@ import (
 )
 
 const (
-	// redraw is the time between two looks at the board.
+	// redraw is the interval at which the board is drawn.
 	redraw = 200 * time.Millisecond
-	// lastFrame bounds how long Finish waits for a terminal that takes nothing.
+	// lastFrame limits how long Finish waits for a terminal that does not accept output.
 	lastFrame = 2 * time.Second
 )
 
-// Live is a [Reporter] that draws a row an instance and keeps it up to date. It
-// reads no input, leaves signals and the terminal's mode alone, and honours
-// NO_COLOR (no-color.org). Remarks are written above the rows and stay; so does
-// the last frame.
+// Live is a [Reporter] that draws a row for each instance and keeps it up to date. It reads no input, leaves signals
+// and the terminal's mode alone, and honours NO_COLOR (no-color.org). Remarks are written above the rows and stay, as
+// the last frame does.
 type Live struct {
 	w       io.Writer
 	board   *board
@@ -29,7 +28,7 @@ type Live struct {
 	done    chan struct{}
 }
 
-// NewLive begins to draw on w, a terminal, until Finish.
+// NewLive draws on w, a terminal, until Finish.
 func NewLive(w io.Writer, o Options) *Live {
 	l := &Live{w: w, board: newBoard(o), done: make(chan struct{})}
 	screen := screen{board: l.board, frame: frame{width: 80, height: 24, plain: o.getenv("NO_COLOR") != ""}}
@@ -37,12 +36,12 @@ func NewLive(w io.Writer, o Options) *Live {
 		tea.WithEnvironment(environ(o)), tea.WithFPS(10))
 	go func() {
 		defer close(l.done)
-		_, _ = l.program.Run() // without a picture the run goes on, and the receipt follows
+		_, _ = l.program.Run() // the run goes on without a live view, and the receipt follows
 	}()
 	return l
 }
 
-// environ is the environment, as far as drawing depends on it.
+// environ returns the environment variables that affect drawing.
 func environ(o Options) []string {
 	if o.Getenv == nil {
 		return os.Environ()
@@ -56,8 +55,7 @@ func environ(o Options) []string {
 	return env
 }
 
-// Observe notes an event; it is drawn with the next frame. It never waits for
-// the terminal.
+// Observe records an event, which the next frame shows. It never waits for the terminal.
 func (l *Live) Observe(e rollout.Event) { l.board.observe(e) }
 
 // Finish draws the last frame and writes the receipt below it.
@@ -95,7 +93,7 @@ func (s screen) Init() tea.Cmd { return tick() }
 func (s screen) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 	switch message := message.(type) {
 	case tea.WindowSizeMsg:
-		if message.Width > 0 && message.Height > 0 { // a terminal may not know
+		if message.Width > 0 && message.Height > 0 { // some terminals report no size
 			s.frame.width, s.frame.height = message.Width, message.Height
 		}
 	case ticked:
@@ -106,7 +104,7 @@ func (s screen) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 	return s, nil
 }
 
-// remarks writes what is to stay above the rows, in lines that do not wrap.
+// remarks writes what stays above the rows, in lines that do not wrap.
 func (s screen) remarks() []tea.Cmd {
 	var all []tea.Cmd
 	for _, remark := range s.board.takeRemarks() {

@@ -10,24 +10,23 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// How often a line is repeated that differs from the last one in figures only,
-// and how far a pull must have come for another line.
+// How often a line is repeated that differs from the last one only in figures, and how much of a pull must be done for
+// another line.
 const (
 	pullEvery   = 5 * time.Second
 	pullPercent = 10
 	movedEvery  = 10 * time.Second
 )
 
-// Plain returns an observer that writes lines for a log: elapsed time, instance,
-// step, and what happened. A line is written again only when it changed: one
-// that differs in figures only at most every 10 s, the progress of a pull only
-// when it moved by 10 % and 5 s have passed.
+// Plain returns an observer that writes lines for a log: elapsed time, instance, step, and what happened. It writes a
+// line again only when it has changed: one that differs only in figures at most every 10 s, and the progress of a pull
+// only after another 10 % and 5 s.
 func Plain(w io.Writer) func(rollout.Event) {
 	return newPlain(w, Options{}).Observe
 }
 
-// plain writes lines. No line begins with text from elsewhere: a CI system that
-// takes commands at the start of a line gets none.
+// plain writes lines. No line begins with text from elsewhere, because a CI system may run commands at the start of a
+// line.
 type plain struct {
 	w     io.Writer
 	o     Options
@@ -39,7 +38,7 @@ type plain struct {
 	last    map[string]line // by instance
 }
 
-// line is what was last written of an instance.
+// line is the last line that was written about an instance.
 type line struct {
 	step    rollout.StepName
 	kind    rollout.EventKind
@@ -68,7 +67,7 @@ func (p *plain) Observe(e rollout.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.head(e)
-	next := line{step: e.Step, kind: e.Kind, text: says(e), at: e.Time}
+	next := line{step: e.Step, kind: e.Kind, text: describe(e), at: e.Time}
 	if e.Progress != nil {
 		next.percent = percent(*e.Progress)
 	}
@@ -80,7 +79,7 @@ func (p *plain) Observe(e rollout.Event) {
 	p.write(e, next.text)
 }
 
-// head begins the log at the first event.
+// head writes the log's heading at the first event.
 func (p *plain) head(e rollout.Event) {
 	if len(p.last) > 0 {
 		return
@@ -103,7 +102,7 @@ func (p *plain) write(e rollout.Event, text string) {
 	}
 	p.widest = max(p.widest, len(name))
 	elapsed := since(p.started, e.Time).Seconds()
-	// One write a line: lines of others must not come between its parts.
+	// One write for each line, because lines of others must not come between its parts.
 	_, _ = fmt.Fprintf(p.w, "%7.1fs  %-*s  %-10s  %s\n", elapsed, p.widest, name, Clean(string(e.Step)), text)
 }
 
@@ -113,7 +112,7 @@ func (p *plain) Finish(d Document) {
 	_, _ = fmt.Fprintln(p.w, Receipt(d))
 }
 
-// repeats reports whether the line says nothing that last did not.
+// repeats reports whether the line says nothing that the last one did not.
 func (l line) repeats(last line, pulling bool) bool {
 	if l.step != last.step || l.kind != last.kind {
 		return false
@@ -142,8 +141,8 @@ func withoutFigures(text string) string {
 
 func abs(n int) int { return max(n, -n) }
 
-// says words an event for the log.
-func says(e rollout.Event) string {
+// describe returns the words for an event.
+func describe(e rollout.Event) string {
 	detail := Clean(e.Detail)
 	switch e.Kind {
 	case rollout.StepMoved:
@@ -158,7 +157,7 @@ func says(e rollout.Event) string {
 	case rollout.InstanceEnded:
 		return "ended: " + detail
 	case rollout.Forecast:
-		return detail // nothing, where nobody can say
+		return detail // empty if there is no estimate
 	}
 	if detail == "" {
 		return Clean(string(e.Kind))
@@ -166,7 +165,7 @@ func says(e rollout.Event) string {
 	return Clean(string(e.Kind)) + ": " + detail
 }
 
-// title heads the lines: what goes where, or only where.
+// title returns what the lines have in common: the release and the environment, or only the environment.
 func (p *plain) title() string {
 	if p.o.Release.Image == "" {
 		return Clean(p.o.Environment)

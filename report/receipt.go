@@ -8,14 +8,14 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// How much of a reason, and how many instances, a receipt names.
+// Limits of a receipt: how much of a reason, and how many instances it names.
 const (
 	longestReason = 240
 	mostNamed     = 5
 )
 
-// Receipt is how the run ended, in a line or a few: what is true of the fleet,
-// what clients saw of it, and for an ending that calls for it what to do next.
+// Receipt returns one or a few lines that say how the run ended: the state of the fleet, what clients noticed, and, if
+// something has to be done, what that is.
 func Receipt(d Document) string {
 	d = d.cleaned()
 	if d.Outcome == rollout.Deployed && d.Traffic != nil && !d.InDoubt && len(d.Newcomers) == 0 {
@@ -34,7 +34,7 @@ func Receipt(d Document) string {
 	return strings.Join(lines, "\n")
 }
 
-// headline says what is true of the fleet.
+// headline returns a sentence on the state of the fleet.
 func headline(d Document) string {
 	release := Clean(d.Release.String())
 	updated, all := counts(d)
@@ -64,7 +64,7 @@ func headline(d Document) string {
 	}
 }
 
-// remedy says what to do next; nothing where all is well.
+// remedy returns what to do next; empty if all is well.
 func remedy(d Document) string {
 	if d.InDoubt && d.Outcome != rollout.Orphaned {
 		return fmt.Sprintf("`mage deploy:heal %s`: a call to the load balancer failed and may still be applied, so somebody has to look again", d.Environment)
@@ -104,7 +104,7 @@ func isBack(i rollout.InstanceResult) bool {
 
 func isLost(i rollout.InstanceResult) bool { return i.Outcome == rollout.Lost }
 
-// counts says how many instances run the release, of how many.
+// counts returns how many instances run the release, and how many there are.
 func counts(d Document) (updated, all int) {
 	for _, i := range d.Instances {
 		if runsRelease(i) {
@@ -127,7 +127,7 @@ func already(d Document) string {
 	return fmt.Sprintf(" (%d ran it already)", n)
 }
 
-// failedOn says where and why the release failed: "failed on i-1 (prove: …)".
+// failedOn returns where and why the release failed: "failed on i-1 (prove: …)".
 func failedOn(d Document) string {
 	failed := func(i rollout.InstanceResult) bool { return i.Error != "" && !runsRelease(i) }
 	if !slices.ContainsFunc(d.Instances, failed) {
@@ -156,7 +156,7 @@ func named(d Document, which func(rollout.InstanceResult) bool) string {
 	return list(d, which, label)
 }
 
-// list words the instances that which chooses, the first few by name.
+// list names the chosen instances, at most the first few.
 func list(d Document, which func(rollout.InstanceResult) bool, word func(rollout.InstanceResult) string) string {
 	var words []string
 	for _, i := range d.Instances {
@@ -167,7 +167,7 @@ func list(d Document, which func(rollout.InstanceResult) bool, word func(rollout
 	return few(words)
 }
 
-// few lists the first words, and says how many more there are.
+// few joins the first words, and adds how many more there are.
 func few(words []string) string {
 	if more := len(words) - mostNamed; more > 0 {
 		words = append(words[:mostNamed:mostNamed], fmt.Sprintf("and %d more", more))

@@ -12,26 +12,25 @@ import (
 
 // Reporter shows a run while it happens and how it ended.
 type Reporter interface {
-	// Observe takes one event. It fits [rollout.Config]'s observer: it is called
-	// for one event at a time and returns quickly.
+	// Observe receives one event. It fits [rollout.Config]'s observer, which is called for one event at a time and must
+	// return quickly.
 	Observe(e rollout.Event)
-	// Finish shows how the run ended, with its [Receipt]. It is called once,
-	// after the last event.
+	// Finish shows how the run ended, with its [Receipt]. It is called once, after the last event.
 	Finish(d Document)
 }
 
-// Options says what is shown besides the events. The zero value is usable.
+// Options add to the events what a reporter shows. The zero value is usable.
 type Options struct {
 	// Environment and Release head the output.
 	Environment string
 	Release     rollout.Release
-	// Instances are the fleet, in the order of the rows; one that is not named
-	// here gets its row at its first event.
+	// Instances are the fleet, in the order of the rows. An instance that is not listed gets its row at its first
+	// event.
 	Instances []rollout.Instance
-	// Started is what elapsed time counts from. Zero: the first event.
+	// Started is the moment from which elapsed time counts. Zero: the first event.
 	Started time.Time
-	// Footer, where set, is a line below the live view, asked for several times
-	// a second: a probe's running receipt. It must be quick.
+	// Footer returns a line to show below the live view, such as a probe's running receipt. It is called several times
+	// a second and must be quick. Nil: no such line.
 	Footer func() string
 	// Getenv reads the environment. Nil: os.Getenv.
 	Getenv func(string) string
@@ -44,9 +43,8 @@ func (o Options) getenv(key string) string {
 	return o.Getenv(key)
 }
 
-// New returns a live view where w is a terminal that can show one, and plain
-// lines everywhere else: in CI (CI is set, and not to "false"), on a dumb
-// terminal (TERM is "dumb" or empty), in a file or a pipe.
+// New returns a live view if w is a terminal that can show one, and plain lines otherwise: in CI (CI is set, and not to
+// "false"), on a dumb terminal (TERM is "dumb" or empty), in a file or a pipe.
 func New(w io.Writer, o Options) Reporter {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && canDraw(o) {
 		return NewLive(w, o)

@@ -10,7 +10,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// frame is where and how the board is drawn.
+// frame describes the area in which the board is drawn.
 type frame struct {
 	width, height int
 	plain         bool // no colours: NO_COLOR is set
@@ -31,7 +31,7 @@ var (
 	active = lipgloss.NewStyle().Foreground(lipgloss.Cyan)
 )
 
-// line draws cells side by side and never wraps: what does not fit is left out.
+// line draws cells side by side and never wraps: it leaves out what does not fit.
 func (f frame) line(cells ...cell) string {
 	var b strings.Builder
 	left := f.width - 1 // some terminals wrap at the last column already
@@ -50,14 +50,14 @@ func (f frame) line(cells ...cell) string {
 	return b.String()
 }
 
-// pad fills text up to a width in terminal cells.
+// pad fills text with spaces to a width in terminal cells, and cuts it if it is longer.
 func pad(text string, width int) string {
 	text = cut(text, width)
 	return text + strings.Repeat(" ", max(0, width-lipgloss.Width(text)))
 }
 
-// view draws the board as it stands at a moment: header, rows, footer, each in
-// one line of f's width, together not higher than f.
+// view draws the state of the board at a moment: header, rows and footer, each in one line of f's width, and together
+// not higher than f.
 func (b *board) view(now time.Time, f frame) string {
 	footer := ""
 	if b.o.Footer != nil {
@@ -100,8 +100,7 @@ func (b *board) header(now time.Time, f frame) string {
 	return f.line(cell{title, strong}, cell{fmt.Sprintf("  %s  %d/%d", short(elapsed), ended, len(b.rows)), dim}, cell{b.toGo(now), dim})
 }
 
-// toGo is how long the run still takes, where that is known: in steps of 10 s, for
-// it is an estimate.
+// toGo returns how long the run will still take, if that is known. It is rounded to 10 s, because it is an estimate.
 func (b *board) toGo(now time.Time) string {
 	left := b.ends.Sub(now)
 	if b.outcome != "" || left <= 0 {
@@ -113,8 +112,8 @@ func (b *board) toGo(now time.Time) string {
 	return fmt.Sprintf("  about %s to go", short(left.Round(time.Second)))
 }
 
-// table draws the rows. Where there are more than most, those in flight and
-// those that failed are drawn, and the others counted.
+// table draws the rows. If there are more than most, it draws those in flight and those that failed, and counts the
+// others.
 func (b *board) table(now time.Time, f frame, most int) []string {
 	columns := b.columns(f)
 	if len(b.rows) <= most {
@@ -122,9 +121,9 @@ func (b *board) table(now time.Time, f frame, most int) []string {
 	}
 	most = max(most-1, 1)
 	var shown []*row
-	for _, pressing := range []bool{true, false} {
+	for _, urgent := range []bool{true, false} {
 		for _, r := range b.rows {
-			if r.pressing() == pressing && len(shown) < most {
+			if r.needsAttention() == pressing && len(shown) < most {
 				shown = append(shown, r)
 			}
 		}
@@ -141,7 +140,7 @@ func draw(rows []*row, now time.Time, f frame, columns columns) []string {
 	return lines
 }
 
-// columns are the widths of a row's columns; zero is left out.
+// columns are the widths of a row's columns. A column of width zero is left out.
 type columns struct{ name, phase, time, health, bar int }
 
 func (b *board) columns(f frame) columns {
@@ -159,8 +158,8 @@ func (b *board) columns(f frame) columns {
 	return c
 }
 
-// pressing reports whether a row is what people want to see first.
-func (r *row) pressing() bool {
+// needsAttention reports whether a row is one that people need to see first.
+func (r *row) needsAttention() bool {
 	return r.outcome == "" && r.step != "" && !r.idle || r.failure != ""
 }
 
@@ -172,7 +171,7 @@ func (r *row) cells(now time.Time, c columns) []cell {
 		{pad(r.phase(), c.phase) + "  ", style},
 		{fmt.Sprintf("%*s  ", c.time, r.clock(now)), dim},
 	}
-	told := r.tells(c)
+	told := r.lastColumn(c)
 	if c.health > 0 && told == "" {
 		return append(cells, cell{r.health, normal}) // with all the room there is
 	}
@@ -182,7 +181,7 @@ func (r *row) cells(now time.Time, c columns) []cell {
 	return append(cells, cell{told, normal})
 }
 
-// glyph marks how a row stands: done, failed, in flight, on its way back, waiting.
+// glyph returns a sign for the state of a row: done, failed, in flight, on its way back, waiting.
 func (r *row) glyph() (string, lipgloss.Style) {
 	switch {
 	case r.outcome == rollout.Updated, r.outcome == rollout.Unchanged:
@@ -213,7 +212,7 @@ func (r *row) phase() string {
 	}
 }
 
-// clock is the time in the current step, or that the instance took in all.
+// clock returns the time in the current step, or the time that the instance took in all.
 func (r *row) clock(now time.Time) string {
 	switch {
 	case r.begun.IsZero():
@@ -225,21 +224,21 @@ func (r *row) clock(now time.Time) string {
 	}
 }
 
-// tells is the last column: why it failed, how far the pull is, or what is waited for.
-func (r *row) tells(c columns) string {
+// lastColumn returns the last column: why the instance failed, how far the pull is, or what it waits for.
+func (r *row) lastColumn(c columns) string {
 	switch {
 	case r.failure != "":
 		return r.failure
 	case r.outcome == "" && r.progress.Total > 0:
 		return bar(r.progress, c.bar)
-	case c.health > 0 && tellsHealth(r.step):
-		return "" // it has a column of its own
+	case c.health > 0 && showsHealth(r.step):
+		return "" // the load balancer's health has a column of its own
 	default:
 		return r.detail
 	}
 }
 
-// bar draws how far a pull is: in width cells, then in figures.
+// bar draws how much of a pull is done: in width cells, then in figures.
 func bar(p rollout.Progress, width int) string {
 	done := percent(p)
 	if width == 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// short words a duration for people: "3.2s", "41s", "1m12s".
+// short formats a duration for people: "3.2s", "41s", "1m12s".
 func short(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -20,7 +20,7 @@ func short(d time.Duration) string {
 	}
 }
 
-// since is the time from one moment to another; none where either is unknown.
+// since returns the time from one moment to another; zero if either is unknown.
 func since(from, to time.Time) time.Duration {
 	if from.IsZero() || to.Before(from) {
 		return 0
@@ -28,7 +28,7 @@ func since(from, to time.Time) time.Duration {
 	return to.Sub(from)
 }
 
-// percent is how much of a pull is done, 0 to 100.
+// percent returns how much of a pull is done, 0 to 100.
 func percent(p rollout.Progress) int {
 	if p.Total <= 0 || p.Done <= 0 {
 		return 0

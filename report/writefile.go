@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// WriteFile writes the document to path as indented JSON, readable for its owner
-// only (0600), all of it or nothing: a reader never sees half a report. A path
-// that is there and no ordinary file, such as /dev/stdout, is written to as it is.
+// WriteFile writes the document to path as indented JSON that only its owner can read (0600). It writes all of it or
+// nothing, so that a reader never sees half a report. If path is something other than an ordinary file, such as
+// /dev/stdout, it writes directly to it.
 func (d Document) WriteFile(path string) error {
 	text, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {

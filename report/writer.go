@@ -6,13 +6,12 @@ import (
 	"sync"
 )
 
-// longestLine bounds what a [Writer] holds back of a line that does not end, in bytes.
+// longestLine limits how much a [Writer] holds back of a line that does not end, in bytes.
 const longestLine = 64 << 10
 
-// Writer writes lines to a terminal or a log and makes each harmless first: no escape
-// sequences, no control characters, nothing that changes the direction of writing, and
-// nothing that GitHub's runner would run as a command. The layout stays. A line is
-// written when it ends, or with Flush. Writer may be used by several goroutines.
+// Writer writes lines to a terminal or a log and makes each harmless first: without escape sequences, control
+// characters, characters that change the direction of writing, and commands that GitHub's runner would run. The layout
+// stays. A line is written when it ends, or with Flush. Writer may be used by several goroutines.
 type Writer struct {
 	w io.Writer
 
@@ -23,8 +22,7 @@ type Writer struct {
 // NewWriter returns a Writer to w.
 func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 
-// Write writes every line that ends in p, and holds the rest back. A line that is
-// longer than 64 KiB is broken.
+// Write writes every line that ends in p, and holds the rest back. It breaks a line that is longer than 64 KiB.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -37,15 +35,14 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), w.write(end)
 }
 
-// Flush writes what is held back, which is a prompt, or the end of a program's output.
+// Flush writes what is held back: a prompt, or the end of a program's output.
 func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.write(len(w.held))
 }
 
-// write writes the first n bytes that are held in one call, so that lines of others do
-// not come between them.
+// write writes the first n held bytes in one call, so that lines of others cannot come between them.
 func (w *Writer) write(n int) error {
 	if n == 0 {
 		return nil
