@@ -123,7 +123,7 @@ func (b *board) table(now time.Time, f frame, most int) []string {
 	var shown []*row
 	for _, urgent := range []bool{true, false} {
 		for _, r := range b.rows {
-			if r.needsAttention() == pressing && len(shown) < most {
+			if r.needsAttention() == urgent && len(shown) < most {
 				shown = append(shown, r)
 			}
 		}
@@ -171,14 +171,14 @@ func (r *row) cells(now time.Time, c columns) []cell {
 		{pad(r.phase(), c.phase) + "  ", style},
 		{fmt.Sprintf("%*s  ", c.time, r.clock(now)), dim},
 	}
-	told := r.lastColumn(c)
-	if c.health > 0 && told == "" {
+	text := r.lastColumn(c)
+	if c.health > 0 && text == "" {
 		return append(cells, cell{r.health, normal}) // with all the room there is
 	}
 	if c.health > 0 {
 		cells = append(cells, cell{pad(r.health, c.health) + "  ", normal})
 	}
-	return append(cells, cell{told, normal})
+	return append(cells, cell{text, normal})
 }
 
 // glyph returns a sign for the state of a row: done, failed, in flight, on its way back, waiting.
