@@ -44,7 +44,7 @@ func (u *instanceUpdate) drain(ctx context.Context) (string, error) {
 	}
 	if u.host != nil {
 		if err := act(ctx, u.host.Drain); err != nil {
-			u.report.remark(StepDrain, "telling the service to drain failed: %s", oneLine(err))
+			u.report.remark(StepDrain, "the service could not be signalled to drain: %s", oneLine(err))
 		}
 	}
 	return u.awaitQuiet(ctx, StepDrain)
@@ -57,7 +57,7 @@ func (u *instanceUpdate) undrain(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	if err := act(ctx, u.host.Undrain); err != nil {
-		u.report.remark(StepDrain, "telling the service that it is back failed: %s", oneLine(err))
+		u.report.remark(StepDrain, "the service could not be signalled that it is back: %s", oneLine(err))
 	}
 	return "", nil
 }

@@ -19,7 +19,7 @@ func (u *instanceUpdate) leave(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if err := act(ctx, u.host.Drain); err != nil {
-		u.report.remark(StepRegister, "telling the service to drain failed: %s", oneLine(err))
+		u.report.remark(StepRegister, "the service could not be signalled to drain: %s", oneLine(err))
 	}
 	seen, err := u.awaitQuiet(ctx, StepRegister)
 	if err != nil && ctx.Err() != nil {
@@ -62,7 +62,7 @@ func (u *instanceUpdate) awaitClients(ctx context.Context) (string, error) {
 		u.registration.clientsArrived = len(u.registration.targets) == 1 && seen.source() == ServiceCount
 		return fmt.Sprintf("takes traffic after %s", round(time.Since(began))), nil
 	case len(seen.samples) == 0:
-		u.report.remark(StepJoin, "healthy, but traffic %s: nobody saw it arrive", oneLine(seen.blind))
+		u.report.remark(StepJoin, "healthy, but arriving traffic could not be seen: %s", oneLine(seen.blind))
 		return "traffic not seen", nil
 	}
 	u.report.remark(StepJoin, "healthy, but traffic did not arrive within %s", policy.Traffic)

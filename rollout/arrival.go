@@ -22,7 +22,7 @@ type sample struct {
 	Traffic
 }
 
-var errUncounted = errors.New("cannot be counted")
+var errUncounted = errors.New("connections are not counted there")
 
 // observe adds one sample, or the error that there is instead of one. If a count began again at zero, as after a restart,
 // the samples before it are dropped.

@@ -46,7 +46,7 @@ func (w *drainWatch) summary(seen string) string {
 		w.remark("traffic %s: drained by the clock", e.blind)
 	}
 	if e.unsure() {
-		w.remark("connections were opened to the end of the drain, which may be health checks: the kernel's count does not tell them from clients, a count of the service's own does")
+		w.remark("connections were opened to the end of the drain, which may be health checks: the kernel's count includes those, and a count of the service's own would not")
 	}
 	cut, known := e.cut()
 	if !known {

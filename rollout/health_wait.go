@@ -13,7 +13,7 @@ func (u *instanceUpdate) awaitHealthy(ctx context.Context, name StepName) (strin
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, u.session.Policy.Health)
 	defer cancel()
-	state, trouble := "not looked at", error(nil)
+	state, trouble := "health was not read", error(nil)
 	for {
 		health, err := u.session.poller.health(limited, u.registration.targets...)
 		switch {
@@ -22,7 +22,7 @@ func (u *instanceUpdate) awaitHealthy(ctx context.Context, name StepName) (strin
 		case limited.Err() != nil:
 			return state, errors.Join(fmt.Errorf("not healthy after %s: %s", u.session.Policy.Health, state), trouble)
 		case err != nil:
-			trouble = fmt.Errorf("last look: %w", err)
+			trouble = fmt.Errorf("read health: %w", err)
 			continue
 		}
 		missing, unhealthy := u.registration.compare(health)

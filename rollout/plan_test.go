@@ -42,18 +42,18 @@ func TestThePlanEndsAsTheRun(t *testing.T) {
 				m.running = newDigest
 			}
 		}, UnchangedRun, ""},
-		{"no instance can be reached", func(w *world, _ *Config) { everywhere(w, "connect", errFault) }, Refused, "no instance can be updated: i-1: injected"},
+		{"no instance can be reached", func(w *world, _ *Config) { everywhere(w, "connect", errFault) }, Refused, "no instance can be updated: i-1, i-2: injected"},
 		{"another machine answers", func(w *world, c *Config) {
 			c.Connect = func(_ context.Context, i Instance) (Host, error) { return &fakeHost{w, w.machines["i-1"]}, nil }
 		}, Mixed, "i-2: inspect i-2: the machine at i-2 says it is i-1"},
-		{"no instance has the env file", func(w *world, _ *Config) { unready(w, errFault, w.order...) }, Refused, "no instance can be updated: i-1: prepare: injected"},
+		{"no instance has the env file", func(w *world, _ *Config) { unready(w, errFault, w.order...) }, Refused, "no instance can be updated: i-1, i-2: prepare: injected"},
 		{"one instance has no mount", func(w *world, _ *Config) { unready(w, errFault, "i-2") }, Mixed, "i-2: prepare: injected"},
 		{"one fails and none may", func(w *world, c *Config) {
 			unready(w, errFault, "i-2")
 			c.Policy.Failures = 0
 		}, Refused, "halted after 1 failed instances: i-2: prepare: injected"},
 		{"one refuses for all", func(w *world, _ *Config) { unready(w, fmt.Errorf("%w: the seal", ErrRefuse), "i-1") }, Refused, "i-1: prepare: not to be rolled out: the seal"},
-		{"no container is found anywhere, though all serve", func(w *world, _ *Config) { w.serveOtherwise(w.order...) }, Refused, "no instance can be updated: i-1: prepare: " + irreplaceable},
+		{"no container is found anywhere, though all serve", func(w *world, _ *Config) { w.serveOtherwise(w.order...) }, Refused, "no instance can be updated: i-1, i-2: prepare: " + irreplaceable},
 		{"no container is found on one that serves", func(w *world, _ *Config) { w.serveOtherwise("i-2") }, Mixed, "i-2: prepare: " + irreplaceable},
 		{"the target groups are refused", func(w *world, _ *Config) { w.faults["timing"] = fault{err: errFault} }, Refused, "read the target groups' timing: injected"},
 		{"no target has the container's port", func(_ *world, c *Config) { c.Port = 9000 }, Refused, "no target is on port 9000"},

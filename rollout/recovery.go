@@ -76,7 +76,7 @@ func (r *recovery) selectInstances() {
 	})
 	for id := range r.states {
 		if !inFleet[id] {
-			r.report.remark(fmt.Sprintf("%s was in flight when run %s died, but is not in the fleet any more", id, r.dead.Run))
+			r.report.remark(fmt.Sprintf("%s was being updated when run %s died, but is not in the fleet any more", id, r.dead.Run))
 		}
 	}
 }
@@ -155,7 +155,7 @@ func lastToUndo(s recoveryState, running, runsNew, registered bool) StepName {
 func (r *recovery) settle(ctx context.Context, u *instanceUpdate, runsNew bool) {
 	u.state = stateSkipped
 	if !runsNew {
-		u.report.remark(StepSettle, "could not be settled after the run that died; the next update of the instance does it")
+		u.report.remark(StepSettle, "it may still have the old container of the run that died; its next update removes that")
 		return
 	}
 	u.running = u.release.Digest()

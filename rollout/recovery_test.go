@@ -147,7 +147,7 @@ func TestHealSaysWhatItCannotReach(t *testing.T) {
 		result, err := Heal(t.Context(), w.config(), Dead{Run: "run-0", Release: w.config().Release, Entries: entries})
 		require.ErrorIs(t, err, errFault)
 		assert.Equal(t, Orphaned, result.Outcome)
-		assert.Contains(t, result.Remarks[0], "i-9 was in flight")
+		assert.Contains(t, result.Remarks[0], "i-9 was being updated")
 	})
 }
 

@@ -183,7 +183,7 @@ func (u *instanceUpdate) connect(ctx context.Context) error {
 	u.before, err = host.Inspect(ctx)
 	u.meter.serving = u.before.Running
 	if err == nil && u.before.InstanceID != u.instance.ID {
-		err = fmt.Errorf("inspect %s: the machine at %s says it is %s: apply Terraform, or mend the fleet", u.instance.ID, u.instance.Address, u.before.InstanceID)
+		err = fmt.Errorf("inspect %s: the machine at %s says it is %s: apply Terraform, or correct the addresses of the fleet", u.instance.ID, u.instance.Address, u.before.InstanceID)
 	}
 	return err
 }

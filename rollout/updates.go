@@ -3,6 +3,7 @@ package rollout
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // updates are the instances that a run is about, in the order of the fleet.
@@ -35,11 +36,21 @@ func (us updates) in(s updateState) updates {
 	return us.that(func(u *instanceUpdate) bool { return u.state == s })
 }
 
-// failure joins the errors of the failed updates, each with its instance. It returns nil if none failed.
+// failure joins the errors of the failed updates. It names a cause that several instances share once, with the first few
+// of them. It returns nil if none failed.
 func (us updates) failure() error {
-	var errs []error
+	var causes []updates
 	for _, u := range us.that(failed) {
-		errs = append(errs, fmt.Errorf("%s: %w", u.instance.ID, u.err))
+		same := slices.IndexFunc(causes, func(c updates) bool { return c[0].err.Error() == u.err.Error() })
+		if same < 0 {
+			causes = append(causes, updates{u})
+		} else {
+			causes[same] = append(causes[same], u)
+		}
+	}
+	var errs []error
+	for _, c := range causes {
+		errs = append(errs, fmt.Errorf("%s: %w", firstFew(c.ids()), c[0].err))
 	}
 	return errors.Join(errs...)
 }

@@ -24,7 +24,7 @@ func (f *fleet) verify(ctx context.Context, once bool) {
 		health, err := f.poller.health(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
-				f.report.remark("the last look at target health failed: " + oneLine(err))
+				f.report.remark("target health could not be verified at the end: " + oneLine(err))
 			}
 			continue
 		}
