@@ -33,6 +33,7 @@ func TestAnEnvChangeIsRolledOneByOne(t *testing.T) {
 	tftest.NeedProvider(t)
 	t.Parallel()
 	s := newStack(t, "-instances=4")
+	file := s.vars["FLEET"]
 	old, fresh := s.fleet.Instances[:2], s.fleet.Instances[2:]
 	s.launches(slices.Concat(old, fresh))
 	s.leave(fresh)
@@ -58,8 +59,9 @@ func TestAnEnvChangeIsRolledOneByOne(t *testing.T) {
 			s.onInstance(n, changed) // their first boot writes the file that the SSM parameter holds
 		}
 	}
-	said = s.ok("infra:apply", "dev", "-oneByOne", s.policy())
-	assert.Contains(t, said, "replaced 2/2")
+	code, said := s.run([]string{"FLEET=" + file}, "infra:apply", "dev", "-oneByOne", s.policy())
+	require.Zero(t, code, "%s", said)
+	assert.Contains(t, said, "replaced 2/2", "a fleet file cannot name the new instances")
 	require.Equal(t, fresh, s.outputs().Instances)
 	s.ok("infra:drift", "dev")
 	s.ok(s.deploy(s.vars["V2"])...)

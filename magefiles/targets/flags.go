@@ -23,7 +23,7 @@ import (
 type Flags struct {
 	Tag    *string // IMAGE_TAG; else latest
 	SSHKey *string // SSH_KEY; else the SSH agent
-	Fleet  *string // FLEET; else the environment's
+	Fleet  *string // FLEET; else, and if it is empty, the environment's
 	Policy *string
 	Probe  *string
 	Alarms *string

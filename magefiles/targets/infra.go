@@ -78,7 +78,8 @@ func (Infra) Apply(ctx context.Context, environment string,
 	if err := made.CheckEnvFile(envFileCheck(allowEmptyEnv)); err != nil {
 		return err
 	}
-	a := application{name: environment, made: made, flags: Flags{SSHKey: sshKey, Policy: policy}, asks: !set(yes) && confirmed(environment)}
+	none := "" // a fleet file that FLEET names cannot name the instances that an apply makes
+	a := application{name: environment, made: made, flags: Flags{SSHKey: sshKey, Fleet: &none, Policy: policy}, asks: !set(yes) && confirmed(environment)}
 	ctx, stop := signals.Until(ctx)
 	defer stop()
 	if err := made.CreateWorkspace(ctx); err != nil {
