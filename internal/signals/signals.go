@@ -8,11 +8,11 @@ import (
 	"syscall"
 )
 
-// Until returns a context that the first SIGINT, SIGTERM or SIGHUP cancels; further ones change nothing. Other handlers
-// of SIGINT are taken away, because mage's ends the process five seconds after it. A reader of the process's output that
-// goes away does not end the process either.
+// Until returns a context that ends with ctx, and by the first SIGINT, SIGTERM or SIGHUP; further ones change nothing.
+// Other handlers of SIGINT are taken away, because mage's ends the process five seconds after it. A reader of the
+// process's output that goes away does not end the process either.
 func Until(ctx context.Context) (context.Context, context.CancelFunc) {
 	signal.Ignore(syscall.SIGPIPE)
 	signal.Reset(os.Interrupt)
-	return signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 }
