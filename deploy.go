@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,14 +24,7 @@ func (o *Operator) Deploy(ctx context.Context, tag string) (report.Document, err
 	if err != nil {
 		return report.Document{}, err
 	}
-	result, err := run.heal()
-	if err == nil && o.options.OnlyForward {
-		result, err = run.compare()
-	}
-	if err == nil && result.Outcome != rollout.Skipped {
-		result, err = rollout.Run(run.ctx, run.config)
-	}
-	return run.end(result, err)
+	return run.rollOut(o.options.OnlyForward)
 }
 
 // Rollback rolls the release of a run out again; empty: the last release that was healthy on the whole fleet before the
@@ -44,11 +38,7 @@ func (o *Operator) Rollback(ctx context.Context, runID string) (report.Document,
 	if err != nil {
 		return report.Document{}, err
 	}
-	result, err := run.heal()
-	if err == nil {
-		result, err = rollout.Run(run.ctx, run.config)
-	}
-	return run.end(result, err)
+	return run.rollOut(false)
 }
 
 // Resume heals what a dead run left out, and then goes on with the release of the run that did not finish.
@@ -62,17 +52,13 @@ func (o *Operator) Resume(ctx context.Context) (report.Document, error) {
 		return report.Document{}, err
 	}
 	run.config.Release, err = o.unfinished(run.ctx, run.books, run.lease.Inherited())
-	if err == nil {
+	if err = cmp.Or(err, o.checkRepository(run.config.Release)); err == nil {
 		err = run.show()
 	}
 	if err != nil {
 		return report.Document{}, run.abandon(err)
 	}
-	result, err := run.heal()
-	if err == nil {
-		result, err = rollout.Run(run.ctx, run.config)
-	}
-	return run.end(result, err)
+	return run.rollOut(false)
 }
 
 // Heal puts back into service what dead runs left out. Where nothing was left out and nobody deploys, it takes no lease
@@ -158,6 +144,18 @@ func (o *Operator) lastGood(ctx context.Context, runID string) (rollout.Release,
 		err = fmt.Errorf("%w: deploy a release by its tag", err)
 	}
 	return last.Result.Release, err
+}
+
+// rollOut heals what dead runs left out, and then rolls the release out; onlyForward, unless it is older than what runs.
+func (r *run) rollOut(onlyForward bool) (report.Document, error) {
+	result, err := r.heal()
+	if err == nil && onlyForward {
+		result, err = r.compare()
+	}
+	if err == nil && result.Outcome != rollout.Skipped {
+		result, err = rollout.Run(r.ctx, r.config)
+	}
+	return r.end(result, err)
 }
 
 // compare reads whether the run's release is older than what an instance runs: then the result's outcome is

@@ -97,11 +97,7 @@ func TestARollbackStaysInItsRepository(t *testing.T) {
 		_, err := operator.Deploy(t.Context(), tag)
 		require.NoError(t, err)
 	}
-	moved := p.Fleet
-	moved.Repository += "-v2"
-	file := filepath.Join(t.TempDir(), "fleet.json")
-	require.NoError(t, moved.WriteFile(file))
-	p.options.Fleet = fleet.File(file)
+	p.options.Fleet = p.ofRepository(t, p.Fleet.Repository+"-v2")
 	_, err := p.open(t, orders()).Rollback(t.Context(), "")
 	require.ErrorIs(t, err, deploy.ErrOtherRepository)
 	_, err = p.open(t, orders()).PlanRollback(t.Context(), "")
@@ -124,7 +120,7 @@ func TestWhatFollowsARolloutFails(t *testing.T) {
 	assert.ErrorContains(t, err, p.V2)
 	assert.ErrorContains(t, err, "runs on every instance of staging")
 	assert.ErrorContains(t, err, "move the tag deployed-staging")
-	assert.ErrorContains(t, err, "`mage deploy:to staging -tag="+p.V2+"`")
+	assert.ErrorContains(t, err, "`mage deploy:to staging -tag="+p.V2+" -digest="+result.Release.Digest()+"`")
 	var said strings.Builder
 	assert.Equal(t, 7, deploy.Exit(&said, result, err))
 	assert.Equal(t, 1, strings.Count(said.String(), "\n"), said.String())
@@ -150,6 +146,11 @@ func TestARunIsBrokenOff(t *testing.T) {
 		assert.Equal(t, p.V1, i.State.Release.Commit)
 	}
 	p.options.Observe = nil
+	declared := p.options.Fleet
+	p.options.Fleet = p.ofRepository(t, p.Fleet.Repository+"-v2")
+	_, err = p.open(t, orders()).Resume(t.Context())
+	require.ErrorIs(t, err, deploy.ErrOtherRepository)
+	p.options.Fleet = declared
 	resumed, err := p.open(t, orders()).Resume(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, p.V2, resumed.Release.Commit)
@@ -209,6 +210,13 @@ func TestADeclarationThatMakesNoSense(t *testing.T) {
 		`environment "live": it has no fleet`: func(s *deploy.Service) { s.Environments = map[string]deploy.Environment{"live": {}} },
 		`unknown key "bacth"`: func(s *deploy.Service) {
 			s.Environments = map[string]deploy.Environment{"live": {Fleet: fleet.File("x"), Policy: "bacth=2"}}
+		},
+		"an environment neither current nor history": func(s *deploy.Service) {
+			s.Environments = map[string]deploy.Environment{"history": {Fleet: fleet.File("x")}}
+		},
+		"a service cannot be named claims": func(s *deploy.Service) { s.Name = "claims" },
+		"key of before": func(s *deploy.Service) {
+			s.Environments = map[string]deploy.Environment{"live": {Fleet: fleet.File("x"), OldLedgerKey: "a/b"}}
 		},
 		`promoted from "qa", which is not an environment`: func(s *deploy.Service) {
 			s.Environments = map[string]deploy.Environment{"live": {Fleet: fleet.File("x"), PromotedFrom: "qa"}}

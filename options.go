@@ -77,10 +77,7 @@ type SSH struct {
 
 // check returns the policy, and an ErrUsage for what is wrong with the options.
 func (o Options) check(e Environment) (rollout.Policy, error) {
-	base, err := rollout.ParsePolicy(rollout.DefaultPolicy(), e.Policy)
-	if err != nil {
-		return base, usage("%v", err)
-	}
+	base, _ := rollout.ParsePolicy(rollout.DefaultPolicy(), e.Policy) // Service.Validate refused one with an error
 	policy, err := rollout.ParsePolicy(base, o.Policy)
 	if err != nil {
 		return policy, usage("%v", err)

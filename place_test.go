@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,16 @@ func variables(lines []string) map[string]string {
 		vars[name] = value
 	}
 	return vars
+}
+
+// ofRepository is the place's fleet with images of another repository.
+func (p place) ofRepository(t *testing.T, repository string) fleet.Source {
+	t.Helper()
+	moved := p.Fleet
+	moved.Repository = repository
+	file := filepath.Join(t.TempDir(), "fleet.json")
+	require.NoError(t, moved.WriteFile(file))
+	return fleet.File(file)
 }
 
 // open opens an environment of a service at the place.

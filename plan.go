@@ -12,40 +12,33 @@ import (
 // Plan returns what [Operator.Deploy] would do with a tag, and changes nothing. The error is the one that the deploy
 // would end with if nothing else went wrong, and the plan has its outcome.
 func (o *Operator) Plan(ctx context.Context, tag string) (rollout.Plan, error) {
-	unfinished, err := o.free(ctx)
-	if err != nil {
-		return rollout.Plan{}, err
-	}
-	c, err := o.plan(ctx, tag, ledger.InFlight(unfinished)...)
-	if err != nil {
-		return rollout.Plan{}, err
-	}
-	return o.rehearse(ctx, c, unfinished)
+	return o.rehearse(ctx, o.options.OnlyForward, func(inFlight []string) (conditions, error) { return o.plan(ctx, tag, inFlight...) })
 }
 
 // PlanRollback returns what [Operator.Rollback] would do, as [Operator.Plan] does for a deploy.
 func (o *Operator) PlanRollback(ctx context.Context, runID string) (rollout.Plan, error) {
+	return o.rehearse(ctx, false, func(inFlight []string) (conditions, error) { return o.planRollback(ctx, runID, inFlight...) })
+}
+
+// rehearse makes the plan of a run under the conditions that meet returns.
+func (o *Operator) rehearse(ctx context.Context, onlyForward bool, meet func(inFlight []string) (conditions, error)) (rollout.Plan, error) {
 	unfinished, err := o.free(ctx)
 	if err != nil {
 		return rollout.Plan{}, err
 	}
-	c, err := o.planRollback(ctx, runID, ledger.InFlight(unfinished)...)
+	c, err := meet(ledger.InFlight(unfinished))
 	if err != nil {
 		return rollout.Plan{}, err
 	}
-	return o.rehearse(ctx, c, unfinished)
-}
-
-// rehearse makes the plan.
-func (o *Operator) rehearse(ctx context.Context, c conditions, unfinished []ledger.Run) (rollout.Plan, error) {
 	var remarks []string
-	if o.options.OnlyForward {
+	if onlyForward {
 		compared, err := c.hosts.Compare(ctx, c.release)
-		remarks = compared.Remarks
-		if err != nil || compared.Older != "" {
-			skipped := rollout.Plan{Environment: o.name, Release: c.release, Policy: o.policy, Outcome: rollout.Skipped}
-			skipped.Remarks = append(remarks, compared.Older)
-			return skipped, err
+		if err != nil {
+			return rollout.Plan{}, oneline.Error(err)
+		}
+		if remarks = compared.Remarks; compared.Older != "" {
+			remarks = append(remarks, compared.Older)
+			return rollout.Plan{Environment: o.name, Release: c.release, Policy: o.policy, Outcome: rollout.Skipped, Remarks: remarks}, nil
 		}
 	}
 	load, err := startProbe(ctx, o.options.Probe)

@@ -33,10 +33,8 @@ func (o *Operator) planRollback(ctx context.Context, runID string, inFlight ...s
 	if err != nil {
 		return c, err
 	}
-	if c.release, err = o.lastGood(ctx, runID); err != nil {
-		return c, err
-	}
-	return c, o.checkRepository(c.release)
+	c.release, err = o.lastGood(ctx, runID)
+	return c, cmp.Or(err, o.checkRepository(c.release))
 }
 
 // checkRepository refuses a release whose image is of another repository than the environment's.

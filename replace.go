@@ -26,7 +26,8 @@ func (o *Operator) Replace(ctx context.Context, each func(context.Context, Swap)
 	}
 	if o.options.Out != nil {
 		// Whoever makes instances prints too, and would tear a live view.
-		r.config.Observe = report.Plain(o.options.Out)
+		plain := report.Plain(o.options.Out)
+		r.config.Observe = func(e rollout.Event) { plain(e); o.options.Observe(e) }
 	}
 	t := &turns{run: r}
 	if t.last, err = r.heal(); err == nil {

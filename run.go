@@ -118,9 +118,7 @@ func (r *run) observe(e rollout.Event) {
 	if r.screen != nil {
 		r.screen.Observe(e)
 	}
-	if observe := r.operator.options.Observe; observe != nil {
-		observe(e)
-	}
+	r.operator.options.Observe(e)
 }
 
 func (r *run) remark(text string) {
@@ -176,11 +174,11 @@ func (r *run) end(result rollout.Result, err error) (report.Document, error) {
 	return document, oneline.Error(errors.Join(remedied(r.operator.name, err), follow))
 }
 
-// unfinished is the error of a run whose rollout succeeded.
+// unfinished is the error of a run whose rollout succeeded. The tag alone may name another image by now.
 func (r *run) unfinished(follow error) error {
 	release := r.config.Release
-	return fmt.Errorf("%w: %s runs on every instance of %s: %w: `mage deploy:to %[3]s -tag=%[5]s` does what is left",
-		ErrUnfinished, release, r.operator.name, oneline.Error(follow), release.Tag)
+	return fmt.Errorf("%w: %s runs on every instance of %s: %w: `mage deploy:to %[3]s -tag=%[5]s -digest=%[6]s` does what is left",
+		ErrUnfinished, release, r.operator.name, oneline.Error(follow), release.Tag, release.Digest())
 }
 
 // tell shows how the run ended, and writes its reports.

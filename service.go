@@ -130,7 +130,8 @@ func (s Service) validate(name string) error {
 	e := s.Environments[name]
 	_, policy := rollout.ParsePolicy(rollout.DefaultPolicy(), e.Policy)
 	_, jump := remote.ParseJump(e.Jump)
-	faults := []error{policy, jump}
+	_, key := ledger.Open(nil, s.key(name), ledger.Options{Before: e.OldLedgerKey})
+	faults := []error{policy, jump, key}
 	if !serviceName.MatchString(name) {
 		faults = append(faults, errors.New("its name: want lower-case letters, digits and hyphens"))
 	}
