@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// formsOf returns the forms of a part that are looked for in the views of a text: as it is,
-// and encoded, itself or escaped.
+// formsOf returns the forms of a part that are searched for in the views of a text: the part as it is, and encoded,
+// each also escaped.
 func formsOf(part string) []form {
 	forms := append([]form{{text: part}}, encodings(part)...)
 	once := map[string]bool{part: true}
@@ -25,8 +25,7 @@ func formsOf(part string) []form {
 	return forms
 }
 
-// escapes returns a text as JSON, Go and URLs have it within their quotes. Most texts are in
-// none of them other than they are.
+// escapes returns a text as JSON, Go and URLs write it within their quotes. Most texts are the same in all of them.
 func escapes(text string) []string {
 	if !strings.ContainsFunc(text, isEscaped) {
 		return nil
@@ -42,8 +41,7 @@ func isEscaped(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
 }
 
-// component is the text as JavaScript's encodeURIComponent and most other languages'
-// functions have it.
+// component escapes the text as JavaScript's encodeURIComponent and the functions of most other languages do.
 func component(text string) string {
 	return strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*").Replace(url.QueryEscape(text))
 }
@@ -56,11 +54,11 @@ func inJSON(text string, escapeHTML bool) string {
 	return within(strings.TrimSuffix(b.String(), "\n"))
 }
 
-// within returns what is within the quotes.
+// within returns the text within the quotes.
 func within(quoted string) string { return quoted[1 : len(quoted)-1] }
 
-// encodings returns a text in base64, wherever in an encoded text it is, and in
-// hexadecimal and decimal digits.
+// encodings returns a text in base64, at every offset that it can have in an encoded text, and in hexadecimal and
+// decimal digits.
 func encodings(text string) []form {
 	digits := hex.EncodeToString([]byte(text))
 	forms := []form{
@@ -74,8 +72,8 @@ func encodings(text string) []form {
 	return forms
 }
 
-// base64Core returns the characters of a text in base64 that depend on it alone, with so
-// many other bytes before it, modulo 3. The first and the last may hold bits of others.
+// base64Core returns those characters of a text in base64 that depend on the text alone, if before it there are as many
+// other bytes, modulo 3. The first and the last character may hold bits of others.
 func base64Core(text string, before int) string {
 	encoded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("\x00", before) + text))
 	if (before+len(text))%3 != 0 {

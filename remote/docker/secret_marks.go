@@ -2,18 +2,17 @@ package docker
 
 import "strings"
 
-// marks are the bytes of a text that are to be struck.
+// marks are the bytes of a text that will be replaced.
 type marks struct {
 	text   string
 	struck []bool
-	// encodedTo is where the last encoded text that was marked in the present view ends. It may hold many secrets,
-	// and is gone through once.
+	// encodedTo is where the last encoded text that was marked in the present view ends. It may hold many secrets, and
+	// is searched only once.
 	encodedTo int
 }
 
-// mark marks bytes of a view, and what was left out between them. What is encoded goes on
-// as far in its line as its alphabet does, so that no byte that shares a character with the
-// secret is left.
+// mark marks bytes of a view, and the bytes between them that the view left out. It extends an encoded text as far in
+// its line as its alphabet does, so that no byte remains that shares a character with the secret.
 func (m *marks) mark(v view, from, to int, encoded bool) {
 	if encoded && to <= m.encodedTo {
 		return

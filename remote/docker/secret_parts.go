@@ -10,14 +10,14 @@ import (
 	"unicode/utf8"
 )
 
-// deepest bounds parts of parts: a URL in a list in JSON in quotes.
+// deepest limits parts of parts, such as a URL in a list in JSON in quotes.
 const deepest = 6
 
-// opaque is from how many bytes on a part of a URL that need not be secret, such as a
-// user, a segment of the path or a query's value, is struck as a token.
+// opaque is the length in bytes from which a part of a URL that need not be secret, such as a user, a segment of the
+// path or a query's value, is replaced as a token.
 const opaque = 16
 
-// parts are a value and what of it programs print alone.
+// parts are a value and those parts of it that programs print alone.
 type parts map[string]bool
 
 // add adds a text and its parts.
@@ -44,7 +44,7 @@ func (p parts) add(text string, depth int) {
 // wraps reports whether a character encloses a value or separates it from the next.
 func wraps(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"'`()[]{}<>,;", r) }
 
-// decoded adds what the text stands for if it is escaped or encoded.
+// decoded adds the text that remains if text is unescaped or decoded.
 func (p parts) decoded(text string, depth int) {
 	if strings.Contains(text, `\`) {
 		p.add(unescape().Replace(text), depth)
@@ -62,7 +62,7 @@ func (p parts) decoded(text string, depth int) {
 
 func unreadable(r rune) bool { return !unicode.IsPrint(r) && !unicode.IsSpace(r) }
 
-// unescape reads the escapes that people put into env files, which have no line ends.
+// unescape decodes the escapes that people write into env files, which have no line ends.
 func unescape() *strings.Replacer {
 	return strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\t`, "\t", `\"`, `"`, `\'`, "'", `\/`, "/", `\\`, `\`)
 }
@@ -101,8 +101,8 @@ func (p parts) leaves(value any, depth int) {
 
 var secretName = regexp.MustCompile(`(?i)pass|pwd|secret|token|key|sig|auth|cred|code`)
 
-// url adds what is secret of a URL after its scheme: the login, tokens of its path, and
-// those of its query. Its host is in every error about a connection, and stays.
+// url adds the secret parts of a URL after its scheme: the login, and tokens in its path and its query. It leaves out
+// the host, because every error about a connection has it.
 func (p parts) url(rest string, depth int) {
 	p.add(rest, depth)
 	if at := strings.LastIndex(rest, "@"); at >= 0 {
@@ -141,7 +141,7 @@ func (p parts) userinfo(text string, depth int) {
 	}
 }
 
-// login adds the password of USER:PASSWORD@HOST without a scheme, as drivers take it.
+// login adds the password of USER:PASSWORD@HOST without a scheme, in the form that database drivers accept.
 func (p parts) login(text string, depth int) {
 	at := strings.LastIndex(text, "@")
 	if at < 0 || strings.Contains(text[:at], "://") {
@@ -153,8 +153,8 @@ func (p parts) login(text string, depth int) {
 	}
 }
 
-// list adds the elements of a list, and the values of KEY=VALUE settings. Of a URL, and
-// of a list of them, a colon separates nothing.
+// list adds the elements of a list, and the values of KEY=VALUE settings. In a URL, and in a list of URLs, a colon
+// separates nothing.
 func (p parts) list(text string, depth int) {
 	for _, separators := range []string{"\n", ",", ";", "|", " \t\r\n", ",;| \t\r\n"} {
 		p.split(text, separators, depth)
@@ -178,11 +178,12 @@ func (p parts) split(text, separators string, depth int) {
 	}
 }
 
-// region is the name of an AWS region, which is in most of AWS's errors. A password such as my-secret-1 is none.
+// region matches the name of an AWS region, which is in most of AWS's errors. A password such as my-secret-1 does not
+// match.
 var region = regexp.MustCompile(`^[a-z]{2}(-gov|-iso[a-z]?)?-(central|(north|south)?(east|west)?)-[0-9]$`)
 
-// isSecret leaves out what is too short, what begins or ends with a blank, because it is a
-// part without it too, and words that many values are and that say nothing.
+// isSecret excludes texts that are too short, texts that begin or end with a blank, because the part without the blank
+// is there too, and words that are the value of many variables and reveal nothing.
 func isSecret(part string) bool {
 	bare := strings.ToLower(strings.TrimFunc(part, wraps))
 	return len(part) >= minSecret && strings.TrimSpace(part) == part && !ordinary(bare) && !region.MatchString(bare)

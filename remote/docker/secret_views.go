@@ -9,28 +9,28 @@ import (
 	"unicode/utf8"
 )
 
-// view is a text with what is escaped in it decoded, and without its line ends.
+// view is a text in which escapes are decoded, and which has no line ends.
 type view struct {
 	text string
 	// from and to are where each byte of text is in the original.
 	from, to []int
 }
 
-// decoder returns what the escape at the start of a text stands for and how long the
-// escape is, 0 if there is none.
+// decoder returns the text that the escape at the start of a text stands for, and the length of the escape, which is 0
+// if there is none.
 type decoder func(text string) (plain string, n int)
 
-// decoders returns those of URLs' paths and queries, of JSON and the languages that have its escapes,
-// of HTML and of shells.
+// decoders returns the decoders of URLs' paths and queries, of JSON and the languages with the same escapes, of HTML
+// and of shells.
 func decoders() []decoder {
 	return []decoder{decodePercent, decodeQuery, decodeBackslash, decodeHTML, decodeShell}
 }
 
-// escapedAtMost is how often programs escape a text that is looked into.
+// escapedAtMost is how many times a text is decoded at most, because programs may escape what is escaped already.
 const escapedAtMost = 2
 
-// eachView visits the text as it is, and as programs escaped it once and twice, each way
-// that changes anything. It holds few views at a time, because a log may be large.
+// eachView visits the text as it is, and as programs escaped it once and twice, in each way that changes anything. It
+// holds few views at a time, because a log may be large.
 func eachView(text string, visit func(view)) {
 	whole := view{text: text, from: make([]int, len(text)), to: make([]int, len(text))}
 	for n := range len(text) {
@@ -41,7 +41,7 @@ func eachView(text string, visit func(view)) {
 	whole.decodings(escapedAtMost, visit)
 }
 
-// decodings visits what a view decodes to, so many times at most.
+// decodings visits what a view decodes to, at most as many times as given.
 func (v view) decodings(times int, visit func(view)) {
 	if times == 0 {
 		return
@@ -100,7 +100,7 @@ func decodeQuery(text string) (string, int) {
 	return decodePercent(text)
 }
 
-// hexByte reads the two digits that follow an escape's first bytes.
+// hexByte parses the two digits that follow an escape's first bytes.
 func hexByte(text string, after int) (string, int) {
 	code, n := digits(text, after, 2)
 	if n == 0 {
@@ -109,7 +109,7 @@ func hexByte(text string, after int) (string, int) {
 	return string([]byte{byte(code)}), n
 }
 
-// digits reads so many hexadecimal digits; n is where they end.
+// digits parses as many hexadecimal digits as given. n is where they end.
 func digits(text string, after, count int) (code uint32, n int) {
 	if len(text) < after+count {
 		return 0, 0
@@ -141,7 +141,7 @@ func decodeBackslash(text string) (string, int) {
 	return "", 0
 }
 
-// decodeUTF16 reads \uXXXX, of which a character may need two.
+// decodeUTF16 decodes \uXXXX. Some characters need two of them.
 func decodeUTF16(text string) (string, int) {
 	code, n := digits(text, 2, 4)
 	if n == 0 {
@@ -157,7 +157,7 @@ func decodeUTF16(text string) (string, int) {
 	return string(rune(code)), n
 }
 
-// longestEntity is how long "&thetasym;" is; what longer names stand for is in no secret.
+// longestEntity is the length of "&thetasym;". No character with a longer name is in a secret.
 const longestEntity = 10
 
 func decodeHTML(text string) (string, int) {

@@ -5,35 +5,32 @@ import (
 	"strings"
 )
 
-// minSecret is how many bytes a value, or a part of one, must have to be struck. A
-// shorter one is also a part of ordinary words, so that striking it would leave nothing
-// to read.
+// minSecret is how many bytes a value, or a part of one, must have to be replaced. A shorter one is also a part of
+// ordinary words, so that nothing readable would remain.
 const minSecret = 6
 
 const redacted = "[redacted]"
 
-// Secrets strikes the values of an environment out of text, such as a container's log:
-// each value of at least 6 bytes, and each part of it that is as long, in every form in
-// which programs print it. The parts are what is within quotes, the password and the
-// secret of a URL, the elements of a list, the settings of a connection string and the
-// texts of JSON; the forms are those of JSON, Go's %q, shells, HTML, URLs, base64 and
-// hexadecimal digits. Words that say nothing, such as "production" and "warning", stay.
-// What is promised to users is in the README.
+// Secrets removes the values of an environment from text, such as a container's log: each value of at least 6 bytes,
+// and each part of it that is as long, in every form in which programs print it. The parts are texts within quotes, the
+// password and the secrets of a URL, the elements of a list, the settings of a connection string and the texts of JSON.
+// The forms are those of JSON, Go's %q, shells, HTML, URLs, base64 and hexadecimal digits. Words that reveal nothing,
+// such as "production" and "warning", stay. The README states what is promised to users.
 //
-// The zero value strikes nothing. Secrets is safe for use by several goroutines.
+// The zero value removes nothing. Secrets is safe for use by several goroutines.
 type Secrets struct {
 	parts []string
 	forms []form
-	// byHead are the indexes of the forms that begin with these minSecret bytes.
+	// byHead maps the first minSecret bytes of a form to the indexes of the forms that begin with them.
 	byHead map[string][]int
-	// begins holds the first two bytes of every form: most of a text begins none.
+	// begins holds the first two bytes of every form, because no form begins in most of a text.
 	begins [1 << 16 / 64]uint64
 }
 
 // form is one way in which a part is printed, without its line ends.
 type form struct {
 	text string
-	// encoded is set for base64: its neighbours in the text belong to it.
+	// encoded is set for base64, in which the characters beside a form belong to it.
 	encoded bool
 }
 
@@ -74,14 +71,13 @@ func (s *Secrets) learn(f form) {
 
 func pairOf(text string) int { return int(text[0])<<8 | int(text[1]) }
 
-// Values returns the values and their parts, without their other forms: for a system
-// that masks values and their forms itself.
+// Values returns the values and their parts, without their other forms. It is for a system that masks values and their
+// forms itself.
 func (s *Secrets) Values() []string { return slices.Clone(s.parts) }
 
-// Strike replaces every secret in the text. A secret may be spread over lines, as long
-// base64 is. One that is cut off is struck too if at least 6 bytes of it are left: at
-// the end of a line, because programs shorten lines, and at the start of the text,
-// because a log is read from somewhere in its middle.
+// Strike replaces every secret in the text. A secret may be spread over lines, as long base64 is. One that is cut off
+// is replaced too if at least 6 bytes of it are left: at the end of a line, because programs shorten lines, and at the
+// start of the text, because a log is read from somewhere in its middle.
 func (s *Secrets) Strike(text string) string {
 	if len(s.forms) == 0 || len(text) < minSecret {
 		return text
