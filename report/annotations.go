@@ -39,7 +39,7 @@ func troubles(d Document) []trouble {
 	for _, i := range d.Instances {
 		switch {
 		case i.Error == "":
-		case i.Outcome == rollout.Lost:
+		case i.Outcome == rollout.OutOfService:
 			lost = append(lost, trouble{instanceName(i), "out of service: " + failure(i)})
 		default:
 			others = append(others, trouble{instanceName(i), Clean(string(i.Outcome)) + ": " + failure(i)})

@@ -71,7 +71,7 @@ func TestAnnotations(t *testing.T) {
 	assert.Empty(t, Annotations(document(rollout.UnchangedRun)))
 
 	d := document(rollout.Orphaned,
-		ended("i-0b", rollout.Restored, "pull: 50% of disk left"), ended("i-0a", rollout.Lost, "died\r\n::error::forged"))
+		ended("i-0b", rollout.Restored, "pull: 50% of disk left"), ended("i-0a", rollout.OutOfService, "died\r\n::error::forged"))
 	lines := strings.Split(strings.TrimSuffix(Annotations(d), "\n"), "\n")
 	require.Len(t, lines, 3)
 	assert.True(t, strings.HasPrefix(lines[0], "::error title=dev%3A orphaned::out of service: i-0a"), lines[0])
@@ -92,7 +92,7 @@ func TestAnnotationsOfALargeFleet(t *testing.T) {
 	fleet := func(n int) Document {
 		var instances []rollout.InstanceResult
 		for i := range n {
-			instances = append(instances, ended(fmt.Sprintf("i-%d", i), rollout.Lost, "gone"))
+			instances = append(instances, ended(fmt.Sprintf("i-%d", i), rollout.OutOfService, "gone"))
 		}
 		return document(rollout.Orphaned, instances...)
 	}

@@ -77,7 +77,7 @@ func remedy(d Document) string {
 	case rollout.Mixed:
 		return "deploy this release again to finish, or the one before to go back; instances that run it already are left alone"
 	case rollout.Orphaned:
-		return fmt.Sprintf("look at %s: its containers and its target health; the next deploy takes it up first", named(d, isLost))
+		return fmt.Sprintf("look at %s: its containers and its target health; the next deploy takes it up first", named(d, isOutOfService))
 	case rollout.Interrupted:
 		return "run the same command again to finish; instances that run the release are left alone"
 	default:
@@ -102,7 +102,7 @@ func isBack(i rollout.InstanceResult) bool {
 	return i.Outcome == rollout.Updated || i.Outcome == rollout.Restored
 }
 
-func isLost(i rollout.InstanceResult) bool { return i.Outcome == rollout.Lost }
+func isOutOfService(i rollout.InstanceResult) bool { return i.Outcome == rollout.OutOfService }
 
 // counts returns how many instances run the release, and how many there are.
 func counts(d Document) (updated, all int) {
@@ -137,10 +137,10 @@ func failedOn(d Document) string {
 }
 
 func orphans(d Document) string {
-	if !slices.ContainsFunc(d.Instances, isLost) {
+	if !slices.ContainsFunc(d.Instances, isOutOfService) {
 		return why(d)
 	}
-	return list(d, isLost, withReason)
+	return list(d, isOutOfService, withReason)
 }
 
 func withReason(i rollout.InstanceResult) string {

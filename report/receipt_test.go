@@ -51,7 +51,7 @@ func TestReceipt(t *testing.T) {
 		{"mixed", document(rollout.Mixed, updated("i-0a"), ended("i-0b", rollout.Restored, "join: not healthy after 5m0s")), nil,
 			"mixed: 1/2 run v2 (abababababab) (i-0a), the others what they ran before; it failed on i-0b (join: not healthy after 5m0s)\n" +
 				"next: deploy this release again to finish, or the one before to go back; instances that run it already are left alone"},
-		{"orphaned", document(rollout.Orphaned, updated("i-0a"), ended("i-0b", rollout.Lost, "prove: died; undo stop: no such container")), nil,
+		{"orphaned", document(rollout.Orphaned, updated("i-0a"), ended("i-0b", rollout.OutOfService, "prove: died; undo stop: no such container")), nil,
 			"out of service: i-0b (prove: died; undo stop: no such container); 1/2 run v2 (abababababab)\n" +
 				"next: look at i-0b: its containers and its target health; the next deploy takes it up first"},
 		{"interrupted", document(rollout.Interrupted, updated("i-0a"), ended("i-0b", rollout.Restored, "drain: interrupt")), nil,
@@ -76,7 +76,7 @@ func TestReceipt(t *testing.T) {
 func TestReceiptOfALargeFleetStaysShort(t *testing.T) {
 	var instances []rollout.InstanceResult
 	for n := range 100 {
-		instances = append(instances, ended(fmt.Sprintf("i-%d", n), rollout.Lost, string(make([]byte, 100_000))+"x"))
+		instances = append(instances, ended(fmt.Sprintf("i-%d", n), rollout.OutOfService, string(make([]byte, 100_000))+"x"))
 	}
 	text := Receipt(document(rollout.Orphaned, instances...))
 	assert.Less(t, len(text), 4000)

@@ -188,7 +188,7 @@ func (r *row) glyph() (string, lipgloss.Style) {
 		return "✓", good
 	case r.outcome == "" && r.undo:
 		return "↩", bad
-	case r.outcome == rollout.Restored, r.outcome == rollout.Lost, r.failure != "":
+	case r.outcome == rollout.Restored, r.outcome == rollout.OutOfService, r.failure != "":
 		return "✗", bad
 	case r.step == "", r.idle, r.outcome != "":
 		return "·", dim

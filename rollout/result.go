@@ -59,8 +59,8 @@ const (
 	Restored InstanceOutcome = "restored"
 	// Pending: it was never touched and runs what it ran.
 	Pending InstanceOutcome = "pending"
-	// Lost: it is out of service. Spelled "failed" in the report.
-	Lost InstanceOutcome = "failed"
+	// OutOfService: it does not serve, although it should. Spelled "failed" in the report.
+	OutOfService InstanceOutcome = "failed"
 )
 
 // Result describes what a run did. It is the report's JSON.

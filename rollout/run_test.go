@@ -183,7 +183,7 @@ func TestRunHaltsWhenARestoreFails(t *testing.T) {
 		result, err := w.run(t.Context(), w.config())
 		require.Error(t, err)
 		assert.Equal(t, Orphaned, result.Outcome)
-		assert.Equal(t, []InstanceOutcome{Lost, Pending, Pending}, outcomes(result))
+		assert.Equal(t, []InstanceOutcome{OutOfService, Pending, Pending}, outcomes(result))
 		assert.NotZero(t, w.targets[Target{groupA, "i-1", 8080}].draining, "an unproven container was registered")
 		w.requireServing("i-2", oldDigest)
 		w.requireServing("i-3", oldDigest)
@@ -212,7 +212,7 @@ func TestRunHaltsWhenARestoredInstanceIsNotHealthyAgain(t *testing.T) {
 		result, err := w.run(t.Context(), w.config())
 		require.Error(t, err)
 		assert.Equal(t, Orphaned, result.Outcome)
-		assert.Equal(t, []InstanceOutcome{Lost, Pending, Pending}, outcomes(result))
+		assert.Equal(t, []InstanceOutcome{OutOfService, Pending, Pending}, outcomes(result))
 		assert.Equal(t, oldDigest, w.machines["i-1"].running)
 	})
 }

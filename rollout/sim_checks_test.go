@@ -132,7 +132,7 @@ func (p *process) claim(i InstanceResult, r Result) {
 	if !m.served {
 		return
 	}
-	if i.Outcome == Lost {
+	if i.Outcome == OutOfService {
 		trouble := p.troubles[i.ID] || p.troubles[""] || p.lost || w.broken || m.troubled > 0 || m.cutOff > 0
 		w.check("nothing is lost without a fault", trouble, "%s lost %s: %s", p.name, i.ID, i.Error)
 		return

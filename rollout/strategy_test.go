@@ -100,8 +100,8 @@ func TestAnInstanceThatFailsLaterHalts(t *testing.T) {
 		outcome  Outcome
 	}{
 		"and the fleet goes back":      {3, true, []InstanceOutcome{Restored, Pending, Pending}, RolledBack},
-		"and is said to be lost":       {3, false, []InstanceOutcome{Lost, Pending, Pending}, Orphaned},
-		"the last one, at the end too": {1, false, []InstanceOutcome{Lost}, Orphaned},
+		"and is said to be lost":       {3, false, []InstanceOutcome{OutOfService, Pending, Pending}, Orphaned},
+		"the last one, at the end too": {1, false, []InstanceOutcome{OutOfService}, Orphaned},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestAnInstanceThatRunsTheReleaseUnhealthily(t *testing.T) {
 		require.EqualError(t, err, "i-2: it runs the release, and the load balancer does not call it healthy")
 		assert.Equal(t, Orphaned, result.Outcome)
 		assert.Empty(t, result.Remarks)
-		assert.Equal(t, []InstanceOutcome{Unchanged, Lost}, outcomes(result))
+		assert.Equal(t, []InstanceOutcome{Unchanged, OutOfService}, outcomes(result))
 
 		time.AfterFunc(3*time.Minute, func() { w.mu.Lock(); w.machines["i-2"].healthOK = true; w.mu.Unlock() })
 		result, err = w.run(t.Context(), w.config())
@@ -189,7 +189,7 @@ func TestASignalDoesNotMakeTheIllWell(t *testing.T) {
 		result, err := w.run(ctx, c)
 		require.ErrorContains(t, err, "does not call it healthy any more")
 		assert.Equal(t, Orphaned, result.Outcome)
-		assert.Equal(t, []InstanceOutcome{Lost, Updated}, outcomes(result))
+		assert.Equal(t, []InstanceOutcome{OutOfService, Updated}, outcomes(result))
 		assert.Empty(t, result.Remarks)
 	})
 }

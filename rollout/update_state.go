@@ -45,7 +45,7 @@ func (s updateState) outcome() InstanceOutcome {
 	case stateRestored:
 		return Restored
 	case stateOutOfService:
-		return Lost
+		return OutOfService
 	default:
 		return Pending
 	}
