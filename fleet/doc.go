@@ -1,4 +1,4 @@
-// Package fleet describes what an environment is made of: its instances, target groups, region and image repository.
+// Package fleet describes an environment: its instances, target groups, region and image repository.
 //
 // A fleet file is JSON:
 //
@@ -13,6 +13,6 @@
 //	  ]
 //	}
 //
-// [Fleet] lists the other fields. A field of another name is an error, because a misspelled one would otherwise be
-// left out in silence.
+// [Fleet] lists the other fields. A field with an unknown name is an error, because otherwise a misspelled one would be
+// silently ignored.
 package fleet

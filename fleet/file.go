@@ -18,7 +18,8 @@ import (
 // File is the path of a JSON file that describes a fleet.
 type File string
 
-// Fleet reads the file. An empty environment reads one of any environment. Its errors name the file, and the fields that are missing or not known.
+// Fleet reads the file. An empty environment accepts a file of any environment. The error names the file, and its
+// missing and unknown fields.
 func (path File) Fleet(_ context.Context, environment string) (Fleet, error) {
 	content, err := os.ReadFile(string(path))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -50,7 +51,7 @@ func decode(content []byte) (Fleet, error) {
 	return f, f.Validate()
 }
 
-// explain adds the fields that there are to an error about one that there is not.
+// explain adds the names of all fields to an error about an unknown field.
 func explain(err error) error {
 	if !strings.Contains(err.Error(), "unknown field") {
 		return err
@@ -59,7 +60,7 @@ func explain(err error) error {
 		err, strings.Join(fields(reflect.TypeFor[Fleet]()), ", "), strings.Join(fields(reflect.TypeFor[rollout.Instance]()), ", "))
 }
 
-// fields are the names of a struct's fields in JSON.
+// fields returns the JSON names of a struct's fields.
 func fields(t reflect.Type) (names []string) {
 	for n := range t.NumField() {
 		names = append(names, fieldName(t.Field(n)))

@@ -10,17 +10,18 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Source is where the fleet of an environment comes from. [File] is a JSON file; infra.Fleet reads Terraform's outputs.
+// Source returns the fleet of an environment. [File] reads it from a JSON file, and infra.Fleet from Terraform's
+// outputs.
 type Source interface {
-	// Fleet reads the environment's fleet. It fails if what it reads describes another environment.
+	// Fleet reads the environment's fleet. It returns an error if the data describes another environment.
 	Fleet(ctx context.Context, environment string) (Fleet, error)
 }
 
-// Fleet is what a deploy needs to be given of an environment. Its JSON form is that of a fleet file, and each field has
-// the name of the Terraform output that it is read from.
+// Fleet describes an environment to a deploy. Its JSON form is a fleet file, and each field has the name of the
+// Terraform output that it is read from.
 type Fleet struct {
-	// Environment is the environment's name, such as dev. Another one is refused, so that no file is used for an
-	// environment that it does not describe.
+	// Environment is the environment's name, such as dev. A fleet of another environment is refused, so that no file is
+	// used for an environment that it does not describe.
 	Environment string `json:"environment"`
 	// Region is the AWS region of the instances and of the load balancer.
 	Region string `json:"region"`
@@ -28,12 +29,12 @@ type Fleet struct {
 	RegistryRegion string `json:"registry_region,omitempty"`
 	// Repository is the image repository, HOST/NAME.
 	Repository string `json:"repository"`
-	// TargetGroups are the ARNs of the target groups that the instances are registered in. All are of a Network Load
+	// TargetGroups are the ARNs of the target groups that the instances are registered in. All belong to a Network Load
 	// Balancer.
 	TargetGroups []string `json:"target_groups"`
 	// Instances are in the order in which they are updated.
 	Instances []rollout.Instance `json:"instances"`
-	// User logs in on the instances. Empty: ec2-user, as on Amazon Linux.
+	// User is the user to log in as on the instances. Empty: ec2-user, as on Amazon Linux.
 	User string `json:"user,omitempty"`
 	// Alarms are the names of CloudWatch alarms that refuse and halt a deploy while they are in alarm.
 	Alarms []string `json:"alarms,omitempty"`
@@ -44,7 +45,7 @@ type Fleet struct {
 	ServicePort int `json:"service_port,omitempty"`
 }
 
-// Validate returns one error that names every field that is missing, or that holds a control character.
+// Validate returns one error that names every field that is missing or holds a control character.
 func (f Fleet) Validate() error {
 	var faults []string
 	missing := func(is bool, field string) {

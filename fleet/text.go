@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// unprintable names every text of the fleet, by its path in the JSON, that holds a character that is not printed. Each
-// text reaches a terminal and GitHub's runner, which would take such a character as a command.
+// unprintable names every text of the fleet, by its path in the JSON, that holds a character that cannot be printed.
+// Each text may be written to a terminal and to GitHub's runner, which could run such characters as a command.
 func unprintable(f Fleet) []string { return unprintableIn(reflect.ValueOf(f), "") }
 
 func unprintableIn(v reflect.Value, path string) (faults []string) {
@@ -31,6 +31,6 @@ func unprintableIn(v reflect.Value, path string) (faults []string) {
 	return faults
 }
 
-// isUnprintable covers control characters, those that change the direction of writing, line separators, and what
-// stands for bytes that are no UTF-8.
+// isUnprintable reports control characters, characters that change the direction of writing, line separators, and the
+// replacement for bytes that are not UTF-8.
 func isUnprintable(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }

@@ -12,8 +12,8 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// TestFleetsWithControlCharactersAreRefused goes through the fields of a fleet file. Each
-// text reaches a terminal or GitHub's runner sooner or later.
+// TestFleetsWithControlCharactersAreRefused checks each field of a fleet file, because each may be written to a
+// terminal or to GitHub's runner.
 func TestFleetsWithControlCharactersAreRefused(t *testing.T) {
 	good := func() Fleet {
 		return Fleet{
