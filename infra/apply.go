@@ -12,18 +12,15 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 )
 
-// ErrTogether refuses an apply that would take more than one instance of a target
-// group out of service at once.
+// ErrTogether is the error of an apply that would take more than one instance of a target group out of service at once.
 var ErrTogether = errors.New("the apply would take instances of one target group out of service together")
 
-// ErrGroupReplaced refuses a plan that replaces a target group.
+// ErrGroupReplaced is the error of a plan that replaces a target group.
 var ErrGroupReplaced = errors.New("the apply would replace a target group, which takes all its instances out of service")
 
-// Apply does what the plan says, and waits for Terraform to end: a context that
-// ends interrupts it, and it finishes what it has begun. A plan that stops or
-// replaces more than one instance of a target group is refused with ErrTogether,
-// since Terraform would take them all down at once; [Environment.OneByOne] rolls
-// them.
+// Apply applies the plan and waits for Terraform to end. If the context ends, Terraform is interrupted and finishes the
+// resources that it has begun. A plan that stops or replaces more than one instance of a target group is refused with
+// ErrTogether, because Terraform would take them all down at once; [Environment.OneByOne] replaces them in turn.
 func (p *Plan) Apply(ctx context.Context) error {
 	if err := p.Allowed(); err != nil {
 		return err
@@ -43,7 +40,8 @@ func (p *Plan) Allowed() error {
 }
 
 // AllowedInTurn returns the error with which [Environment.OneByOne] refuses the plan before it replaces an instance, or
-// nil. AWS refuses to delete a target group that a listener uses, so that the first instance would stay out of service.
+// nil. It refuses to replace a target group, because AWS does not delete one that a listener uses, so that the first
+// instance would stay out of service.
 func (p *Plan) AllowedInTurn() error {
 	if at := slices.IndexFunc(p.Changes, Change.replacesGroup); at >= 0 {
 		return fmt.Errorf("apply %s: %w: %s: set the attribute back, or tear the environment down and make it anew", p.environment.name, ErrGroupReplaced, p.Changes[at])
@@ -51,8 +49,8 @@ func (p *Plan) AllowedInTurn() error {
 	return nil
 }
 
-// together are the instances of one target group that an apply would take out of
-// service at once; none if it takes one at most.
+// together returns the instances of one target group that an apply would take out of service at once, or none if it
+// takes at most one.
 func (p *Plan) together() (group string, ids []string) {
 	groups := p.takenByGroup()
 	for _, group := range slices.Sorted(maps.Keys(groups)) {
@@ -73,25 +71,24 @@ func (p *Plan) apply(ctx context.Context) error {
 	return nil
 }
 
-// Unsettled are the changes that applying the plan leaves as they are.
+// Unsettled returns the changes that remain after the plan is applied.
 func (p *Plan) Unsettled() []Change {
 	return slices.DeleteFunc(slices.Clone(p.Changes), Change.settled)
 }
 
-// Taken is an instance that an apply takes out of service: it stops it, replaces
-// it, or takes it out of a target group.
+// Taken is an instance that an apply takes out of service, because it stops it, replaces it, or removes it from a
+// target group.
 type Taken struct {
 	// ID is the EC2 instance ID before the apply.
 	ID string
-	// Address is the instance's in the configuration; empty where only
-	// attachments of an instance that others manage are changed.
+	// Address is the address of the instance in the configuration. It is empty if only attachments are changed and the
+	// instance is managed elsewhere.
 	Address string
 	// Attachments are the addresses of its registrations.
 	Attachments []string
 }
 
-// Taken lists the instances that applying the plan takes out of service, in the
-// order of their addresses.
+// Taken returns the instances that applying the plan takes out of service, in the order of their addresses.
 func (p *Plan) Taken() []Taken {
 	var all []Taken
 	for _, id := range p.takenIDs() {
@@ -110,7 +107,7 @@ func (p *Plan) Taken() []Taken {
 	return all
 }
 
-// rows are the managed resources of the plan, those that stay as they are too.
+// rows returns the managed resources of the plan, including those that do not change.
 func (p *Plan) rows() []*tfjson.ResourceChange {
 	if p.json == nil {
 		return nil
@@ -130,7 +127,7 @@ func (p *Plan) takenIDs() []string {
 	return ids
 }
 
-// takenByGroup are the taken instances of each target group, by its ARN.
+// takenByGroup returns the taken instances of each target group, by its ARN.
 func (p *Plan) takenByGroup() map[string][]string {
 	taken := p.takenIDs()
 	groups := map[string][]string{}
@@ -145,8 +142,7 @@ func (p *Plan) takenByGroup() map[string][]string {
 	return groups
 }
 
-// takes is the ID of the instance that a row takes out of service; empty when it
-// takes none.
+// takes returns the ID of the instance that a row takes out of service, or "" if it takes none.
 func takes(row *tfjson.ResourceChange) string {
 	action, changes := actionOf(row)
 	before := object(row.Change.Before)
@@ -164,8 +160,8 @@ func takes(row *tfjson.ResourceChange) string {
 	}
 }
 
-// online are the attributes of an instance that AWS changes while it runs. Any
-// other is taken to stop it, as user data and the type do.
+// online lists the attributes of an instance that AWS can change while it runs. A change of any other attribute counts
+// as a stop, as it is for user data and the instance type.
 var online = []string{
 	"credit_specification", "disable_api_stop", "disable_api_termination", "iam_instance_profile",
 	"instance_initiated_shutdown_behavior", "maintenance_options", "metadata_options", "monitoring",

@@ -17,17 +17,15 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Authority is an environment's SSH certificate authority: it signs the host
-// keys of the instances, so that one known_hosts line knows them all, and a
-// replaced one too.
+// Authority is an environment's SSH certificate authority. It signs the host keys of the instances, so that one
+// known_hosts line covers them all, also an instance that replaces another.
 type Authority struct {
 	environment string
 	signer      ssh.Signer
 }
 
-// OpenAuthority reads the environment's CA key from a file, and makes both where
-// there is none. The file is 0600 and belongs outside the repository: whoever has
-// it can pass for any instance of the environment.
+// OpenAuthority reads the environment's CA key from a file, and makes both if the file does not exist. The file has
+// mode 0600 and belongs outside the repository, because whoever has it can impersonate any instance of the environment.
 func OpenAuthority(environment, path string) (*Authority, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -54,7 +52,7 @@ func onlyMine(path string) error {
 	return err
 }
 
-// makeAuthority never overwrites: two who make one at once end with one.
+// makeAuthority never overwrites a file, so that two processes that make a CA at the same time end with the same one.
 func makeAuthority(environment, path string) ([]byte, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -76,9 +74,8 @@ func makeAuthority(environment, path string) ([]byte, error) {
 	return content, errors.Join(err, file.Close())
 }
 
-// KnownHosts is the line that trusts the CA for the addresses of the
-// environment's VPC, and for no others. The range is whole octets, as 10.20.0.0/16
-// is: known_hosts knows patterns and no masks.
+// KnownHosts returns the known_hosts line that trusts the CA for the addresses of the environment's VPC, and for no
+// others. The range must be whole octets, such as 10.20.0.0/16, because known_hosts has patterns but no masks.
 func (a *Authority) KnownHosts(vpc netip.Prefix) (string, error) {
 	if !vpc.Addr().Is4() || vpc.Bits()%8 != 0 || vpc.Bits() == 0 {
 		return "", fmt.Errorf("write a known_hosts line for %s: want an IPv4 range of whole octets such as 10.20.0.0/16", vpc)
@@ -89,25 +86,24 @@ func (a *Authority) KnownHosts(vpc netip.Prefix) (string, error) {
 	return fmt.Sprintf("@cert-authority %s %s CA of %s", pattern, key, a.environment), nil
 }
 
-// HostKey is what an instance's SSH server shows.
+// HostKey is the host key of an instance's SSH server, with its certificate.
 type HostKey struct {
-	// Name is the instance's, and Address the one it is dialed at.
+	// Name is the instance's name, and Address the address that clients dial.
 	Name, Address string
 	// Private is the key in OpenSSH's format. It is secret.
 	Private []byte
-	// Certificate is a line that says the CA vouches for the key at Address.
+	// Certificate is the line with which the CA certifies the key for Address.
 	Certificate []byte
 }
 
-// String names the key and holds nothing secret.
+// String names the key and contains nothing secret.
 func (k HostKey) String() string { return fmt.Sprintf("host key of %s at %s", k.Name, k.Address) }
 
-// GoString is String.
+// GoString returns the same as String.
 func (k HostKey) GoString() string { return k.String() }
 
-// SignHost makes a new host key for an instance and certifies it for the address
-// it is dialed at. valid is how long the certificate holds from now; zero: for
-// ever, until an @revoked line or another CA ends it.
+// SignHost makes a new host key for an instance and certifies it for the address that clients dial. valid is the time
+// that the certificate is valid from now; zero: without limit, until an @revoked line or another CA ends it.
 func (a *Authority) SignHost(name, address string, valid time.Duration) (HostKey, error) {
 	failed := func(err error) (HostKey, error) {
 		return HostKey{}, fmt.Errorf("sign a host key for %s at %s: %w", name, address, err)
@@ -140,7 +136,7 @@ func (a *Authority) certify(public ed25519.PublicKey, name, address string, vali
 		Key: key, CertType: ssh.HostCert, KeyId: a.environment + "/" + name,
 		ValidPrincipals: []string{address},
 		Serial:          uint64(now.UnixNano()),
-		// Clocks of clients may be behind.
+		// The clock of a client may be slow.
 		ValidAfter:  uint64(now.Add(-time.Hour).Unix()),
 		ValidBefore: ssh.CertTimeInfinity,
 	}
@@ -153,10 +149,9 @@ func (a *Authority) certify(public ed25519.PublicKey, name, address string, vali
 	return ssh.MarshalAuthorizedKey(certificate), nil
 }
 
-// WriteParameter writes the input of `aws ssm put-parameter --cli-input-json` to
-// a new file, 0600: the key goes to where the instance's first boot fetches it
-// without being an argument of anything. prefix begins the names of the environment's
-// parameters, such as /orders-api/live: the key is PREFIX/ssh-host/INSTANCE.
+// WriteParameter writes the input of `aws ssm put-parameter --cli-input-json` to a new file, 0600, so that the key
+// never is an argument of a command. The instance's first boot reads the parameter. Its name is
+// PREFIX/ssh-host/INSTANCE, where prefix is that of the environment's parameters, such as /orders-api/live.
 func (k HostKey) WriteParameter(path, prefix string) error {
 	input := map[string]any{
 		"Name": strings.TrimSuffix(prefix, "/") + "/ssh-host/" + k.Name, "Type": "SecureString", "Overwrite": true,

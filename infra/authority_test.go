@@ -27,8 +27,8 @@ func authority(t *testing.T) (*infra.Authority, string) {
 	return ca, path
 }
 
-// knows checks a certificate as an SSH client would that has the line alone.
-func knows(t *testing.T, line, address string, certificate []byte) error {
+// trusts checks a certificate like an SSH client that has only the line.
+func trusts(t *testing.T, line, address string, certificate []byte) error {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "known_hosts")
 	require.NoError(t, os.WriteFile(file, []byte(line+"\n"), 0o600))
@@ -39,7 +39,7 @@ func knows(t *testing.T, line, address string, certificate []byte) error {
 	return check(net.JoinHostPort(address, "22"), &net.TCPAddr{IP: net.IPv4zero}, key)
 }
 
-func TestOneLineKnowsEveryInstance(t *testing.T) {
+func TestOneLineCoversEveryInstance(t *testing.T) {
 	ca, _ := authority(t)
 	line, err := ca.KnownHosts(netip.MustParsePrefix("10.20.0.0/16"))
 	require.NoError(t, err)
@@ -47,9 +47,9 @@ func TestOneLineKnowsEveryInstance(t *testing.T) {
 		address := fmt.Sprintf("10.20.%d.11", n)
 		key, err := ca.SignHost("one", address, 0)
 		require.NoError(t, err)
-		require.NoError(t, knows(t, line, address, key.Certificate))
-		require.Error(t, knows(t, line, "10.20.9.9", key.Certificate), "it is for its own address")
-		require.Error(t, knows(t, line, "10.30.0.11", key.Certificate), "the line is for one environment")
+		require.NoError(t, trusts(t, line, address, key.Certificate))
+		require.Error(t, trusts(t, line, "10.20.9.9", key.Certificate), "it is for its own address")
+		require.Error(t, trusts(t, line, "10.30.0.11", key.Certificate), "the line is for one environment")
 	}
 }
 
@@ -60,7 +60,7 @@ func TestAnotherAuthorityIsNotTrusted(t *testing.T) {
 	require.NoError(t, err)
 	key, err := other.SignHost("one", "10.20.0.11", 0)
 	require.NoError(t, err)
-	require.Error(t, knows(t, line, "10.20.0.11", key.Certificate))
+	require.Error(t, trusts(t, line, "10.20.0.11", key.Certificate))
 }
 
 func TestCertificatesEnd(t *testing.T) {
@@ -69,7 +69,7 @@ func TestCertificatesEnd(t *testing.T) {
 	require.NoError(t, err)
 	key, err := ca.SignHost("one", "10.20.0.11", time.Hour)
 	require.NoError(t, err)
-	require.NoError(t, knows(t, line, "10.20.0.11", key.Certificate))
+	require.NoError(t, trusts(t, line, "10.20.0.11", key.Certificate))
 	parsed, _, _, _, err := ssh.ParseAuthorizedKey(key.Certificate)
 	require.NoError(t, err)
 	ends := time.Unix(int64(parsed.(*ssh.Certificate).ValidBefore), 0)
@@ -105,7 +105,7 @@ func TestAnUnreadableAuthorityIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, path)
 }
 
-func TestKnownHostsRefusesWhatNoPatternSays(t *testing.T) {
+func TestKnownHostsRefusesARangeWithoutAPattern(t *testing.T) {
 	ca, _ := authority(t)
 	for _, vpc := range []string{"10.20.0.0/20", "0.0.0.0/0", "fd00::/8"} {
 		_, err := ca.KnownHosts(netip.MustParsePrefix(vpc))
@@ -128,8 +128,8 @@ func TestAHostKeyDoesNotPrintItself(t *testing.T) {
 	}
 }
 
-// TestAnInstanceShowsItsCertificate takes a key the whole way: signed here, put
-// where the instance finds it, and installed by the script that first boot runs.
+// TestAnInstanceShowsItsCertificate covers the whole way of a key: it is signed here, written to the parameter that the
+// instance reads, and installed by the script that first boot runs.
 func TestAnInstanceShowsItsCertificate(t *testing.T) {
 	needs(t, "ssh-keygen")
 	ca, _ := authority(t)

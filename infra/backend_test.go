@@ -13,7 +13,7 @@ import (
 	"github.com/growl-dev/deploy/infra"
 )
 
-// remoteState is a configuration that needs no provider and keeps its state in a bucket, whose name init is given.
+// remoteState is a configuration that needs no provider and keeps its state in a bucket, whose name init receives.
 const remoteState = `
 terraform {
   backend "s3" {
@@ -33,7 +33,7 @@ variable "state_bucket" { type = string }
 resource "terraform_data" "bucket" { input = var.state_bucket }
 `
 
-// checkout is a fresh checkout of remoteState.
+// checkout makes a fresh checkout of remoteState.
 func checkout(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -51,8 +51,8 @@ func openIn(t *testing.T, o infra.Options) *infra.Environment {
 	return env
 }
 
-// TestAFreshCheckoutReadsItsOwnStateAlone: the role of CI may read one environment's state, and every job of CI starts
-// from a fresh checkout.
+// TestAFreshCheckoutReadsItsOwnStateAlone checks that the role of CI, which may read one environment's state only, is
+// enough in a fresh checkout, with which every job of CI starts.
 func TestAFreshCheckoutReadsItsOwnStateAlone(t *testing.T) {
 	withTerraform(t)
 	b := newBuckets(t)
@@ -68,8 +68,8 @@ func TestAFreshCheckoutReadsItsOwnStateAlone(t *testing.T) {
 	assert.Equal(t, []string{key}, b.keys())
 }
 
-// TestAnEnvironmentThatIsNotThereYet: neither the first environment of a bucket nor a second one has a workspace to
-// select when terraform init runs.
+// TestAnEnvironmentThatIsNotThereYet covers the first environment of a bucket and a second one. Neither has a workspace
+// to select when terraform init runs.
 func TestAnEnvironmentThatIsNotThereYet(t *testing.T) {
 	withTerraform(t)
 	newBuckets(t)

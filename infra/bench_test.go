@@ -13,8 +13,7 @@ import (
 	"github.com/growl-dev/deploy/infra"
 )
 
-// BenchmarkGate tells what the gate adds to terraform's own time: to the one plan
-// that has to be made. Both are run in turn.
+// BenchmarkGate measures the time that the gate adds to terraform's own for the one plan. Both are run in turn.
 func BenchmarkGate(b *testing.B) {
 	dir, open := newSmall(b)
 	require.NoError(b, open().CreateWorkspace(b.Context()))

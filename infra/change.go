@@ -9,13 +9,13 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 )
 
-// Kind tells who changed something.
+// Kind is the side on which a difference arose.
 type Kind string
 
 const (
-	// Drift: somebody changed AWS, and the code says otherwise.
+	// Drift: AWS was changed, and differs from the code.
 	Drift Kind = "drift"
-	// NotApplied: somebody changed the code, and AWS does not know yet.
+	// NotApplied: the code was changed, and the change has not been applied to AWS.
 	NotApplied Kind = "not applied"
 )
 
@@ -30,34 +30,34 @@ const (
 	Delete  Action = "delete"
 	Forget  Action = "forget"
 	Import  Action = "import"
-	// CheckFailed is a failed check of the security groups: no apply settles it.
+	// CheckFailed is a failed check of the security groups. An apply does not end it.
 	CheckFailed Action = "failed"
-	// CheckUnread is a check of the security groups that Terraform could not evaluate, as without the permission to read
-	// the rules: no apply settles it.
+	// CheckUnread is a check of the security groups that Terraform could not evaluate, for example without the
+	// permission to read the rules. An apply does not end it.
 	CheckUnread Action = "not evaluated"
 )
 
-// Change is a difference between AWS and the code: a resource or an output that an
-// apply would change, or a failed check of the security groups.
+// Change is a difference between AWS and the code: a resource or an output that an apply would change, or a failed
+// check of the security groups.
 type Change struct {
-	// Address is the resource's in the configuration; output.NAME of an output.
+	// Address is the address of the resource in the configuration; output.NAME for an output.
 	Address string
-	// Type is its type: that of a resource, such as aws_instance, output, or check.
+	// Type is the type of the resource, such as aws_instance, or output, or check.
 	Type   string
 	Kind   Kind
 	Action Action
-	// Attributes are the names of what differs, never the values. Of a resource
-	// that is made or removed there are none.
+	// Attributes are the names of the attributes that differ, never their values. There are none if the resource is
+	// created or deleted.
 	Attributes []string
-	// Gone is set when somebody removed the resource from AWS.
+	// Gone is set if the resource was removed from AWS outside Terraform.
 	Gone bool
-	// Problem is what a failed check found.
+	// Problem is the message of a failed check.
 	Problem string
 
 	row *tfjson.ResourceChange
 }
 
-// String names the resource, what happened to it, and the attributes.
+// String names the resource, the action and the attributes.
 func (c Change) String() string {
 	switch {
 	case c.Gone:
@@ -74,11 +74,11 @@ func (c Change) String() string {
 // settled reports whether an apply ends the difference.
 func (c Change) settled() bool { return c.Action != CheckFailed && c.Action != CheckUnread }
 
-// replacesGroup reports whether an apply would replace a target group, which no apply is allowed to.
+// replacesGroup reports whether an apply would replace a target group, which is always refused.
 func (c Change) replacesGroup() bool { return c.Type == typeGroup && c.Action == Replace }
 
-// changesOf reads a plan. What Terraform calls drift holds harmless rows, right
-// after a first apply for one: only what an apply would change counts.
+// changesOf returns the changes in a plan. Terraform's list of drift also has harmless entries, for example right after
+// a first apply, so that only differences count that an apply would change.
 func changesOf(plan *tfjson.Plan) []Change {
 	drifted := map[string]*tfjson.ResourceChange{}
 	for _, row := range plan.ResourceDrift {
@@ -98,8 +98,8 @@ func changesOf(plan *tfjson.Plan) []Change {
 	return slices.Concat(changes, outputsOf(plan), checks)
 }
 
-// outputsOf are the outputs whose known values an apply would change. Those that
-// follow from a resource are not known before.
+// outputsOf returns the outputs whose known values an apply would change. The value of an output that follows from a
+// resource is not known before.
 func outputsOf(plan *tfjson.Plan) []Change {
 	var changes []Change
 	for _, name := range slices.Sorted(maps.Keys(plan.OutputChanges)) {
@@ -119,7 +119,7 @@ func outputsOf(plan *tfjson.Plan) []Change {
 	return changes
 }
 
-// actionOf names what a row does; ok is false for rows that change nothing.
+// actionOf returns the action of a row; ok is false for a row that changes nothing.
 func actionOf(row *tfjson.ResourceChange) (action Action, ok bool) {
 	if row == nil || row.Mode != tfjson.ManagedResourceMode || row.Change == nil {
 		return "", false
@@ -157,7 +157,7 @@ func changeOf(row *tfjson.ResourceChange, action Action, drift *tfjson.ResourceC
 		c.Kind, c.Gone = Drift, true
 		return c
 	}
-	// A refresh may have moved one attribute and the code another.
+	// AWS may have changed one attribute and the code another.
 	moved := differing(drift.Change)
 	if slices.ContainsFunc(c.Attributes, func(name string) bool { return slices.Contains(moved, name) }) {
 		c.Kind = Drift

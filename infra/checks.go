@@ -7,13 +7,12 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 )
 
-// securityGroups is the check block that compares the rules of the security
-// groups in AWS with those in the code. Terraform does not manage a rule that
-// somebody added by hand, so that no resource of the plan differs.
+// securityGroups is the check block that compares the rules of the security groups in AWS with those in the code. It is
+// needed because Terraform does not manage a rule that was added by hand, so that no resource of the plan differs.
 const securityGroups = "check.security_groups"
 
-// checksOf reads the plan's check blocks. A check of the security groups that
-// failed, or that could not be evaluated, is drift. Any other is a warning.
+// checksOf returns the results of the plan's check blocks. A check of the security groups that failed, or that could
+// not be evaluated, is drift. Any other failed check is a warning.
 func checksOf(plan *tfjson.Plan) (drift []Change, warnings []string) {
 	for _, check := range plan.Checks {
 		if check.Address.Kind != tfjson.CheckKindCheckBlock {
@@ -36,8 +35,8 @@ func checksOf(plan *tfjson.Plan) (drift []Change, warnings []string) {
 	return drift, warnings
 }
 
-// problems are a failed check's messages on a line. Terraform does not put the
-// errors of a check that could not be evaluated into the plan.
+// problems returns a failed check's messages on one line. Terraform does not put the errors of a check that could not
+// be evaluated into the plan.
 func problems(check tfjson.CheckResultStatic) string {
 	var texts []string
 	for _, instance := range check.Instances {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A rule that was opened by hand is in no row of the plan.
+// The plan has no row for a rule that was added by hand.
 func TestAFailedCheckOfTheSecurityGroupsIsDrift(t *testing.T) {
 	plan := planOf(recorded(t, "opened"))
 	require.Len(t, plan.Changes, 1, "%v", plan.Changes)
@@ -27,7 +27,7 @@ func TestAFailedCheckOfTheSecurityGroupsIsDrift(t *testing.T) {
 	require.NoError(t, plan.Apply(context.Background()), "there is nothing to apply")
 }
 
-// Without the permission to read the rules nobody opened one.
+// Without the permission to read the rules the check finds no rule that was added.
 func TestACheckThatCouldNotBeEvaluatedNamesNoRule(t *testing.T) {
 	read := recorded(t, "opened")
 	for n := range read.Checks {

@@ -9,9 +9,9 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 )
 
-// differing names the attributes that differ before and after, by their first
-// name; those of a map of tags by their keys too. Only values that the plan knows
-// count, however deep: what an apply will only learn may well be what it was.
+// differing returns the first names of the attributes that differ before and after; for a map of tags it adds the key.
+// Only values that the plan knows count, at any depth, because a value that is computed during the apply may turn out
+// to be the same.
 func differing(change *tfjson.Change) []string {
 	before, after := object(change.Before), object(change.After)
 	unknown := object(change.AfterUnknown)
@@ -27,9 +27,8 @@ func differing(change *tfjson.Change) []string {
 	return oneTagOnce(names)
 }
 
-// leftOut reports whether an attribute is blocks that the code leaves out. AWS chose
-// them for the resource that is there, as it will for the one that replaces it, and
-// the plan of a replacement cannot tell that from blocks that were removed.
+// leftOut reports whether an attribute consists of blocks that the code leaves out. AWS chose them for the existing
+// resource, and will do so for its replacement. The plan of a replacement shows them in the same way as removed blocks.
 func leftOut(before, after any) bool {
 	blocks, _ := before.([]any)
 	if len(blocks) == 0 || !empty(after) {
@@ -39,9 +38,8 @@ func leftOut(before, after any) bool {
 	return isBlock
 }
 
-// agree reports whether two values are the same as far as the second is known.
-// unknown is true if nothing of it is; of a map or a list it has the shape, and
-// true for each element that is not known.
+// agree reports whether two values are the same as far as the second one is known. unknown is true if nothing of it is
+// known; for a map or a list it has the same shape, with true for each unknown element.
 func agree(before, after, unknown any) bool {
 	if all, ok := unknown.(bool); ok && all {
 		return true
@@ -74,7 +72,7 @@ func agree(before, after, unknown any) bool {
 	}
 }
 
-// keyed names the keys of a map of strings that differ: tags.Name.
+// keyed returns the keys of a map of strings that differ, as in tags.Name.
 func keyed(name string, before, after, unknown any) []string {
 	one, isMap := before.(map[string]any)
 	other, alsoMap := after.(map[string]any)
@@ -90,8 +88,8 @@ func keyed(name string, before, after, unknown any) []string {
 	return names
 }
 
-// oneTagOnce removes tags_all.KEY if tags.KEY is there too: the provider repeats a
-// resource's own tags among all of them.
+// oneTagOnce removes tags_all.KEY if tags.KEY is there too, because the provider repeats a resource's own tags in
+// tags_all.
 func oneTagOnce(names []string) []string {
 	return slices.DeleteFunc(names, func(name string) bool {
 		key, all := strings.CutPrefix(name, "tags_all.")
@@ -113,8 +111,8 @@ func union(one, other map[string]any) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// same does not tell null from the empty value of a type, because the provider
-// cannot: a refresh turns one into the other, and so does the plan of a replacement.
+// same treats null and the empty value of a type as equal, because the provider does: a refresh turns one into the
+// other, and so does the plan of a replacement.
 func same(one, other any) bool {
 	return reflect.DeepEqual(one, other) || empty(one) && empty(other)
 }

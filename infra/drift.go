@@ -7,33 +7,33 @@ import (
 	"strings"
 )
 
-// ErrDrift and ErrNotApplied tell by errors.Is what is in a DriftError.
+// ErrDrift and ErrNotApplied match a DriftError with changes of that kind, by errors.Is.
 var (
 	ErrDrift      = errors.New("AWS was changed by hand")
 	ErrNotApplied = errors.New("the code was changed and not applied")
 )
 
-// DriftError refuses a run: AWS is not as the code says.
+// DriftError is the error of a run that was refused because AWS differs from the code.
 type DriftError struct {
 	Environment string
 	Changes     []Change
-	// OneByOne is set if an apply would take instances of one target group out of
-	// service together, which it refuses: only -oneByOne settles the changes.
+	// OneByOne is set if an apply would take instances of one target group out of service together and is therefore
+	// refused, so that only -oneByOne settles the changes.
 	OneByOne bool
 }
 
-// Error names every change by who made it, and the command that settles it.
+// Error names every change by its kind, and the command that settles it.
 func (d *DriftError) Error() string {
 	var parts []string
 	for _, kind := range []Kind{Drift, NotApplied} {
-		var told []string
+		var changes []string
 		for _, c := range d.Changes {
 			if c.Kind == kind {
-				told = append(told, c.String())
+				changes = append(changes, c.String())
 			}
 		}
-		if len(told) > 0 {
-			parts = append(parts, string(kind)+": "+strings.Join(told, ", "))
+		if len(changes) > 0 {
+			parts = append(parts, string(kind)+": "+strings.Join(changes, ", "))
 		}
 	}
 	return fmt.Sprintf("%s is not as its Terraform configuration says: %s: %s", d.Environment, strings.Join(parts, "; "), strings.Join(d.remedies(), "; "))

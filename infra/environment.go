@@ -14,39 +14,39 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-exec/tfexec"
+
+	"github.com/growl-dev/deploy/internal/oneline"
 )
 
-// Options say which environment, and where its configuration is. Dir and
-// Environment have no default.
+// Options selects an environment and its configuration. Dir and Environment have no default.
 type Options struct {
 	// Environment is its name, such as dev: lower-case letters, digits and hyphens.
 	Environment string
 	// Workspace is the Terraform workspace that holds its state. Empty: the environment's name.
 	Workspace string
-	// Bucket is the S3 bucket of the state. terraform init gets it as -backend-config=bucket=BUCKET, and plans get it
-	// as the variable state_bucket, because policies name the bucket too. Empty: the configuration names its backend
+	// Bucket is the S3 bucket of the state. terraform init gets it as -backend-config=bucket=BUCKET. Plans get it as
+	// the variable state_bucket, because policies name the bucket too. Empty: the configuration names its backend
 	// itself, and has no such variable.
 	Bucket string
 	// Dir is the folder of the Terraform configuration.
 	Dir string
-	// VarFile holds the environment's variables. Empty: terraform-ENVIRONMENT.tfvars
-	// in Dir.
+	// VarFile holds the environment's variables. Empty: terraform-ENVIRONMENT.tfvars in Dir.
 	VarFile string
-	// EnvFile is a file that the configuration reads and without which planning is
-	// pointless, and its seal; both may be relative to Dir. The zero value: there is none.
+	// EnvFile is a file that the configuration reads, so that no plan succeeds without it, and its seal; both may be
+	// relative to Dir. The zero value: there is none.
 	EnvFile EnvFile
-	// DataDir is Terraform's data directory, of this environment alone: plugins,
-	// which workspace, plan files. Empty: .terraform/ENVIRONMENT in Dir.
+	// DataDir is Terraform's data directory for this environment alone: plugins, the selected workspace, plan files.
+	// Empty: .terraform/ENVIRONMENT in Dir.
 	DataDir string
-	// Program is the terraform to run. Empty: the one on PATH.
+	// Program is the terraform binary. Empty: the one in PATH.
 	Program string
-	// Show takes what Terraform prints of plans and applies, for people. Secrets
-	// are not in it as far as the configuration calls them sensitive. Nil: nobody.
+	// Show receives Terraform's output of plans and applies, for people. It contains no secrets as far as the
+	// configuration marks them as sensitive. Nil: the output is discarded.
 	Show io.Writer
 }
 
-// Environment runs Terraform for one environment. Its methods may not be called
-// concurrently: Terraform's data directory is not made for that.
+// Environment runs Terraform for one environment. Its methods may not be called concurrently, because Terraform's data
+// directory does not allow that.
 type Environment struct {
 	name      string
 	workspace string
@@ -56,13 +56,13 @@ type Environment struct {
 	envFile   EnvFile
 	dataDir   string
 	program   string
-	// quiet prints nothing: some commands answer with secrets. loud is for plans
-	// and applies.
+	// quiet discards Terraform's output, because the output of some commands holds secrets. loud is for plans and
+	// applies.
 	quiet, loud *tfexec.Terraform
 }
 
-// interruptGrace is how long Terraform may take to end what it is doing once it
-// was interrupted: killed, it would leave its lock and forget what it made.
+// interruptGrace is the time that an interrupted Terraform has to end. If it were killed, it would leave its lock and
+// lose track of the resources that it created.
 const interruptGrace = 15 * time.Minute
 
 var (
@@ -70,8 +70,8 @@ var (
 	bucketName      = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 )
 
-// Open looks whether Terraform can be run for the environment: a missing program,
-// configuration, variable file or env file is an error. It runs nothing yet.
+// Open checks whether Terraform can run for the environment: it returns an error if the program, the configuration, the
+// variable file or the env file is missing. It runs nothing yet.
 func Open(o Options) (*Environment, error) {
 	e, err := open(o)
 	if err != nil {
@@ -122,17 +122,16 @@ func absolute(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// readable reports every file that is missing at once.
+// readable returns one error that names every missing file.
 func (e *Environment) readable() error {
 	faults := []error{readable(e.varFile, "it is committed: is this the right folder?")}
 	if e.envFile.Path != "" {
 		faults = append(faults, readable(e.envFile.Path, "it is never committed: get it from whoever runs "+e.name+", and see with go tool mage env:check that it is the sealed one"))
 	}
-	return oneLine(errors.Join(faults...))
+	return oneline.Error(errors.Join(faults...))
 }
 
-// readable reports a file that cannot be opened, and for one that is not there
-// the remedy.
+// readable returns an error if a file cannot be opened, with the remedy if it does not exist.
 func readable(path, remedy string) error {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -144,8 +143,8 @@ func readable(path, remedy string) error {
 	return file.Close()
 }
 
-// terraform makes a runner that sees this process's environment, but none of what
-// would change what a plan means: variables come from the committed file alone.
+// terraform returns a runner with this process's environment, but without variables that would change a plan, so that
+// Terraform's variables come from the committed file alone.
 func (e *Environment) terraform(show io.Writer) (*tfexec.Terraform, error) {
 	tf, err := tfexec.NewTerraform(e.dir, e.program)
 	if err != nil {
@@ -158,7 +157,7 @@ func (e *Environment) terraform(show io.Writer) (*tfexec.Terraform, error) {
 	}
 	env = tfexec.CleanEnv(env)
 	env["TF_DATA_DIR"] = e.dataDir
-	// No call home.
+	// Terraform must not call its maker's server to check for updates.
 	env["CHECKPOINT_DISABLE"] = "1"
 	if err := tf.SetEnv(env); err != nil {
 		return nil, err

@@ -14,8 +14,7 @@ import (
 	"github.com/growl-dev/deploy/infra"
 )
 
-// small is a configuration that needs no provider: a resource of Terraform's own
-// that says when it is being made, and waits.
+// small is a configuration that needs no provider. Its one resource writes a file while it is created, and waits.
 const small = `
 terraform {
   required_version = ">= 1.11.0"
@@ -149,7 +148,7 @@ func TestTheDataDirectoryIsPrivate(t *testing.T) {
 	assert.NoDirExists(t, filepath.Join(dir, ".terraform", "prod"))
 }
 
-// TestVariablesComeFromTheFileAlone: a plan means the same wherever it is made.
+// TestVariablesComeFromTheFileAlone checks that a plan is the same on every machine.
 func TestVariablesComeFromTheFileAlone(t *testing.T) {
 	dir, open := newSmall(t)
 	require.NoError(t, <-applied(t, open()))

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// failed words an error of terraform's: it prints pages, and a user reads a line.
+// failed turns an error of Terraform into one line, because Terraform prints pages.
 func (e *Environment) failed(doing string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -18,7 +18,7 @@ func (e *Environment) failed(doing string, err error) error {
 	}
 }
 
-// brief says in a line what err says at length.
+// brief is an error with a short text. It wraps the long one.
 type brief struct {
 	text string
 	err  error
@@ -27,7 +27,7 @@ type brief struct {
 func (t brief) Error() string { return t.text }
 func (t brief) Unwrap() error { return t.err }
 
-// explain finds the errors in what terraform printed.
+// explain returns the errors in Terraform's output, the first two of them.
 func (e *Environment) explain(text string) string {
 	if id, holder := lockOf(text); id != "" {
 		return fmt.Sprintf("the state is locked%s: wait for it, or, once nothing runs there any more: cd %s && TF_DATA_DIR=%s terraform force-unlock %s", holder, e.dir, e.dataDir, id)
@@ -35,35 +35,34 @@ func (e *Environment) explain(text string) string {
 	if strings.Contains(text, "No valid credential sources found") {
 		return "there are no AWS credentials: aws sso login, or name a profile in AWS_PROFILE"
 	}
-	var told []string
-	for _, block := range strings.Split("\n"+text, "\nError: ")[1:] {
-		if said := diagnostic(block); len(told) < 2 {
-			told = append(told, said)
-		}
-	}
-	if len(told) == 0 {
+	blocks := strings.Split("\n"+text, "\nError: ")[1:]
+	if len(blocks) == 0 {
 		return strings.Join(strings.Fields(text), " ")
 	}
-	return strings.Join(told, "; ")
+	var errs []string
+	for _, block := range blocks[:min(len(blocks), 2)] {
+		errs = append(errs, diagnostic(block))
+	}
+	return strings.Join(errs, "; ")
 }
 
-// diagnostic is the summary and the first paragraph of the detail. Paragraphs that
-// quote the configuration are indented.
+// diagnostic returns the summary of an error and the first paragraph of its detail. It skips indented paragraphs,
+// because those quote the configuration.
 func diagnostic(block string) string {
 	summary, rest, _ := strings.Cut(block, "\n\n")
-	said := strings.Join(strings.Fields(summary), " ")
+	line := strings.Join(strings.Fields(summary), " ")
 	for _, paragraph := range strings.Split(rest, "\n\n") {
 		if strings.HasPrefix(paragraph, " ") || strings.TrimSpace(paragraph) == "" {
 			continue
 		}
-		return said + ": " + strings.Join(strings.Fields(paragraph), " ")
+		return line + ": " + strings.Join(strings.Fields(paragraph), " ")
 	}
-	return said
+	return line
 }
 
 var lockField = regexp.MustCompile(`(?m)^\s+(ID|Who|Operation|Created):\s+(.+?)\s*$`)
 
-// lockOf reads the lock that kept terraform out: its ID, and who holds it.
+// lockOf returns the ID and the holder of the lock in an error about a locked state.
 func lockOf(text string) (id, holder string) {
 	_, info, locked := strings.Cut(text, "\nLock Info:\n")
 	if !locked {
@@ -77,12 +76,4 @@ func lockOf(text string) (id, holder string) {
 		holder = fmt.Sprintf(" by %s since %s", fields["Who"], fields["Created"])
 	}
 	return fields["ID"], holder
-}
-
-// oneLine puts joined errors on a line.
-func oneLine(err error) error {
-	if err == nil || !strings.Contains(err.Error(), "\n") {
-		return err
-	}
-	return brief{strings.ReplaceAll(err.Error(), "\n", "; "), err}
 }

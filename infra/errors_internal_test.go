@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestFailedSaysALine(t *testing.T) {
+func TestFailedIsOneLine(t *testing.T) {
 	e := &Environment{name: "dev", dir: "/tf", dataDir: "/tf/.terraform/dev"}
 	for name, c := range map[string]struct{ said, want string }{
 		"summary and detail": {

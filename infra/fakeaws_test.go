@@ -16,9 +16,8 @@ import (
 
 const group = "arn:aws:elasticloadbalancing:us-west-1:123456789012:targetgroup/growl/0123456789abcdef"
 
-// cloud answers the calls that Terraform's provider makes for instances, their
-// registrations and a repository. It keeps what it was told, and its state can be
-// changed behind Terraform's back.
+// cloud implements the AWS calls that Terraform's provider makes for instances, their registrations and a repository.
+// It keeps state, which a test can change outside Terraform.
 type cloud struct {
 	*httptest.Server
 	ec2     ec2test.EC2
@@ -41,7 +40,7 @@ func newCloud(t *testing.T) *cloud {
 	return c
 }
 
-// change does something by hand.
+// change changes the state outside Terraform.
 func (c *cloud) change(do func(*cloud)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,7 +108,7 @@ func (c *cloud) json(w http.ResponseWriter, r *http.Request, action string) {
 	_ = json.NewEncoder(w).Encode(out)
 }
 
-// query answers the services that speak forms and XML; "" for an unknown call.
+// query handles the services with forms and XML. It returns "" for an unknown call.
 func (c *cloud) query(action string, form url.Values) string {
 	result := func(inner string) string {
 		return fmt.Sprintf("<%[1]sResponse><%[1]sResult>%[2]s</%[1]sResult></%[1]sResponse>", action, inner)

@@ -22,7 +22,7 @@ type buckets struct {
 	allowed string // prefix of BUCKET/KEY; empty: all
 }
 
-// newBuckets starts the endpoint and points this process's environment at it.
+// newBuckets starts the endpoint and sets this process's environment to it.
 func newBuckets(t *testing.T) *buckets {
 	b := &buckets{objects: map[string]string{}}
 	b.Server = httptest.NewServer(http.HandlerFunc(b.serve))
@@ -37,14 +37,14 @@ func newBuckets(t *testing.T) *buckets {
 	return b
 }
 
-// only refuses from now on every object whose BUCKET/KEY has not this prefix, and forgets what was asked before.
+// only refuses from now on every object whose BUCKET/KEY does not have this prefix, and clears the recorded requests.
 func (b *buckets) only(prefix string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.allowed, b.asked = prefix, nil
 }
 
-// keys are the objects that were asked for since only, each once.
+// keys returns the objects that were requested since the last call of only, each once.
 func (b *buckets) keys() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 
 var _ fleet.Checked = Terraform{}
 
-// Terraform is the source of the fleets that one Terraform configuration makes, an environment in each workspace. The
-// fleet is read from its outputs, which have the names of a fleet file's fields. Dir has no default.
+// Terraform is a source of fleets: one Terraform configuration with an environment in each workspace. The fleet is read
+// from its outputs, which have the names of a fleet file's fields. Dir has no default.
 type Terraform struct {
 	// Dir is the folder of the configuration.
 	Dir string
@@ -20,12 +20,12 @@ type Terraform struct {
 	Bucket string
 	// EnvFiles is set if each environment has an env file and a seal of it, at the places of [ConventionalEnvFile].
 	EnvFiles bool
-	// Shared is the folder, below Dir, of a configuration of what all environments share. Empty: there is none.
+	// Shared is the folder, below Dir, of the configuration that all environments share. Empty: there is none.
 	Shared string
-	// Parameters begins the names of the SSM parameters of the environments: PARAMETERS/ENVIRONMENT/…. First boot reads
-	// an instance's SSH host key there. Empty: there are none.
+	// Parameters is the prefix of the environments' SSM parameters: PARAMETERS/ENVIRONMENT/…. First boot reads an
+	// instance's SSH host key there. Empty: there are none.
 	Parameters string
-	// Show takes what Terraform prints of plans and applies, for people. Nil: it is dropped.
+	// Show receives Terraform's output of plans and applies, for people. Nil: the output is discarded.
 	Show io.Writer
 }
 
@@ -41,7 +41,8 @@ func (t Terraform) Open(environment string) (*Environment, error) {
 	return Open(o)
 }
 
-// OpenShared opens what all environments share. There is one of it in an account, so it has no workspace of its own.
+// OpenShared opens the configuration that all environments share. An account has one of it, so it has no workspace of
+// its own.
 func (t Terraform) OpenShared() (*Environment, error) {
 	if t.Shared == "" {
 		return nil, errors.New("open the infrastructure that environments share: the service declares none (Shared)")
@@ -49,7 +50,7 @@ func (t Terraform) OpenShared() (*Environment, error) {
 	return Open(Options{Environment: SharedState, Workspace: "default", Dir: t.Dir + "/" + t.Shared, Bucket: t.Bucket, Show: t.Show})
 }
 
-// SharedState is the name of what all environments share, among those of the environments.
+// SharedState stands for the shared configuration where an environment's name is expected.
 const SharedState = "shared"
 
 // Fleet reads the environment's outputs; see [Environment.Outputs].
@@ -87,7 +88,7 @@ func (t Terraform) seal(environment string) (Seal, error) {
 	return t.EnvFile(environment).ReadSeal()
 }
 
-// EnvFile is the environment's env file and its seal; the zero value if there is none.
+// EnvFile returns the environment's env file and its seal, or the zero value if there is none.
 func (t Terraform) EnvFile(environment string) EnvFile {
 	if !t.EnvFiles {
 		return EnvFile{}

@@ -10,29 +10,29 @@ import (
 
 var _ rollout.Gate = (*Gate)(nil)
 
-// Gate refuses a run over an environment that is not as its code says. It only
-// reads: it takes no lock, so a locked state does not block it.
+// Gate refuses a run if the environment differs from its code. It only reads and takes no lock, so that a locked state
+// does not block it.
 type Gate struct {
-	// Environment is what is compared.
+	// Environment is the environment to check.
 	Environment *Environment
-	// Skip lets everything pass without looking. The caller reports it.
+	// Skip makes Check succeed without a comparison. The caller reports that.
 	Skip bool
-	// InFlight are IDs of instances that the journal of a dead run names. What that
-	// run took out of the target groups is recovery's to put back, and no drift.
+	// InFlight are the IDs of instances that the journal of an unfinished run names. The targets that such a run
+	// deregistered are put back by recovery and are not drift.
 	InFlight []string
-	// EnvSeal lets the change of user data pass that this seal of the env file
-	// explains, and nothing besides. Empty: none passes.
+	// EnvSeal accepts the change of user data that this seal of the env file explains, and no other change. Empty: none
+	// is accepted.
 	EnvSeal Seal
 
 	tolerated []Change
 	remarks   []string
 }
 
-// Name is "drift".
+// Name returns "drift".
 func (g *Gate) Name() string { return "drift" }
 
-// Check compares the env file with its seal first, because a plan made with another
-// file blames AWS for it. Then it plans, and refuses with a *DriftError.
+// Check first compares the env file with its seal, because a plan made with another file would report a difference in
+// AWS. Then it plans, and returns a *DriftError if anything differs.
 func (g *Gate) Check(ctx context.Context) error {
 	g.tolerated, g.remarks = nil, nil
 	if g.Skip {
@@ -41,7 +41,7 @@ func (g *Gate) Check(ctx context.Context) error {
 	if err := g.Environment.CheckEnvFile(nil); err != nil {
 		return err
 	}
-	plan, err := g.Environment.look(ctx)
+	plan, err := g.Environment.planReadOnly(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,10 +63,10 @@ func (g *Gate) answer(plan *Plan) error {
 	return &DriftError{Environment: plan.environment.name, Changes: refused, OneByOne: len(together) > 0}
 }
 
-// Tolerated are the changes that the last Check let pass.
+// Tolerated returns the changes that the last Check accepted.
 func (g *Gate) Tolerated() []Change { return g.tolerated }
 
-// Remarks are the check blocks that failed in the last Check and refuse nothing.
+// Remarks returns the check blocks that failed in the last Check but do not refuse the run.
 func (g *Gate) Remarks() []string { return g.remarks }
 
 func (g *Gate) judge(changes []Change) (refused []Change) {
@@ -87,7 +87,7 @@ const (
 	typeGroup      = "aws_lb_target_group"
 )
 
-// leftOut reports an attachment that a dead run of ours took out of its group.
+// leftOut reports whether the change is an attachment that an unfinished run removed from its group.
 func (g *Gate) leftOut(c Change) bool {
 	if c.Type != typeAttachment || !c.Gone || c.Action != Create {
 		return false
@@ -96,8 +96,8 @@ func (g *Gate) leftOut(c Change) bool {
 	return slices.Contains(g.InFlight, target)
 }
 
-// reseeded are the addresses of instances whose user data differs by the env file
-// alone, of their attachments, and of the parameter that holds the file.
+// reseeded returns the addresses of the instances whose user data differs by the env file alone, of their attachments,
+// and of the parameter that holds the file.
 func (g *Gate) reseeded(changes []Change) []string {
 	var addresses, ids []string
 	for _, c := range changes {
@@ -120,9 +120,8 @@ func (g *Gate) reseeded(changes []Change) []string {
 	return addresses
 }
 
-// explains reports whether the seal explains the whole change of an instance: the
-// env file's tag becomes the seal, and with it only the user data moves. A changed
-// first boot moves a tag of its own.
+// explains reports whether the seal explains the whole change of an instance: the env file's tag becomes the seal, and
+// only the user data changes with it. A changed first boot script changes a tag of its own.
 func (g *Gate) explains(c Change) bool {
 	if c.Type != typeInstance || c.Action != Replace && c.Action != Update {
 		return false
@@ -131,14 +130,12 @@ func (g *Gate) explains(c Change) bool {
 		!slices.ContainsFunc(c.replacedFor(), func(name string) bool { return name != "user_data" })
 }
 
-// rewrites reports whether the change is that of the parameter which holds the env
-// file, to the sealed one.
+// rewrites reports whether the change sets the parameter with the env file to the sealed one.
 func (g *Gate) rewrites(c Change) bool {
 	return c.Address == envParameter && c.Action == Update && g.sealed(c, "value_wo_version")
 }
 
-// sealed reports whether the code's change of the env file's tag to the seal, and of
-// one other attribute, is all that differs.
+// sealed reports whether the code changes nothing but the env file's tag, to the seal, and one other attribute.
 func (g *Gate) sealed(c Change, other string) bool {
 	tags := object(object(c.row.Change.After)["tags"])
 	return c.Kind == NotApplied && tags[envTag] == string(g.EnvSeal) &&

@@ -21,7 +21,7 @@ import (
 
 const canary = "canary-4f1b9c"
 
-// fleet is an environment of two instances against a cloud, applied.
+// fleet is an environment of two instances in a cloud, after an apply.
 type fleet struct {
 	*cloud
 	t     *testing.T
@@ -94,8 +94,8 @@ func (f *fleet) requireNoCanary() {
 	}))
 }
 
-// TestEnvironment is one story, since each terraform that loads the provider takes
-// seconds: what a plan means in detail is tested on plans recorded from it.
+// TestEnvironment is one long test, because each terraform that loads the provider takes seconds. Details of plans are
+// tested with recorded plans.
 func TestEnvironment(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it takes a minute of terraform")

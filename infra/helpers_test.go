@@ -11,7 +11,7 @@ import (
 	"github.com/growl-dev/deploy/internal/tftest"
 )
 
-// needs skips a test where a program is missing.
+// needs skips a test if a program is missing.
 func needs(t testing.TB, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -26,8 +26,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// withTerraform lets terraform run without the internet: providers come from a
-// mirror on this machine, or not at all.
+// withTerraform lets terraform run without the internet: providers come from a mirror on this machine, or not at all.
 func withTerraform(t testing.TB) string {
 	t.Helper()
 	program, mirror := tftest.NeedTerraform(t), tftest.Mirror()

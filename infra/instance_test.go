@@ -20,8 +20,8 @@ func TestScriptsAreShell(t *testing.T) {
 	}
 }
 
-// instance is a machine for the scripts to run on: aws and the rest
-// are a shell script with state in a folder.
+// instance is a machine for the scripts to run on. aws and the other programs are a shell script with state in a
+// folder.
 type instance struct {
 	t   *testing.T
 	dir string

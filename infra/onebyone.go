@@ -10,14 +10,12 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 )
 
-// Swap takes one instance out of service, calls apply, which replaces it and
-// answers the new instance's ID, and puts that into service. It is where the
-// engine's phases are plugged in: drain before apply, join after it.
+// Swap takes one instance out of service, calls apply, which replaces it and returns the new instance's ID, and puts
+// the new instance into service. The engine provides both ends: it drains before apply and joins after it.
 type Swap func(ctx context.Context, old Taken, apply func(context.Context) (id string, err error)) error
 
-// OneByOne replaces instances in turn, the next when Swap has returned for the
-// one before, and stops at the first error. Only the instances and their
-// registrations are applied; the rest of a plan is for a Plan and Apply after it.
+// OneByOne replaces instances in turn, each after Swap has returned for the one before, and stops at the first error.
+// It applies only the instances and their registrations; the rest of a plan needs a Plan and an Apply after it.
 func (e *Environment) OneByOne(ctx context.Context, instances []Taken, swap Swap) error {
 	for _, taken := range instances {
 		if taken.Address == "" {
@@ -48,7 +46,7 @@ func (e *Environment) replace(ctx context.Context, taken Taken) (id string, err 
 	if err := plan.AllowedInTurn(); err != nil {
 		return "", err
 	}
-	// What the instance depends on is planned with it, and must not take others.
+	// The plan includes the resources that the instance depends on. They must not take other instances down.
 	if others := plan.takesBesides(taken.ID); len(others) > 0 {
 		return "", fmt.Errorf("the plan for it takes %v out of service too: %w", others, ErrTogether)
 	}

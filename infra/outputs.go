@@ -8,8 +8,8 @@ import (
 	"github.com/growl-dev/deploy/fleet"
 )
 
-// Outputs reads the environment's outputs from its state. It asks AWS for nothing
-// else, so they are as old as the last apply: the drift gate tells whether they hold.
+// Outputs reads the environment's outputs from its state, without another call to AWS. They are as old as the last
+// apply; the drift gate checks whether they still hold.
 func (e *Environment) Outputs(ctx context.Context) (fleet.Fleet, error) {
 	if err := e.ready(ctx, false); err != nil {
 		return fleet.Fleet{}, err
@@ -32,7 +32,7 @@ func (e *Environment) Outputs(ctx context.Context) (fleet.Fleet, error) {
 	return outputs, nil
 }
 
-// parseOutputs takes the fleet out of all outputs. Others are the configuration's own.
+// parseOutputs returns the fleet in the outputs. It ignores the configuration's other outputs.
 func parseOutputs(values map[string]json.RawMessage) (fleet.Fleet, error) {
 	joined, err := json.Marshal(values)
 	if err != nil {

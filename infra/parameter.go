@@ -6,10 +6,9 @@ import (
 
 const typeParameter = "aws_ssm_parameter"
 
-// rewritten reports whether a row of the plan's drift is a parameter that was
-// written since the last apply. Terraform never reads a write-only value, so that
-// the parameter's version, which each write moves, is all that shows it: the plan
-// changes nothing.
+// rewritten reports whether a row of the plan's drift is a parameter that was written since the last apply. Terraform
+// never reads a write-only value and plans no change for it, so that the version, which each write increases, is the
+// only sign.
 func rewritten(drift *tfjson.ResourceChange) bool {
 	if drift == nil || drift.Type != typeParameter || drift.Mode != tfjson.ManagedResourceMode || drift.Change == nil {
 		return false
@@ -18,9 +17,8 @@ func rewritten(drift *tfjson.ResourceChange) bool {
 	return before != nil && after != nil && !same(before["version"], after["version"])
 }
 
-// parameterChange is the change of a rewritten parameter: what an apply does to it
-// if there is something else to change, else a replacement, which [Environment.Plan]
-// asks Terraform for.
+// parameterChange returns the change of a rewritten parameter: the action that the plan has for it, or else a
+// replacement, which [Environment.Plan] requests from Terraform.
 func parameterChange(row *tfjson.ResourceChange) Change {
 	action, changes := actionOf(row)
 	if !changes {
@@ -29,8 +27,7 @@ func parameterChange(row *tfjson.ResourceChange) Change {
 	return Change{Address: row.Address, Type: row.Type, Kind: Drift, Action: action, Attributes: []string{"value"}, row: row}
 }
 
-// unsettled are the addresses of rewritten parameters that the plan leaves as they
-// are.
+// unsettled returns the addresses of rewritten parameters that the plan leaves unchanged.
 func (p *Plan) unsettled() []string {
 	var addresses []string
 	for _, c := range p.Changes {

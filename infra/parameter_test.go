@@ -16,7 +16,7 @@ import (
 	"github.com/growl-dev/deploy/internal/mototest"
 )
 
-// emulator has Terraform and the AWS provider call an emulator of AWS.
+// emulator makes Terraform and the AWS provider use an emulator of AWS.
 func emulator(t *testing.T) (url string) {
 	t.Helper()
 	withProvider(t)
@@ -31,7 +31,7 @@ func emulator(t *testing.T) (url string) {
 	return url
 }
 
-// call calls AWS as a person would, behind Terraform's back.
+// call calls AWS outside Terraform, like a person.
 func call(t *testing.T, url, service, action, body string) []byte {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
@@ -76,8 +76,8 @@ resource "aws_ssm_parameter" "env" {
 }
 `
 
-// TestAParameterWrittenByHandIsFoundAndSettled uses the real provider, because its
-// plan leaves such a parameter as it is.
+// TestAParameterWrittenByHandIsFoundAndSettled uses the real provider, because its plan does not change such a
+// parameter.
 func TestAParameterWrittenByHandIsFoundAndSettled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it takes a minute of terraform")

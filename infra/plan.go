@@ -12,13 +12,12 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 )
 
-// Plan is what an apply would do, read from Terraform's plan file. The file holds
-// secrets: it is 0600, in a folder of its own, and Close removes it.
+// Plan is the list of changes that an apply would make, read from Terraform's plan file. The file holds secrets: its
+// mode is 0600, it is in a folder of its own, and Close removes it.
 type Plan struct {
-	// Changes are what differs between AWS and the code; none if AWS is as the code
-	// says.
+	// Changes are the differences between AWS and the code.
 	Changes []Change
-	// Warnings are the other check blocks that failed. They refuse nothing.
+	// Warnings are the other check blocks that failed. They do not refuse a run.
 	Warnings []string
 
 	environment *Environment
@@ -26,12 +25,11 @@ type Plan struct {
 	json        *tfjson.Plan
 }
 
-// CreateWorkspace makes the environment's workspace if there is none, which the
-// first apply needs.
+// CreateWorkspace makes the environment's workspace if it does not exist. The first apply needs it.
 func (e *Environment) CreateWorkspace(ctx context.Context) error { return e.ready(ctx, true) }
 
-// Plan compares AWS with the code, under the state's lock. A plan that was overtaken
-// meanwhile is refused by Apply. Without a workspace it fails with ErrNoWorkspace.
+// Plan compares AWS with the code, under the state's lock. Apply refuses a plan if another apply came in between.
+// Without a workspace the error is ErrNoWorkspace.
 func (e *Environment) Plan(ctx context.Context) (*Plan, error) {
 	if err := e.ready(ctx, false); err != nil {
 		return nil, err
@@ -39,8 +37,8 @@ func (e *Environment) Plan(ctx context.Context) (*Plan, error) {
 	return e.settling(ctx)
 }
 
-// settling plans once more with a replacement of each parameter that was rewritten
-// by hand, because Terraform would leave its value as it is.
+// settling plans again with a replacement of each parameter that was rewritten by hand, because Terraform would
+// otherwise keep its value.
 func (e *Environment) settling(ctx context.Context, options ...tfexec.PlanOption) (*Plan, error) {
 	plan, err := e.plan(ctx, e.loud, options...)
 	if err != nil || len(plan.unsettled()) == 0 {
@@ -55,8 +53,8 @@ func (e *Environment) settling(ctx context.Context, options ...tfexec.PlanOption
 	return e.plan(ctx, e.loud, options...)
 }
 
-// look plans without the lock, and without printing anything: for who only reads.
-func (e *Environment) look(ctx context.Context) (*Plan, error) {
+// planReadOnly plans without the lock and without output, for callers that only read.
+func (e *Environment) planReadOnly(ctx context.Context) (*Plan, error) {
 	if err := e.ready(ctx, false); err != nil {
 		return nil, err
 	}
@@ -82,8 +80,7 @@ func (e *Environment) plan(ctx context.Context, tf *tfexec.Terraform, options ..
 	return p, nil
 }
 
-// planFolder makes a folder that only we may enter, and removes what killed
-// processes left behind.
+// planFolder makes a folder that only this user can enter, and removes the folders of killed processes.
 func (e *Environment) planFolder() (string, error) {
 	old, err := filepath.Glob(filepath.Join(e.dataDir, "plan-*"))
 	if err != nil {
@@ -99,8 +96,8 @@ func (e *Environment) planFolder() (string, error) {
 
 func (p *Plan) file() string { return filepath.Join(p.folder, "plan") }
 
-// read reads the plan as JSON, because the exit code of terraform plan is no answer:
-// it is 2 for a failed check, and 0 although a parameter was rewritten by hand.
+// read reads the plan as JSON, because the exit code of terraform plan is not enough: it is 2 for a failed check, and 0
+// even if a parameter was rewritten by hand.
 func (p *Plan) read(ctx context.Context) error {
 	if err := os.Chmod(p.file(), 0o600); err != nil {
 		return fmt.Errorf("plan %s: %w", p.environment.name, err)

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// recorded is a plan of growl-backend/terraform that the real Terraform and AWS
-// provider made: TestRecordPlans records it.
+// recorded returns a plan of growl-backend/terraform that TestRecordPlans made with the real Terraform and AWS
+// provider.
 func recorded(t testing.TB, name string) *tfjson.Plan {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("testdata", "plans", name+".json"))

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// planAgainst plans an environment with the answers of a reader, and returns the plan's JSON.
+// planAgainst plans an environment against a reader's responses, and returns the plan's JSON.
 func planAgainst(t *testing.T, environment string, aws *reader) (plan []byte) {
 	t.Helper()
 	dir := planFolder(t, environment)
@@ -40,7 +40,7 @@ func planAgainst(t *testing.T, environment string, aws *reader) (plan []byte) {
 	return plan
 }
 
-// planFolder is the configuration with its state beside it instead of in S3.
+// planFolder returns the configuration with its state beside it instead of in S3.
 func planFolder(t *testing.T, environment string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -56,7 +56,7 @@ func planFolder(t *testing.T, environment string) string {
 	return dir
 }
 
-// reader answers questions about one resource of each kind, from testdata.
+// reader returns one resource of each kind, from testdata.
 type reader struct {
 	*httptest.Server
 	answers        map[string]json.RawMessage
@@ -103,7 +103,7 @@ func (r *reader) serve(w http.ResponseWriter, request *http.Request) {
 	fmt.Fprintf(w, "<%[1]sResponse>%[2]s</%[1]sResponse>", action, inner)
 }
 
-// answer notes what was asked.
+// answer records the request.
 func (r *reader) answer(action string) json.RawMessage {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,8 +116,8 @@ func (r *reader) answer(action string) json.RawMessage {
 	return answer
 }
 
-// fitting puts into an answer what depends on the question: the resource whose
-// tags are asked for, the direction of a rule, and a VPC's main route table.
+// fitting replaces the parts of a response that depend on the request: the resource whose tags are requested, the
+// direction of a rule, and a VPC's main route table.
 func fitting(inner string, form url.Values, body string) string {
 	rule := strings.NewReplacer("%EGRESS%", "false")
 	if strings.Contains(body, "sgr-e") {

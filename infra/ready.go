@@ -18,16 +18,14 @@ import (
 	"github.com/hashicorp/terraform-exec/tfexec"
 )
 
-// oldest is the first Terraform whose S3 backend locks by itself without being
-// called experimental.
+// oldest is the first Terraform release whose S3 backend has its own lock that is not experimental.
 const oldest = "1.11.0"
 
-// ErrNoWorkspace: nothing was ever applied to the environment.
+// ErrNoWorkspace is the error of an environment to which nothing was ever applied.
 var ErrNoWorkspace = errors.New("there is no such workspace")
 
-// ready initialises the data directory and selects the workspace, where that is
-// not so already: both are looked up in files, since running terraform to ask it
-// takes longer than the answer is worth. create makes a missing workspace.
+// ready initialises the data directory and selects the workspace, unless both are done already. It checks that in
+// files, because running terraform for it takes much longer. create makes a missing workspace.
 func (e *Environment) ready(ctx context.Context, create bool) error {
 	if err := e.initialise(ctx); err != nil {
 		return err
@@ -58,19 +56,19 @@ func (e *Environment) selectWorkspace(ctx context.Context, create bool) error {
 	return nil
 }
 
-// initialised is what the data directory was initialised for.
+// initialised records the inputs for which the data directory was initialised.
 type initialised struct {
 	// Program is the terraform binary: path, size and time.
 	Program string `json:"program"`
 	// Wanted is a hash of the files that name providers, modules and the backend, and of the bucket.
 	Wanted string `json:"wanted"`
-	// Plugins are folders that must still be there.
+	// Plugins are folders that must still exist.
 	Plugins []string `json:"plugins"`
 }
 
 func (e *Environment) stampFile() string { return filepath.Join(e.dataDir, "initialised.json") }
 
-// initialise runs init unless the data directory is current.
+// initialise runs terraform init unless the data directory is current.
 func (e *Environment) initialise(ctx context.Context) error {
 	now, err := e.wanted()
 	if err != nil {
@@ -101,13 +99,13 @@ func (e *Environment) initialise(ctx context.Context) error {
 	return nil
 }
 
-// selectionFile is where Terraform keeps which workspace is selected.
+// selectionFile returns the file in which Terraform keeps the name of the selected workspace.
 func (e *Environment) selectionFile() string { return filepath.Join(e.dataDir, "environment") }
 
 // init runs terraform init with the workspace selected beforehand, because init reads the state of the selected
 // workspace, and the role of CI may read its own environment's state only. Terraform refuses to initialise if other
-// workspaces exist and this one does not. So a failed init is tried once more from the default workspace, which always
-// exists; what comes next then lists the workspaces.
+// workspaces exist and this one does not. So a failed init is tried again from the default workspace, which always
+// exists; the caller then lists the workspaces.
 func (e *Environment) init(ctx context.Context) error {
 	options := []tfexec.InitOption{tfexec.Upgrade(false), tfexec.Reconfigure(true)}
 	if e.bucket != "" {
@@ -129,11 +127,11 @@ func (e *Environment) init(ctx context.Context) error {
 	return nil
 }
 
-// supported refuses a terraform that is too old.
+// supported returns an error if terraform is too old.
 func (e *Environment) supported(ctx context.Context) error {
 	found, _, err := e.quiet.Version(ctx, true)
 	if err != nil {
-		return e.failed("ask "+e.program+" for its version to initialise", err)
+		return e.failed("read the version of "+e.program+" to initialise", err)
 	}
 	if found.LessThan(version.Must(version.NewVersion(oldest))) {
 		return fmt.Errorf("initialise %s: %s is Terraform %s: install %s or newer", e.name, e.program, found, oldest)
@@ -148,8 +146,7 @@ func (e *Environment) privateDataDir() error {
 	return os.Chmod(e.dataDir, 0o700)
 }
 
-// current reports whether the data directory was initialised for this and is
-// still whole.
+// current reports whether the data directory was initialised for the same inputs and is complete.
 func (e *Environment) current(now initialised) bool {
 	content, err := os.ReadFile(e.stampFile())
 	var then initialised
@@ -173,8 +170,8 @@ func (e *Environment) stamp(now initialised) error {
 	return os.WriteFile(e.stampFile(), content, 0o600)
 }
 
-// declares finds files that init reads: those that name a backend, providers or
-// modules. One file too many costs an init, one too few would cost a failed plan.
+// declares matches files that name a backend, providers or modules, because init reads those. A file too many costs an
+// init, a file too few would cost a failed plan.
 var declares = regexp.MustCompile(`(?m)^\s*"?(terraform|module|provider)"?\b`)
 
 func (e *Environment) wanted() (initialised, error) {
@@ -201,8 +198,7 @@ func (e *Environment) wanted() (initialised, error) {
 	}, nil
 }
 
-// plugins lists the provider packages of the data directory, as
-// HOST/NAMESPACE/NAME/VERSION/SYSTEM.
+// plugins lists the provider packages in the data directory, as HOST/NAMESPACE/NAME/VERSION/SYSTEM.
 func (e *Environment) plugins() ([]string, error) {
 	root := filepath.Join(e.dataDir, "providers")
 	found, err := filepath.Glob(filepath.Join(root, "*", "*", "*", "*", "*"))

@@ -20,14 +20,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// recorder makes plans of the product's configuration with the real Terraform and
-// AWS provider, against an emulator that holds what an apply made there.
+// recorder makes plans of the product's configuration with the real Terraform and AWS provider, against an emulator
+// that holds the resources of an apply.
 type recorder struct {
 	t        *testing.T
 	dir, url string
 }
 
-// newRecorder applies dev, and what dev needs of the account.
+// newRecorder applies dev, and the part of the account that dev needs.
 func newRecorder(t *testing.T) *recorder {
 	t.Helper()
 	r := &recorder{t: t, url: emulator(t)}
@@ -75,15 +75,15 @@ func (r *recorder) plan(name string, args ...string) {
 	maps.DeleteFunc(plan, func(key string, _ any) bool {
 		return !slices.Contains([]string{"format_version", "terraform_version", "resource_changes", "resource_drift", "output_changes", "checks"}, key)
 	})
-	plan["resource_changes"], plan["resource_drift"] = telling(plan["resource_changes"]), telling(plan["resource_drift"])
+	plan["resource_changes"], plan["resource_drift"] = relevant(plan["resource_changes"]), relevant(plan["resource_drift"])
 	content, err := json.MarshalIndent(plan, "", " ")
 	require.NoError(r.t, err)
 	writeFile(r.t, filepath.Join(plans, name+".json"), string(content)+"\n")
 }
 
-// telling leaves out the rows that say nothing to the tests: what stays as it is, but
-// for instances, their registrations and parameters.
-func telling(rows any) []any {
+// relevant leaves out the rows that the tests do not need: unchanged resources other than instances, their registrations
+// and parameters.
+func relevant(rows any) []any {
 	all, _ := rows.([]any)
 	return slices.DeleteFunc(all, func(row any) bool {
 		kind, _ := row.(map[string]any)["type"].(string)
@@ -101,8 +101,7 @@ const plans = "testdata/plans"
 
 var comments = regexp.MustCompile(`(?m)^\s*#.*\n`)
 
-// fingerprint is a hash of what the plans depend on: the configuration without
-// its comments, and dev's variables.
+// fingerprint returns a hash of the inputs of the plans: the configuration without its comments, and dev's variables.
 func fingerprint(t *testing.T) string {
 	t.Helper()
 	hash := sha256.New()
@@ -122,15 +121,14 @@ func fingerprint(t *testing.T) string {
 	return hex.EncodeToString(hash.Sum(nil)) + "\n"
 }
 
-// TestPlansAreOfTheConfiguration fails when the configuration was changed and the
-// recorded plans were not made anew from it.
+// TestPlansAreOfTheConfiguration fails if the configuration was changed and the plans were not recorded again.
 func TestPlansAreOfTheConfiguration(t *testing.T) {
 	recorded, err := os.ReadFile(filepath.Join(plans, "configuration.sha256"))
 	require.NoError(t, err)
 	require.Equal(t, string(recorded), fingerprint(t), "growl-backend/terraform was changed: go generate ./infra (it needs terraform, the AWS provider and moto_server) makes %s anew", plans)
 }
 
-// TestRecordPlans makes the plans in testdata anew, if it runs with -update.
+// TestRecordPlans records the plans in testdata again, if it runs with -update.
 func TestRecordPlans(t *testing.T) {
 	if !*update {
 		t.Skip("it records: go generate ./infra")

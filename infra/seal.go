@@ -12,23 +12,22 @@ import (
 	"regexp"
 )
 
-// Seal is the SHA-256 of an env file: what git and the instances' tags hold of
-// it, since the file itself is never committed.
+// Seal is the SHA-256 of an env file. Git and the instances' tags hold the seal, because the file itself is never
+// committed.
 type Seal string
 
 var sealText = regexp.MustCompile(`^([0-9a-f]{64})  .+\n?$`)
 
-// EnvFile is an environment's env file, and where its seal is. The zero value is none.
+// EnvFile is an environment's env file and its seal. The zero value means that there is none.
 type EnvFile struct {
 	// Path is the env file, which is never committed.
 	Path string
-	// Seal is the file that holds its seal, which is committed, in the form that
-	// sha256sum -c reads in that file's folder. Empty: the env file has no seal.
+	// Seal is the file that holds the seal. It is committed, and has the form that sha256sum -c reads in that file's
+	// folder. Empty: the env file has no seal.
 	Seal string
 }
 
-// ConventionalEnvFile names the files as most projects do: .env.ENVIRONMENT and
-// env-ENVIRONMENT.sha256 in dir.
+// ConventionalEnvFile returns the usual names of the files: .env.ENVIRONMENT and env-ENVIRONMENT.sha256 in dir.
 func ConventionalEnvFile(dir, environment string) EnvFile {
 	return EnvFile{
 		Path: filepath.Join(dir, ".env."+environment),
@@ -36,7 +35,7 @@ func ConventionalEnvFile(dir, environment string) EnvFile {
 	}
 }
 
-// in returns the files with dir before paths that are relative.
+// in returns the files with relative paths resolved in dir.
 func (f EnvFile) in(dir string) EnvFile {
 	if f.Path != "" {
 		f.Path = absolute(dir, f.Path)
@@ -47,9 +46,8 @@ func (f EnvFile) in(dir string) EnvFile {
 	return f
 }
 
-// SealEnv seals an env file's bytes, exactly as they are, because Terraform's tag of
-// the instances and first boot compare the same SHA-256. check, if not nil, is called
-// with the bytes; its error must not quote them.
+// SealEnv returns the seal of an env file's bytes, exactly as they are, because Terraform's tag of the instances and
+// first boot compare the same SHA-256. check, if not nil, is called with the bytes; its error must not quote them.
 func SealEnv(path string, check func([]byte) error) (Seal, error) {
 	_, seal, err := sealed(path, check)
 	return seal, err
@@ -73,10 +71,9 @@ func sealOf(content []byte) Seal {
 	return Seal(hex.EncodeToString(sum[:]))
 }
 
-// WriteSeal seals the env file and writes the seal. It reports
-// whether that changed anything. A file that does not end with exactly one newline
-// is refused: a secret of CI may lose or gain newlines at its end, so that the
-// workflow writes the file with exactly one.
+// WriteSeal seals the env file and writes the seal. It reports whether that changed anything. It refuses a file that
+// does not end with exactly one newline: a secret of CI may lose or gain newlines at its end, so that the workflow
+// writes the file with exactly one.
 func (f EnvFile) WriteSeal(check func([]byte) error) (bool, error) {
 	content, seal, err := sealed(f.Path, check)
 	if err != nil {
@@ -100,12 +97,12 @@ func (f EnvFile) WriteSeal(check func([]byte) error) (bool, error) {
 	return true, nil
 }
 
-// oneNewline is content with exactly one newline at its end.
+// oneNewline returns content with exactly one newline at its end.
 func oneNewline(content []byte) []byte {
 	return append(bytes.Clone(bytes.TrimRight(content, "\r\n")), '\n')
 }
 
-// ErrUnsealed: the env file is not the one that was sealed.
+// ErrUnsealed is the error of an env file that differs from the sealed one.
 var ErrUnsealed = errors.New("the env file is not the one that was sealed")
 
 // ReadSeal reads the seal.
@@ -124,7 +121,7 @@ func (f EnvFile) ReadSeal() (Seal, error) {
 	return Seal(match[1]), nil
 }
 
-// CheckSeal compares the env file with its seal. A difference is ErrUnsealed.
+// CheckSeal compares the env file with its seal. If they differ, the error is ErrUnsealed.
 func (f EnvFile) CheckSeal(check func([]byte) error) error {
 	want, err := f.ReadSeal()
 	if err != nil {
@@ -140,8 +137,8 @@ func (f EnvFile) CheckSeal(check func([]byte) error) error {
 	return fmt.Errorf("check %s against %s: %w: %s", f.Path, f.Seal, ErrUnsealed, sealRemedy(content, want))
 }
 
-// CheckEnvFile compares the env file that a plan reads with its seal, as
-// [EnvFile.CheckSeal] does, if the options name both.
+// CheckEnvFile compares the env file that a plan reads with its seal, as [EnvFile.CheckSeal] does, if the options name
+// both.
 func (e *Environment) CheckEnvFile(check func([]byte) error) error {
 	if e.envFile.Path == "" || e.envFile.Seal == "" {
 		return nil
@@ -149,7 +146,7 @@ func (e *Environment) CheckEnvFile(check func([]byte) error) error {
 	return e.envFile.CheckSeal(check)
 }
 
-// sealRemedy explains the difference if it is one of line ends.
+// sealRemedy returns the remedy. It checks first whether only the line ends differ.
 func sealRemedy(content []byte, want Seal) string {
 	unix := bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
 	switch {
@@ -162,8 +159,7 @@ func sealRemedy(content []byte, want Seal) string {
 	}
 }
 
-// endsOtherwise reports whether the content has the seal with no newline at its end,
-// or with one or two.
+// endsOtherwise reports whether the content has the seal if its end is changed to no newline, one or two.
 func endsOtherwise(content []byte, want Seal) bool {
 	one := oneNewline(content)
 	return sealOf(one[:len(one)-1]) == want || sealOf(one) == want || sealOf(append(one, '\n')) == want

@@ -16,7 +16,8 @@ import (
 	"github.com/growl-dev/deploy/internal/mototest"
 )
 
-// olderDev is what older versions of the configuration kept in dev's state, besides the environment itself.
+// olderDev lists the resources that older versions of the configuration kept in dev's state besides the environment
+// itself.
 const olderDev = `
 resource "aws_ecr_repository" "service" {
   count    = 1
@@ -47,8 +48,8 @@ variable "state_bucket" { type = string }
 locals { tags = { Environment = "dev" } }
 `
 
-// TestWhatDevHeldMovesWithoutADestroy runs the documented order with the real Terraform and provider against an emulator
-// of AWS: shared takes over what dev's state holds, and dev forgets it.
+// TestWhatDevHeldMovesWithoutADestroy follows the documented order with the real Terraform and provider against an
+// emulator of AWS: shared imports the resources in dev's state, and dev forgets them.
 func TestWhatDevHeldMovesWithoutADestroy(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it takes minutes of terraform")
@@ -107,7 +108,7 @@ func copyFile(t *testing.T, name, dir string) {
 	writeFile(t, filepath.Join(dir, name), string(content))
 }
 
-// emulated points this process at an emulator of AWS that has the bucket.
+// emulated makes this process use an emulator of AWS that has the bucket.
 func emulated(t *testing.T, bucket string) {
 	t.Helper()
 	moto := mototest.Start(t)

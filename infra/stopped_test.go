@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAStoppedInstanceIsNotReplacedForItsPublicAddress plans the real configuration, with the real provider, while AWS
-// answers as it does for a stopped instance: its network interface has no public address.
+// TestAStoppedInstanceIsNotReplacedForItsPublicAddress plans the real configuration, with the real provider, against
+// AWS responses for a stopped instance: its network interface has no public address.
 func TestAStoppedInstanceIsNotReplacedForItsPublicAddress(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it takes half a minute of terraform")

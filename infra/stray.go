@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// strayVariables refuses files of variables that Terraform loads by itself from the folder of a configuration, beside
-// the one that it is given. Nobody committed them, so a plan would mean something else on each machine.
+// strayVariables returns an error if the folder of a configuration holds files of variables that Terraform loads in
+// addition to the given one. They are not committed, so that a plan would differ from machine to machine.
 func strayVariables(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -25,7 +25,7 @@ func strayVariables(dir string) error {
 	return fmt.Errorf("terraform would load variables from %s in %s, which are not committed: move what is meant into the environment's .tfvars and remove the file", strings.Join(found, ", "), dir)
 }
 
-// loadedAlways reports whether Terraform loads a file of this name without being given it.
+// loadedAlways reports whether Terraform loads a file of this name automatically.
 func loadedAlways(name string) bool {
 	name = strings.TrimSuffix(name, ".json")
 	return name == "terraform.tfvars" || strings.HasSuffix(name, ".auto.tfvars")

@@ -16,7 +16,7 @@ import (
 
 const configuration = "../growl-backend/terraform"
 
-// copied is the configuration without what Terraform and people keep beside it.
+// copied returns a copy of the configuration without the files that Terraform and people keep beside it.
 func copied(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -94,7 +94,7 @@ func TestTheConfigurationPassesItsTests(t *testing.T) {
 	}
 }
 
-// passes runs the tests of a configuration, which has the providers that its lock file names.
+// passes runs the tests of a configuration with the providers in its lock file.
 func passes(t *testing.T, dir string) {
 	t.Helper()
 	lock, err := os.ReadFile(filepath.Join(dir, ".terraform.lock.hcl"))

@@ -10,37 +10,39 @@ import (
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/gocty"
+
+	"github.com/growl-dev/deploy/internal/oneline"
 )
 
-// Variables are what an environment's tfvars say of its instances. They are known
-// before there is an instance, as outputs are not.
+// Variables are the values of an environment's tfvars about its instances. Unlike outputs, they are known before there
+// is an instance.
 type Variables struct {
 	// Environment is the environment's name.
 	Environment string
-	// Region is where the instances are.
+	// Region is the region of the instances.
 	Region string
 	// CIDR is the VPC's address range.
 	CIDR netip.Prefix
-	// Instances are the private addresses by the instances' names.
+	// Instances are the instances' private addresses by name.
 	Instances map[string]netip.Addr
 }
 
-// ConventionalVarFile is where an environment's variables are unless [Options] name
-// another file: terraform-ENVIRONMENT.tfvars in dir.
+// ConventionalVarFile returns the file of an environment's variables unless [Options] names another one:
+// terraform-ENVIRONMENT.tfvars in dir.
 func ConventionalVarFile(dir, environment string) string {
 	return filepath.Join(dir, "terraform-"+environment+".tfvars")
 }
 
-// ReadVariables reads a tfvars file. Other variables than those of [Variables]
-// are Terraform's to judge.
+// ReadVariables reads a tfvars file. It ignores variables other than those of [Variables], because Terraform checks
+// them.
 func ReadVariables(path string) (Variables, error) {
 	file, faults := hclparse.NewParser().ParseHCLFile(path)
 	if faults.HasErrors() {
-		return Variables{}, fmt.Errorf("read variables: %w", inALine(faults))
+		return Variables{}, fmt.Errorf("read variables: %w", firstFault(faults))
 	}
 	attributes, faults := file.Body.JustAttributes()
 	if faults.HasErrors() {
-		return Variables{}, fmt.Errorf("read variables: %w", inALine(faults))
+		return Variables{}, fmt.Errorf("read variables: %w", firstFault(faults))
 	}
 	v, err := decodeVariables(attributes)
 	if err != nil {
@@ -59,7 +61,7 @@ func decodeVariables(attributes hcl.Attributes) (Variables, error) {
 	if err == nil {
 		v.Instances, err = decodeInstances(attributes)
 	}
-	return v, oneLine(err)
+	return v, oneline.Error(err)
 }
 
 func decodeInstances(attributes hcl.Attributes) (map[string]netip.Addr, error) {
@@ -81,7 +83,7 @@ func decodeInstances(attributes hcl.Attributes) (map[string]netip.Addr, error) {
 	return instances, nil
 }
 
-// decode puts a variable's value into the Go value that into points to.
+// decode converts a variable's value into the Go value that into points to.
 func decode(attributes hcl.Attributes, name string, into any) error {
 	attribute, ok := attributes[name]
 	if !ok {
@@ -89,7 +91,7 @@ func decode(attributes hcl.Attributes, name string, into any) error {
 	}
 	value, faults := attribute.Expr.Value(nil)
 	if faults.HasErrors() {
-		return inALine(faults)
+		return firstFault(faults)
 	}
 	wanted, err := gocty.ImpliedType(into)
 	if err != nil {
@@ -104,7 +106,7 @@ func decode(attributes hcl.Attributes, name string, into any) error {
 	return nil
 }
 
-// inALine is the first of the parser's faults: the others mostly follow from it.
-func inALine(faults hcl.Diagnostics) error {
+// firstFault returns the first of the parser's faults, because the others mostly follow from it.
+func firstFault(faults hcl.Diagnostics) error {
 	return fmt.Errorf("%s", faults.Errs()[0])
 }
