@@ -1,8 +1,8 @@
 // Package bench measures rollouts against the sandbox: how long they take, what they cost, and how many requests fail.
 //
-// Each bench runs the targets' program as people do, in a process of its own, so that what it measures is not mixed with
-// the sandbox's own work. What it returns depends on the machine: compare figures of one machine, with nothing else
-// running. A result whose Missed method returns an error broke a limit.
+// Each bench runs the targets' program as people do, in a process of its own, so that the sandbox's own work does not
+// count. The results depend on the machine: compare figures of one machine, with nothing else running. A result with a
+// Missed method returns an error from it if the run broke a limit.
 package bench
 
 import (
@@ -16,7 +16,7 @@ import (
 // DefaultFactor is the default of Options.Sandbox.Factor: a tenth of the real lags.
 const DefaultFactor = 10
 
-// Options say what the benches deploy, and with which program.
+// Options configures the deploys of the benches, and the program that makes them.
 type Options struct {
 	// Sandbox is the environment that releases are rolled out in, with the service that Program declares. A bench sets
 	// the number of instances and the lags itself. Factor zero: [DefaultFactor].

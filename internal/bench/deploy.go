@@ -15,7 +15,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// DeployResult is a run's time beside that of the waits that nothing can shorten, in milliseconds.
+// DeployResult compares the time of a run with the time of the waits that nothing can shorten, in milliseconds.
 type DeployResult struct {
 	RunMS   float64 `json:"run_ms"`
 	WaitsMS float64 `json:"unavoidable_waits_ms"`
@@ -25,7 +25,7 @@ func (r DeployResult) String() string {
 	return fmt.Sprintf("run %.2fs · unavoidable waits %.2fs · ratio %.3f", r.RunMS/1000, r.WaitsMS/1000, r.RunMS/r.WaitsMS)
 }
 
-// Deploy rolls a release out in the sandbox by sandbox:run, and writes to out what that prints.
+// Deploy rolls a release out in the sandbox with sandbox:run, and writes the output to out.
 func Deploy(ctx context.Context, o Options, out io.Writer) (result DeployResult, err error) {
 	o, err = o.withDefaults()
 	if err != nil {
@@ -49,12 +49,12 @@ func Deploy(ctx context.Context, o Options, out io.Writer) (result DeployResult,
 	return DeployResult{ms(document.Finished.Sub(document.Started)), ms(unavoidable(document.Result, o.Sandbox.Factor))}, nil
 }
 
-// registrationLag is how long the sandbox's load balancer takes to route to a registered target, in AWS's time. Its
+// registrationLag is the time until the sandbox's load balancer routes to a registered target, in AWS's time. Its
 // health checks pass within that.
 const registrationLag = 90 * time.Second
 
-// unavoidable sums up, for instances that leave one at a time: the routing lag (longer than the drain's minimum), the
-// container's own stop and start, the registration lag, and the pauses between instances.
+// unavoidable returns the sum of the waits for instances that leave one at a time: the routing lag (longer than the
+// drain's minimum), the container's own stop and start, the registration lag, and the pauses between instances.
 func unavoidable(r rollout.Result, factor float64) time.Duration {
 	policy := rollout.DefaultPolicy()
 	lags := max(policy.Drain.Min, policy.Drain.Lag) + registrationLag
@@ -73,7 +73,7 @@ func unavoidable(r rollout.Result, factor float64) time.Duration {
 
 func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// readJSON reads a report that the targets' program wrote.
+// readJSON reads a report of the targets' program.
 func readJSON(file string, v any) error {
 	content, err := os.ReadFile(file)
 	if err != nil {

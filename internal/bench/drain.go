@@ -10,11 +10,11 @@ import (
 	"github.com/growl-dev/deploy/sandbox"
 )
 
-// DrainCase is what both processes of draining meet side by side.
+// DrainCase is the environment in which both processes of draining are compared.
 type DrainCase struct {
-	// Name says what the case is, for people.
+	// Name describes the case to people.
 	Name string
-	// lags are the load balancer's, as long as they are in AWS.
+	// lags are the load balancer's lags in AWS's time.
 	lags sandbox.Lags
 	// slow makes the release listen only after a third of the policy's prove, which is 2 s at a tenth of the real times.
 	// Otherwise it listens at once.
@@ -23,7 +23,8 @@ type DrainCase struct {
 	early bool
 }
 
-// DrainCases are the lags that were measured in AWS, and short ones, behind which evidence ends a drain early.
+// DrainCases returns cases with the lags that were measured in AWS, and with short ones, for which evidence ends a
+// drain early.
 func DrainCases() []DrainCase {
 	measured := sandbox.Lags{Register: 120 * time.Second, Deregister: 120 * time.Second}
 	short := sandbox.Lags{Register: 10 * time.Second, Deregister: 10 * time.Second}
@@ -46,7 +47,7 @@ type drainArm struct {
 	process string
 }
 
-// changes are those of the process to the policy.
+// changes returns the changes that the process makes to the policy.
 func (a drainArm) changes(factor float64) string {
 	switch {
 	case a.process == processFixed:
@@ -58,7 +59,7 @@ func (a drainArm) changes(factor float64) string {
 	}
 }
 
-// DrainResult is how one process drained in one case. Times are in milliseconds.
+// DrainResult is the result of one process in one case. Times are in milliseconds.
 type DrainResult struct {
 	Case            string        `json:"case"`
 	Process         string        `json:"process"`
@@ -66,13 +67,14 @@ type DrainResult struct {
 	RegisterLagMS   float64       `json:"register_lag_ms"`
 	Policy          string        `json:"policy"`
 	Traffic         probe.Receipt `json:"traffic"`
-	// DrainMS and OutMS are each instance's: from deregistering to the end of the drain, and to the end of the join.
+	// DrainMS and OutMS hold a time for each instance: from deregistering to the end of the drain, and to the end of
+	// the join.
 	DrainMS []float64 `json:"drain_ms"`
 	OutMS   []float64 `json:"out_of_rotation_ms"`
-	// TotalMS is the whole run's time.
+	// TotalMS is the time of the whole run.
 	TotalMS float64 `json:"total_ms"`
 
-	drain, out, total time.Duration // the mean, the mean, the whole
+	drain, out, total time.Duration // drain and out are means
 }
 
 func (r DrainResult) String() string {
@@ -80,7 +82,8 @@ func (r DrainResult) String() string {
 		r.Process, r.Traffic, r.drain.Seconds(), r.out.Seconds(), r.total.Seconds())
 }
 
-// Missed returns an error if a request failed in spite of evidence. The documented process is not held to that.
+// Missed returns an error if a request failed although the drain waited for evidence. Failed requests of the documented
+// process do not count.
 func (r DrainResult) Missed() error {
 	if r.Process == processEvidence && r.Traffic.Failed > 0 {
 		return fmt.Errorf("%s: %d requests failed in spite of evidence", r.Case, r.Traffic.Failed)
@@ -88,7 +91,7 @@ func (r DrainResult) Missed() error {
 	return nil
 }
 
-// DrainPair is how both processes drained in one case.
+// DrainPair holds the results of both processes in one case.
 type DrainPair struct{ Fixed, Evidence DrainResult }
 
 func (p DrainPair) String() string {
@@ -106,7 +109,7 @@ func more(than, is time.Duration) float64 {
 	return 100 * (is.Seconds()/than.Seconds() - 1)
 }
 
-// Drain rolls a release out twice, side by side and under the same load: by the documented process, and by drain on
+// Drain rolls a release out twice, side by side and under the same load: with the documented process, and with drain on
 // evidence.
 func Drain(ctx context.Context, o Options, c DrainCase) (DrainPair, error) {
 	o, err := o.withDefaults()
@@ -121,7 +124,7 @@ func Drain(ctx context.Context, o Options, c DrainCase) (DrainPair, error) {
 	return DrainPair{both[0], both[1]}, nil
 }
 
-// run brings an environment up and rolls v2 out across it, under load.
+// run starts an environment and rolls v2 out in it, under load.
 func (a drainArm) run(ctx context.Context, o Options) (result DrainResult, err error) {
 	o.Sandbox.Lags = a.lags
 	env, err := sandbox.Start(ctx, o.Sandbox)
@@ -162,5 +165,5 @@ func (a drainArm) result(ran run, traffic probe.Receipt, factor float64) DrainRe
 	}
 }
 
-// scaled is AWS's time as the sandbox's.
+// scaled converts a time in AWS to the sandbox's time.
 func scaled(d time.Duration, factor float64) time.Duration { return time.Duration(float64(d) / factor) }

@@ -16,12 +16,12 @@ import (
 type far struct {
 	dir     string
 	cmd     *exec.Cmd
-	printed bytes.Buffer // for people; read once the process has ended
+	printed bytes.Buffer // its messages, complete once the process has ended
 	vars    []string
-	calls   map[string]int // once the process has ended
+	calls   map[string]int // set once the process has ended
 }
 
-// farEnds brings a sandbox up and reads the variables that lead to it.
+// farEnds starts a sandbox and reads the variables that configure a deploy for it.
 func (o Options) farEnds(ctx context.Context, flags ...string) (f *far, err error) {
 	f = &far{}
 	if f.dir, err = os.MkdirTemp("", "bench-"); err != nil {
@@ -42,12 +42,12 @@ func (o Options) farEnds(ctx context.Context, flags ...string) (f *far, err erro
 		f.vars = append(f.vars, name+"="+strings.Trim(value, "'"))
 	}
 	if f.get("POLICY") == "" {
-		return nil, oneLine(errors.New("the sandbox did not come up"), f.end())
+		return nil, joined(errors.New("the sandbox did not come up"), f.end())
 	}
 	return f, nil
 }
 
-// file is where the sandbox writes its report.
+// file returns the file of the sandbox's report.
 func (f *far) file() string { return filepath.Join(f.dir, "calls.json") }
 
 // get returns a variable's value, or "".
@@ -60,7 +60,7 @@ func (f *far) get(name string) string {
 	return ""
 }
 
-// end ends the sandbox, waits for it, and reads how often it was called.
+// end ends the sandbox, waits for it, and reads its counts of calls.
 func (f *far) end() error {
 	defer os.RemoveAll(f.dir)
 	_ = f.cmd.Process.Signal(os.Interrupt) // Wait returns the error of a process that has ended before

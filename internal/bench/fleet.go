@@ -10,19 +10,19 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// What a run may cost whoever deploys.
+// Limits of a run's cost on the machine that deploys.
 const (
-	mostMemory = 400 << 20             // bytes, whatever the fleet's size
-	mostCPU    = 50 * time.Millisecond // an instance, in a fleet of a thousand
+	maxMemory = 400 << 20             // bytes, whatever the size of the fleet
+	maxCPU    = 50 * time.Millisecond // per instance, in a fleet of a thousand
 )
 
-// FleetResult is a run across a fleet of one size.
+// FleetResult is the result of a run across a fleet of one size.
 type FleetResult struct {
 	Instances int     `json:"instances"`
 	Batch     string  `json:"batch"`
 	Updated   int     `json:"updated"`
 	TotalMS   float64 `json:"total_ms"`
-	// CPUMS and PeakBytes are the deploying process's alone.
+	// CPUMS and PeakBytes are those of the deploying process alone.
 	CPUMS     float64 `json:"cpu_ms"`
 	PeakBytes int64   `json:"peak_bytes"`
 	// Calls counts the calls to AWS by action.
@@ -36,21 +36,21 @@ func (r FleetResult) String() string {
 		r.Calls["DescribeTargetHealth"], float64(r.Calls["DescribeTargetHealth"])/seconds)
 }
 
-// Missed returns an error if the run took too much memory, or too much CPU in a fleet of a thousand. In a small fleet,
-// what the program itself needs is spread over too few instances.
+// Missed returns an error if the run took too much memory, or too much CPU in a fleet of a thousand. The limit of CPU
+// does not hold for a small fleet, because the program's own cost is spread over too few instances there.
 func (r FleetResult) Missed() error {
 	var missed []error
-	if r.PeakBytes > mostMemory {
-		missed = append(missed, fmt.Errorf("%d instances took %d MB: at most %d", r.Instances, r.PeakBytes>>20, mostMemory>>20))
+	if r.PeakBytes > maxMemory {
+		missed = append(missed, fmt.Errorf("%d instances took %d MB: at most %d", r.Instances, r.PeakBytes>>20, maxMemory>>20))
 	}
-	if each := r.CPUMS / float64(r.Instances); r.Instances >= 1000 && each > ms(mostCPU) {
-		missed = append(missed, fmt.Errorf("%d instances took %.1fms of CPU each: at most %s", r.Instances, each, mostCPU))
+	if each := r.CPUMS / float64(r.Instances); r.Instances >= 1000 && each > ms(maxCPU) {
+		missed = append(missed, fmt.Errorf("%d instances took %.1fms of CPU each: at most %s", r.Instances, each, maxCPU))
 	}
-	return oneLine(missed...)
+	return joined(missed...)
 }
 
-// Fleet rolls a release out across a fleet of this many instances behind real SSH servers, a tenth of them at a time. The
-// far ends are in a process of their own, so that memory and time are the deploying process's alone.
+// Fleet rolls a release out across a fleet of this many instances behind real SSH servers, a tenth of them at a time.
+// The sandbox is in a process of its own, so that memory and time are the deploying process's alone.
 func Fleet(ctx context.Context, o Options, size int) (result FleetResult, err error) {
 	o, err = o.withDefaults()
 	if err != nil {
@@ -60,13 +60,13 @@ func Fleet(ctx context.Context, o Options, size int) (result FleetResult, err er
 	if err != nil {
 		return result, err
 	}
-	// What machines need for their own work does not go by faster.
+	// These limits are not scaled, because this machine's own work takes as long as ever.
 	policy, err := changed(far.get("POLICY"), "batch=10% prove=60s health=120s parallel=20")
 	if err != nil {
 		return result, errors.Join(err, far.end())
 	}
 	ran, err := o.deploy(ctx, far.vars, far.get("V2"), policy)
-	if err := oneLine(err, far.end()); err != nil {
+	if err := joined(err, far.end()); err != nil {
 		return result, fmt.Errorf("fleet of %d: %w", size, err)
 	}
 	return FleetResult{

@@ -10,18 +10,18 @@ import (
 	"github.com/growl-dev/deploy/sandbox"
 )
 
-// perClient is how many requests a keep-alive client sends a second.
+// perClient is the number of requests per second of a keep-alive client.
 const perClient = 10
 
-// Load is how many requests are sent a second during a run.
+// Load is the number of requests per second during a run.
 type Load struct {
-	// Rate is how many there are in all, at least 10 more than Fresh.
+	// Rate is the number of all requests, at least 10 more than Fresh.
 	Rate int
-	// Fresh is how many of them are each on a new connection, at least 1.
+	// Fresh is the number of those that are each on a new connection, at least 1.
 	Fresh int
 }
 
-// DefaultLoad is as much as two cores can send that run the sandbox too.
+// DefaultLoad returns the highest load that two cores can send while they also run the sandbox.
 func DefaultLoad() Load { return Load{Rate: 5000, Fresh: 500} }
 
 // Validate returns an error if no client could send the load.
@@ -32,10 +32,10 @@ func (l Load) Validate() error {
 	return nil
 }
 
-// LoadResult is a run under load.
+// LoadResult is the result of a run under load.
 type LoadResult struct {
 	Instances int `json:"instances"`
-	// Rate is how many requests were to be sent a second, and Fresh how many of them each on a new connection.
+	// Rate is the intended number of requests per second, and Fresh the number of those on new connections.
 	Rate    int           `json:"rate"`
 	Fresh   int           `json:"new_connections"`
 	Clients int           `json:"keep_alive_clients"`
@@ -63,7 +63,7 @@ func (r *LoadResult) run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = closed(env, err) }()
-	// Two at a time; what machines need for their own work does not go by faster.
+	// Two at a time. The limits are not scaled, because this machine's own work takes as long as ever.
 	policy, err := changed(env.Policy(), "batch=2 prove=60s health=120s")
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (r *LoadResult) run(ctx context.Context, o Options) (err error) {
 	return err
 }
 
-// sent is how many requests were answered or failed a second.
+// sent returns the number of requests per second that were answered or failed.
 func (r LoadResult) sent() float64 { return float64(r.Traffic.Requests) / r.Seconds }
 
 func (r LoadResult) String() string {

@@ -2,20 +2,23 @@ package bench
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"time"
+
+	"github.com/growl-dev/deploy/internal/oneline"
 )
 
-// Report is what a bench measured, as JSON: raw counts, and times in milliseconds.
+// Report holds the measurements of a bench as JSON: raw counts, and times in milliseconds.
 type Report struct {
 	Bench   string    `json:"bench"`
 	Started time.Time `json:"started"`
-	// CPUs is how many processors this machine has for the bench.
+	// CPUs is the number of processors of this machine.
 	CPUs int    `json:"cpus"`
 	Go   string `json:"go"`
-	// Results are of a type of the bench's own.
+	// Results have a type that depends on the bench.
 	Results []any `json:"results"`
 
 	missed []error
@@ -26,7 +29,7 @@ func NewReport(bench string) *Report {
 	return &Report{Bench: bench, Started: time.Now().UTC(), CPUs: runtime.NumCPU(), Go: runtime.Version()}
 }
 
-// Add adds a result. If it has a method Missed() error, that returns which of its limits it missed.
+// Add adds a result. If it has a method Missed() error, Add records the error that it returns.
 func (r *Report) Add(result any) {
 	r.Results = append(r.Results, result)
 	if limited, ok := result.(interface{ Missed() error }); ok {
@@ -34,9 +37,9 @@ func (r *Report) Add(result any) {
 	}
 }
 
-// End writes the report to a file for its owner alone (0600), unless path is empty. It returns an error of one line that
-// names the limits that the results missed.
-func (r *Report) End(path string) error { return oneLine(append(r.missed, r.write(path))...) }
+// End writes the report to a file for its owner alone (0600), unless path is empty. It returns an error of one line
+// that names the limits that the results missed.
+func (r *Report) End(path string) error { return joined(append(r.missed, r.write(path))...) }
 
 func (r *Report) write(path string) error {
 	if path == "" {
@@ -52,21 +55,10 @@ func (r *Report) write(path string) error {
 	return nil
 }
 
-// oneLine joins errors into one line. It returns the error itself if there is one only, and nil if there is none.
-func oneLine(errs ...error) error {
-	var all error
-	for _, err := range errs {
-		switch {
-		case all == nil:
-			all = err
-		case err != nil:
-			all = fmt.Errorf("%w; %w", all, err)
-		}
-	}
-	return all
-}
+// joined joins errors on one line.
+func joined(errs ...error) error { return oneline.Error(errors.Join(errs...)) }
 
-// ms is a time in milliseconds, to the microsecond.
+// ms returns a duration in milliseconds, to the microsecond.
 func ms(d time.Duration) float64 {
 	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
 }
@@ -79,7 +71,7 @@ func allMS(ds []time.Duration) []float64 {
 	return all
 }
 
-// mean of nothing is zero.
+// mean returns zero for no durations.
 func mean(ds []time.Duration) time.Duration {
 	if len(ds) == 0 {
 		return 0

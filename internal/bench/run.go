@@ -19,16 +19,16 @@ import (
 	"github.com/growl-dev/deploy/sandbox"
 )
 
-// run is what a deploy in a process of its own did, and what it cost.
+// run is the report and the cost of a deploy in a process of its own.
 type run struct {
 	report.Document
-	// CPU is the process's time, user's and system's together.
+	// CPU is the CPU time of the process, user and system.
 	CPU time.Duration
-	// Peak is the most memory that the process held, in bytes.
+	// Peak is the highest memory use of the process, in bytes.
 	Peak int64
 }
 
-// deploy rolls a tag out in the environment that vars lead to.
+// deploy rolls a tag out in the environment that vars configure.
 func (o Options) deploy(ctx context.Context, vars []string, tag, policy string) (run, error) {
 	dir, err := os.MkdirTemp("", "bench-")
 	if err != nil {
@@ -48,8 +48,8 @@ func (o Options) deploy(ctx context.Context, vars []string, tag, policy string) 
 	return r, nil
 }
 
-// command runs the targets' program with these arguments. What ends ctx interrupts it, as Ctrl-C does, and leaves it the
-// time to put back what is in flight.
+// command returns the command that runs the targets' program with these arguments. If ctx ends, the program is
+// interrupted, as with Ctrl-C, and has time to put the instances in flight back.
 func (o Options) command(ctx context.Context, vars []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, o.Program, args...)
 	cmd.Env = append(os.Environ(), vars...)
@@ -58,7 +58,7 @@ func (o Options) command(ctx context.Context, vars []string, args ...string) *ex
 	return cmd
 }
 
-// sideBySide runs all cases at once, each in an environment of its own. One that fails ends the others.
+// sideBySide runs all cases at once, each in an environment of its own. If one fails, the others are cancelled.
 func sideBySide[C, R any](ctx context.Context, cases []C, run func(context.Context, C) (R, error)) ([]R, error) {
 	results := make([]R, len(cases))
 	work, ctx := errgroup.WithContext(ctx)
@@ -71,11 +71,11 @@ func sideBySide[C, R any](ctx context.Context, cases []C, run func(context.Conte
 	return results, work.Wait()
 }
 
-// closed ends an environment that was used, and returns the error of its use before its own.
-func closed(env *sandbox.Environment, err error) error { return oneLine(err, env.Close()) }
+// closed closes an environment, and joins err, the error of its use, with that of closing.
+func closed(env *sandbox.Environment, err error) error { return joined(err, env.Close()) }
 
-// peak returns the most memory that a process held, in bytes. Getrusage counts it in kilobytes, but on macOS in bytes.
-// It is never less than what this process held when it started that one.
+// peak returns the highest memory use of a process, in bytes. Getrusage counts it in kilobytes, but on macOS in bytes.
+// It is never less than the memory of this process when it started that one.
 func peak(state *os.ProcessState) int64 {
 	usage, ok := state.SysUsage().(*syscall.Rusage)
 	if !ok {
@@ -102,7 +102,7 @@ func changed(policy, changes string) (string, error) {
 	return p.String(), err
 }
 
-// stepOf returns an instance's step of that name that was no compensation.
+// stepOf returns an instance's step of that name, ignoring compensations.
 func stepOf(i rollout.InstanceResult, name rollout.StepName) (rollout.StepResult, bool) {
 	for _, s := range i.Steps {
 		if s.Name == name && !s.Undo {

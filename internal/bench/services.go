@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// servicePool is how many connections each container keeps to a database.
+	// servicePool is the number of connections that each container keeps to a database.
 	servicePool = 5
 	// serviceLag is the load balancer's routing lag, in AWS's time.
 	serviceLag = 120 * time.Second
@@ -21,9 +21,9 @@ const (
 // serviceCase is a service that is rolled out.
 type serviceCase struct {
 	clients string
-	// rate is how many connections they open a second, in AWS's time.
+	// rate is the number of connections that the clients open per second, in AWS's time.
 	rate float64
-	// counted is who counts the connections: the service or the kernel.
+	// counted is the side that counts the connections: the service or the kernel.
 	counted string
 }
 
@@ -32,7 +32,7 @@ const (
 	byKernel  = "kernel"
 )
 
-// serviceRounds are the services, by which of them are rolled out side by side.
+// serviceRounds returns the services in groups that are rolled out side by side.
 func serviceRounds() [][]serviceCase {
 	both := func(clients string, rate float64) []serviceCase {
 		return []serviceCase{{clients, rate, byService}, {clients, rate, byKernel}}
@@ -43,10 +43,10 @@ func serviceRounds() [][]serviceCase {
 	}
 }
 
-// ServiceResult is how one service was rolled out. Times are in milliseconds.
+// ServiceResult is the result of rolling one service out. Times are in milliseconds.
 type ServiceResult struct {
 	Clients string `json:"clients"`
-	// Rate is how many connections a second the clients opened in the sandbox's time.
+	// Rate is the number of connections per second that the clients opened in the sandbox's time.
 	Rate    float64   `json:"connections_per_second"`
 	Counted string    `json:"counted_by"`
 	Pool    int       `json:"database_connections"`
@@ -58,7 +58,7 @@ type ServiceResult struct {
 	// Traffic is null if there was none.
 	Traffic *probe.Receipt `json:"traffic"`
 
-	// sparse is set if silence proves nothing.
+	// sparse is set if the connections are so few that silence is no evidence.
 	sparse bool
 }
 
@@ -74,8 +74,8 @@ func (r ServiceResult) String() string {
 	return s
 }
 
-// Missed returns an error if a request failed, or if a drain ended before the routing lag although silence proves
-// nothing.
+// Missed returns an error if a request failed, or if a drain ended before the routing lag although silence is no
+// evidence.
 func (r ServiceResult) Missed() error {
 	if r.Traffic != nil && r.Traffic.Failed > 0 {
 		return fmt.Errorf("%s, counted by the %s: %d requests failed", r.Clients, r.Counted, r.Traffic.Failed)
@@ -88,7 +88,7 @@ func (r ServiceResult) Missed() error {
 	return nil
 }
 
-// Services rolls services out that have no, few and many clients, with a count of their own and without.
+// Services rolls out services with no, few and many clients, each with and without a count of its own.
 func Services(ctx context.Context, o Options) ([]ServiceResult, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -118,7 +118,7 @@ func (c serviceCase) roll(ctx context.Context, o Options) (r ServiceResult, err 
 		Clients: c.clients, Rate: c.here(factor), Counted: c.counted, Pool: servicePool, CheckMS: 1000, LagMS: ms(scaled(serviceLag, factor)),
 		sparse: c.rate < 1,
 	}
-	// What machines need for their own work does not go by faster.
+	// These limits are not scaled, because this machine's own work takes as long as ever.
 	policy, err := changed(env.Policy(), "prove=60s health=120s")
 	if err != nil {
 		return r, err
@@ -133,8 +133,8 @@ func (c serviceCase) roll(ctx context.Context, o Options) (r ServiceResult, err 
 	return r, err
 }
 
-// sandbox returns an environment of the service. A service whose connections the kernel counts is a stand-in that counts
-// nothing itself.
+// sandbox returns an environment of the service. For a service whose connections the kernel counts, it is a stand-in
+// that does not count them itself.
 func (c serviceCase) sandbox(o sandbox.Options) sandbox.Options {
 	o.Instances, o.Lags = 2, sandbox.Lags{Register: serviceLag, Deregister: serviceLag}
 	o.Service.Pool, o.Service.HealthCheck = servicePool, time.Duration(o.Factor*float64(time.Second))
@@ -144,10 +144,10 @@ func (c serviceCase) sandbox(o sandbox.Options) sandbox.Options {
 	return o
 }
 
-// here is the rate in the sandbox's time. The busiest service is as busy as this machine allows.
+// here returns the rate in the sandbox's time, which is bounded because this machine sends the requests too.
 func (c serviceCase) here(factor float64) float64 { return min(c.rate*factor, 200) }
 
-// load begins to send requests. The function that it returns ends that, and returns how it went.
+// load begins to send requests. The returned function ends that, and returns the receipt.
 func (c serviceCase) load(ctx context.Context, url string, rate float64) (stop func() *probe.Receipt, err error) {
 	if rate == 0 {
 		return func() *probe.Receipt { return nil }, nil
@@ -159,7 +159,7 @@ func (c serviceCase) load(ctx context.Context, url string, rate float64) (stop f
 	return func() *probe.Receipt { traffic := p.Stop(); return &traffic }, nil
 }
 
-// read takes the evidence of the drains from a run's result.
+// read copies the evidence of the drains from a run's result.
 func (r *ServiceResult) read(result rollout.Result) {
 	r.DrainMS = allMS(between(result, rollout.StepDeregister, rollout.StepDrain))
 	for _, i := range result.Instances {

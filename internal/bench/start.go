@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// starts is how often the compiled program is started.
+// starts is the number of times that the compiled program is started.
 const starts = 9
 
-// StartResult is what one compilation and each start took, in milliseconds. The starts are sorted.
+// StartResult holds the time of one compilation and of each start, in milliseconds. The starts are sorted.
 type StartResult struct {
 	CompileMS float64   `json:"cold_compile_ms"`
 	StartMS   []float64 `json:"start_ms"`
@@ -45,7 +45,7 @@ func Start(ctx context.Context) (result StartResult, err error) {
 	return StartResult{ms(cold), allMS(warm)}, nil
 }
 
-// timed runs a command and returns how long it took. What the command prints is in the error if it fails.
+// timed runs a command and returns its duration. If the command fails, the error contains its output.
 func timed(ctx context.Context, env []string, name string, args ...string) (time.Duration, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Together are the targets that change nothing, so that several of them may be in one command line. All others,
-// and with them each new one, have to be alone.
+// Together returns the targets that change nothing, so that several of them may be in one command line. Every other
+// target, also each new one, has to be alone.
 func Together() []string {
 	return []string{
 		"deploy:history", "deploy:status", "env:check", "env:guard", "infra:drift", "infra:output", "infra:plan",
@@ -22,13 +22,13 @@ func Together() []string {
 	}
 }
 
-// Check returns an error if the command line holds anything that no target takes. A first word that is no target of ours
-// may be one of the magefile's own, which mage itself checks before it runs any other.
+// Check returns an error if the command line holds a word that no target accepts. A first word that names no target
+// here may be a target of the magefile itself, which mage checks before it runs any other.
 func (all Commands) Check(args []string, getenv func(string) string) error {
 	rest, shows, err := mageFlags(args)
-	asked := func(name string) bool { set, _ := strconv.ParseBool(getenv(name)); return set }
+	enabled := func(name string) bool { set, _ := strconv.ParseBool(getenv(name)); return set }
 	switch {
-	case shows || asked("MAGEFILE_LIST") || asked("MAGEFILE_HELP"):
+	case shows || enabled("MAGEFILE_LIST") || enabled("MAGEFILE_HELP"):
 		return nil // mage prints something and runs no target
 	case err != nil:
 		return all.refuse(args, "%v, and the flags of a target follow its name", err)
@@ -36,7 +36,7 @@ func (all Commands) Check(args []string, getenv func(string) string) error {
 	return all.check(rest)
 }
 
-// mageFlags takes mage's own flags off the command line, as the main function that mage generates does. shows
+// mageFlags removes mage's own flags from the command line, as the main function that mage generates does. shows
 // reports that one of them makes mage print something instead of running targets.
 func mageFlags(args []string) (rest []string, shows bool, err error) {
 	flags := flag.NewFlagSet("mage", flag.ContinueOnError)
@@ -79,7 +79,7 @@ func (all Commands) check(args []string) error {
 	return nil
 }
 
-// takes returns how many of the words that follow a target are its own.
+// takes returns the number of words after a target that belong to it.
 func (c Command) takes(args []string) (int, error) {
 	if len(args) < len(c.Words) {
 		return 0, fmt.Errorf("%s needs %s", c.Name, strings.Join(c.Words, " "))
@@ -107,7 +107,7 @@ func (c Command) takes(args []string) (int, error) {
 	return n, nil
 }
 
-// refuse is the error of a command line, with the one that was probably meant.
+// refuse returns the error for a command line, with the one that was probably meant.
 func (all Commands) refuse(args []string, format string, values ...any) error {
 	remedy := "`mage -l` lists the targets, and `mage -h TARGET` what one takes"
 	if meant := all.meant(args); meant != "" {

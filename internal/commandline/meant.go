@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// Plain are the flags whose values people give as bare words, as in `deploy:dev v2`.
+// Plain returns the flags whose values people give as bare words, as in `deploy:dev v2`.
 func Plain() []string {
 	return []string{"tag", "to", "run", "runs", "platform", "instances", "instance", "seeds", "factor"}
 }
 
-// meant returns the command line that was probably meant: each target with its flags in the form that mage takes,
-// in a command of its own if more than one is named. It is empty if there is a word that it cannot place.
+// meant returns the command line that was probably meant: each target with its flags in the form that mage accepts, in
+// a command of its own if there are several. It returns "" if it cannot place a word.
 func (all Commands) meant(args []string) string {
 	var parts []string
-	var first string // what mage itself takes
+	var first string // mage's own flag
 	var rest []string
 	var current *Command
 	flush := func() bool {
@@ -51,7 +51,7 @@ func (all Commands) meant(args []string) string {
 	return strings.Join(parts, " && ")
 }
 
-// meant places the words that were given with a target, and reports whether each has a place.
+// meant places the words after a target, and reports whether each has a place.
 func (c Command) meant(args []string) (text string, ok bool) {
 	var words, flags []string
 	waits := "" // a flag whose value is the next word
@@ -109,7 +109,7 @@ func (o Option) accepts(word string) bool {
 
 var harmless = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
 
-// shellLine is a command as it can be pasted into a shell.
+// shellLine returns a command that can be pasted into a shell.
 func shellLine(words []string) string {
 	quotedWords := make([]string, len(words))
 	for i, word := range words {
@@ -121,7 +121,7 @@ func shellLine(words []string) string {
 	return strings.Join(quotedWords, " ")
 }
 
-// printable replaces what a terminal could take for a command.
+// printable replaces characters that could drive a terminal.
 func printable(word string) string {
 	return strings.Map(func(r rune) rune {
 		if strconv.IsPrint(r) {

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Command is a target as it is called.
+// Command is a target and its parameters.
 type Command struct {
-	// Name is in lower case, because mage takes a target's name in any letter case: deploy:dev.
+	// Name is in lower case, because mage accepts a target's name in any letter case: deploy:dev.
 	Name string
 	// Words are the names of the parameters that have to be given, in order.
 	Words []string
@@ -109,7 +109,7 @@ func (all Commands) add(f *ast.FuncDecl) {
 	all[name] = c
 }
 
-// targetName is what a function is called by, if it can be a target.
+// targetName returns the name of a function's target, if it can be one.
 func targetName(f *ast.FuncDecl) (name string, ok bool) {
 	if !f.Name.IsExported() || !returnsError(f.Type.Results) {
 		return "", false
@@ -133,7 +133,7 @@ func returnsError(results *ast.FieldList) bool {
 	return ok && only.Name == "error" && results.NumFields() == 1
 }
 
-// kindOf is a parameter's type if mage can fill it; a pointer makes it a flag.
+// kindOf returns a parameter's type if mage can fill it; a pointer makes it a flag.
 func kindOf(parameter ast.Expr) (kind string, optional bool) {
 	if star, ok := parameter.(*ast.StarExpr); ok {
 		parameter, optional = star.X, true

@@ -1,7 +1,8 @@
-// Package console is how mage targets print, and how their errors become exit codes.
+// Package console prints for mage targets, and turns their errors into exit codes.
 //
-// It is the only package of the targets that reaches standard output or error. Text from elsewhere, such as container
-// logs, fleet files, names and errors of AWS, would otherwise reach terminals and GitHub's runner as it is.
+// Of the packages of the targets, only this one writes to standard output and error, because it cleans the text.
+// Otherwise foreign text, such as container logs, fleet files, names and errors of AWS, would reach terminals and
+// GitHub's runner unchanged.
 package console
 
 import (
@@ -18,13 +19,13 @@ import (
 	"github.com/growl-dev/deploy/report"
 )
 
-// Out and Err clean what is printed. The caller flushes what may not end in a line end.
+// Out returns standard output, with cleaned text. The caller flushes text that may not end in a line end.
 func Out() *report.Writer { return report.NewWriter(os.Stdout) }
 
-// Err is standard error; see [Out].
+// Err returns standard error; see [Out].
 func Err() *report.Writer { return report.NewWriter(os.Stderr) }
 
-// Screen is standard output for what cleans its own text, such as a live view.
+// Screen returns standard output for code that cleans its own text, such as a live view.
 func Screen() *os.File { return os.Stdout }
 
 // Printf prints cleaned text on standard output.
@@ -38,7 +39,7 @@ func fprintf(w *report.Writer, format string, args ...any) {
 	_ = w.Flush()
 }
 
-// Cells joins the cells of a table's row. None of them can end the row or begin another cell.
+// Cells joins the cells of a table's row. No cell can end the row or begin another cell.
 func Cells(texts ...string) string {
 	for n, text := range texts {
 		texts[n] = report.Clean(text)
@@ -46,11 +47,11 @@ func Cells(texts ...string) string {
 	return strings.Join(texts, "\t")
 }
 
-// Commands prints workflow commands for GitHub's runner, the only text that it may take as such. Whoever makes them
-// escapes what they hold.
+// Commands prints workflow commands for GitHub's runner, the only text that it should run as such. The caller escapes
+// their values.
 func Commands(commands string) { fmt.Print(commands) }
 
-// Run runs a command and shows what it prints, cleaned.
+// Run runs a command and prints its output, cleaned.
 func Run(cmd *exec.Cmd) error {
 	out, err := Out(), Err()
 	cmd.Stdout, cmd.Stderr = out, err
@@ -59,11 +60,11 @@ func Run(cmd *exec.Cmd) error {
 	return failed
 }
 
-// Interactive reports whether somebody can answer a question.
+// Interactive reports whether standard input is a terminal, so that a person can answer a question.
 func Interactive() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
 
-// Agree asks a question at the terminal, and fails unless the answer is the word. If there is no terminal, CI's approval
-// was the answer.
+// Agree prints a question at the terminal, and returns an error unless the answer is the word. Without a terminal it
+// returns nil, because CI's approval has already confirmed the command.
 func Agree(question, word string) error {
 	if !Interactive() {
 		return nil
@@ -79,18 +80,17 @@ func Agree(question, word string) error {
 // Passphrase reads the passphrase of an SSH key at the terminal.
 func Passphrase() ([]byte, error) {
 	if !Interactive() {
-		return nil, errors.New("no terminal to ask for it: use an SSH agent")
+		return nil, errors.New("there is no terminal to read it from: use an SSH agent")
 	}
 	Warnf("Passphrase of the SSH key: ")
 	defer Warnf("\n")
 	return term.ReadPassword(int(os.Stdin.Fd()))
 }
 
-// Usage is an error of the caller's: exit code 2.
+// Usage returns an error for a wrong command, with exit code 2.
 func Usage(format string, args ...any) error { return mg.Fatalf(2, format, args...) }
 
-// CleanError makes the error that a target returns fit to be printed. Every target defers it, because mage prints the
-// error as it is.
+// CleanError cleans the error that a target returns. Every target defers it, because mage prints the error unchanged.
 func CleanError(err *error) {
 	if *err != nil {
 		*err = &cleanedError{err: *err}
@@ -104,8 +104,8 @@ func (e *cleanedError) Error() string   { return report.CleanLines(e.err.Error()
 func (e *cleanedError) Unwrap() error   { return e.err }
 func (e *cleanedError) ExitStatus() int { return mg.ExitStatus(e.err) }
 
-// Said adds the last line that a failed program wrote to its error.
-func Said(err error) error {
+// WithLastLine adds the last line of a failed program's standard error to its error.
+func WithLastLine(err error) error {
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok {
 		return err

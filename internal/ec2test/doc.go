@@ -1,3 +1,3 @@
-// Package ec2test answers, from memory, what Terraform's AWS provider asks EC2
-// about instances: for tests of configurations that make some.
+// Package ec2test is an EC2 in memory for tests of Terraform configurations. It implements the calls that Terraform's
+// AWS provider makes for instances.
 package ec2test

@@ -6,30 +6,29 @@ import (
 	"sync"
 )
 
-// EC2 is the instances of an account. The zero value has none. Its methods may be
-// called concurrently.
+// EC2 holds the instances of an account. The zero value has none. Its methods may be called concurrently.
 type EC2 struct {
-	// Boot makes an instance of what was asked for: it fills in what AWS decides,
-	// the ID above all. Nil: IDs are counted, in the zone us-west-1a.
+	// Boot completes a requested instance with the values that AWS chooses, above all the ID. Nil: IDs are counted, in
+	// the zone us-west-1a.
 	Boot func(asked Instance) Instance
 
 	mu        sync.Mutex
 	instances []*Instance
 }
 
-// Instance is one, as far as the provider looks.
+// Instance holds the attributes of an instance that the provider reads.
 type Instance struct {
 	ID, Type string
 	// Zone is the availability zone, PrivateDNS the name inside the VPC.
 	Zone, PrivateDNS string
-	// UserData is as it was sent: in base64.
+	// UserData is in base64, as it was sent.
 	UserData string
 	Tags     map[string]string
-	// Terminated is set for good.
+	// Terminated stays set once it is.
 	Terminated bool
 }
 
-// Instances are all that were ever launched, in order.
+// Instances returns all instances that were ever launched, in order.
 func (e *EC2) Instances() []Instance {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -40,8 +39,8 @@ func (e *EC2) Instances() []Instance {
 	return all
 }
 
-// Answer answers a call of the Query protocol in XML; ok is false for a call that
-// is not EC2's or not known.
+// Answer returns the XML response to a call of the Query protocol; ok is false for a call that is not EC2's or not
+// implemented.
 func (e *EC2) Answer(form url.Values) (body string, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -77,7 +76,7 @@ func (e *EC2) answer(action string, form url.Values) (string, bool) {
 	return "", false
 }
 
-// find is the instance of an ID; one that was never launched has ended.
+// find returns the instance with an ID. It returns a terminated one if there is none.
 func (e *EC2) find(id string) *Instance {
 	for _, i := range e.instances {
 		if i.ID == id {

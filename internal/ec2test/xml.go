@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// tag takes tags from a form's fields, whose names begin with prefix.
+// tag sets tags from a form's fields, whose names begin with prefix.
 func (i *Instance) tag(form url.Values, prefix string) {
 	for n := 1; form.Has(fmt.Sprintf("%sTag.%d.Key", prefix, n)); n++ {
 		i.Tags[form.Get(fmt.Sprintf("%sTag.%d.Key", prefix, n))] = form.Get(fmt.Sprintf("%sTag.%d.Value", prefix, n))

@@ -12,12 +12,12 @@ import (
 func staged(ctx context.Context, patterns ...string) ([]string, error) {
 	names, err := gitPaths(ctx, append([]string{"diff", "--cached", "--name-only", "--no-renames", "--diff-filter=d", "-z", "--"}, patterns...)...)
 	if err != nil {
-		return nil, fmt.Errorf("list what is staged: %w", err)
+		return nil, fmt.Errorf("list the staged files: %w", err)
 	}
 	return names, nil
 }
 
-// stagedContent returns a file as it would be committed, whatever is on disk.
+// stagedContent returns a file as it would be committed, which may differ from the one on disk.
 func stagedContent(ctx context.Context, name string) ([]byte, error) {
 	return gitOutput(ctx, "cat-file", "blob", ":"+filepath.ToSlash(name))
 }
@@ -31,7 +31,7 @@ func gitPaths(ctx context.Context, args ...string) ([]string, error) {
 	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), nil
 }
 
-// gitOutput runs git on the repository that git named to the hook, or else on that of the working directory.
+// gitOutput runs git on the repository that git passed to the hook, or else on that of the working directory.
 func gitOutput(ctx context.Context, args ...string) ([]byte, error) {
 	out, err := exec.CommandContext(ctx, "git", args...).Output()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Guard looks for secrets in committed tfvars by gitleaks' rules, with the scanner of the module in the folder tools. The
-// error names file, line and rule of each, and no value.
+// Guard searches committed tfvars for secrets by gitleaks' rules, with the scanner of the module in the folder tools.
+// The error names the file, line and rule of each, and never a value.
 func Guard(ctx context.Context) error {
 	names, err := gitPaths(ctx, append([]string{"ls-files", "-z", "--"}, tfvars()...)...)
 	if err != nil {
@@ -22,7 +22,7 @@ func Guard(ctx context.Context) error {
 	return guardTfvars(ctx, names, func(_ context.Context, name string) ([]byte, error) { return os.ReadFile(name) })
 }
 
-// tfvars are git's patterns of Terraform's variable files, wherever they are.
+// tfvars returns git's patterns for Terraform's variable files in any folder.
 func tfvars() []string { return []string{":(glob)**/*.tfvars", ":(glob)**/*.tfvars.json"} }
 
 // finding is a secret that gitleaks found. Its value is in gitleaks' report too, and is never read.
@@ -34,7 +34,7 @@ type finding struct {
 
 func (f finding) String() string { return fmt.Sprintf("%s:%d: %s", f.file, f.Line, f.Rule) }
 
-// guardTfvars refuses files that hold secrets.
+// guardTfvars returns an error if a file holds secrets.
 func guardTfvars(ctx context.Context, names []string, read func(context.Context, string) ([]byte, error)) error {
 	var found []string
 	for _, name := range names {
@@ -51,7 +51,7 @@ func guardTfvars(ctx context.Context, names []string, read func(context.Context,
 		}
 	}
 	if len(found) > 0 {
-		return fmt.Errorf("committed tfvars may hold no secret: %s: keep it in the env file or in AWS, and replace it if it was pushed; docs/ci.md tells what to do about a false alarm", strings.Join(found, "; "))
+		return fmt.Errorf("committed tfvars may hold no secret: %s: keep it in the env file or in AWS, and replace it if it was pushed; docs/ci.md describes what to do about a false alarm", strings.Join(found, "; "))
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func gitleaks(ctx context.Context, name string, content []byte) ([]finding, erro
 	}
 	var findings []finding
 	if err := json.Unmarshal(out, &findings); err != nil {
-		return nil, fmt.Errorf("read what gitleaks found: %w", err)
+		return nil, fmt.Errorf("read the report of gitleaks: %w", err)
 	}
 	for n := range findings {
 		findings[n].file = name

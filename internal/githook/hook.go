@@ -1,7 +1,7 @@
-// Package githook holds what git's pre-commit hook does, which keeps secrets out of commits.
+// Package githook implements git's pre-commit hook, which keeps secrets out of commits.
 //
-// It works in the repository of the working directory, or in the one that git names to a hook. No function prints: text
-// for people is returned.
+// It works in the repository of the working directory, or in the one that git passes to a hook. No function prints:
+// text for people is returned.
 package githook
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/growl-dev/deploy/infra"
 )
 
-// Hook is what the pre-commit hook runs. The zero value seals no env file.
+// Hook is the pre-commit hook of a repository. The zero value seals no env file.
 type Hook struct {
 	// EnvFiles are the env files and their seals by environment.
 	EnvFiles map[string]infra.EnvFile
@@ -28,8 +28,8 @@ type Hook struct {
 	Check func([]byte) error
 }
 
-// Run refuses a commit of env files, and of tfvars with secrets. It seals env files that were changed, stages the seals,
-// and returns a line for people about each, also if it fails after that.
+// Run refuses a commit of env files, and of tfvars with secrets. It seals env files that were changed, stages the
+// seals, and returns a line for people about each, also if it fails after that.
 func (h Hook) Run(ctx context.Context) (sealed []string, err error) {
 	envFiles, err := staged(ctx, ":(glob)**/.env.*")
 	if err != nil {
@@ -62,8 +62,9 @@ func refuseEnvFiles(names []string) error {
 	return fmt.Errorf("env files hold secrets and are never committed: %s: git restore --staged %[1]s", all)
 }
 
-// sealChanged seals an env file and stages the seal, if the file is newer than its seal. It reports whether it did. A file
-// that is older is not sealed, whatever is in it: the seal came with somebody else's commit, and the file has to follow.
+// sealChanged seals an env file and stages the seal, if the file is newer than its seal. It reports whether it did. It
+// never seals an older file, because then the seal came with a commit of somebody else, and the file has to be updated
+// instead.
 func (h Hook) sealChanged(ctx context.Context, file infra.EnvFile) (bool, error) {
 	changed, err := newer(file.Path, file.Seal)
 	if err != nil || !changed {
@@ -77,7 +78,7 @@ func (h Hook) sealChanged(ctx context.Context, file infra.EnvFile) (bool, error)
 		return false, err
 	}
 	if !changed {
-		// The next commit then does not compare them again.
+		// The new time prevents the next commit from comparing them again.
 		now := time.Now()
 		return false, os.Chtimes(file.Seal, now, now)
 	}
@@ -106,6 +107,6 @@ func newer(name, than string) (bool, error) {
 	return file.ModTime().After(other.ModTime()), nil
 }
 
-// ofPaths reports whether the commit is one of paths, git commit PATH. Git makes an index for it alone, and what a hook
-// stages there is not in the index after it.
+// ofPaths reports whether the commit is one of paths, git commit PATH. Git makes a separate index for it, so that files
+// that a hook stages are missing from the index after it.
 func ofPaths() bool { return strings.HasPrefix(path.Base(os.Getenv("GIT_INDEX_FILE")), "next-index-") }

@@ -15,14 +15,14 @@ import (
 //go:embed pre-commit.sh
 var preCommit string
 
-// hookMark is the line that every version of the hook has.
+// hookMark is a line in every version of the hook.
 const hookMark = "# Written by go tool mage hooks:install"
 
-// hookCall is the command that another hook has to run to do the same.
+// hookCall is the command that another hook has to run to have the same effect.
 const hookCall = "go tool mage hooks:run"
 
-// Install writes git's pre-commit hook, for all worktrees of this clone, and returns in words what it did. It replaces
-// only what it has written itself.
+// Install writes git's pre-commit hook, for all worktrees of this clone, and returns a description of what it did. It
+// replaces only a hook that it has written itself.
 func Install(ctx context.Context) (done string, err error) {
 	file, err := gitOutput(ctx, "rev-parse", "--git-path", "hooks/pre-commit")
 	if err != nil {
@@ -54,7 +54,7 @@ func installHook(name string) (done string, err error) {
 	}
 }
 
-// foundHook returns the hook that is there, and nil if there is none.
+// foundHook returns the existing hook, or nil if there is none.
 func foundHook(name string) ([]byte, error) {
 	info, err := os.Lstat(name)
 	switch {
@@ -67,12 +67,12 @@ func foundHook(name string) ([]byte, error) {
 	}
 	found, err := os.ReadFile(name)
 	if len(found) == 0 {
-		found = []byte{} // there is one
+		found = []byte{} // an empty hook is not nil
 	}
 	return found, err
 }
 
-// replaceHook puts the hook into place at once, because git may be about to run it.
+// replaceHook replaces the hook in one step, because git may be about to run it.
 func replaceHook(name string) error {
 	folder := filepath.Dir(name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -93,7 +93,7 @@ func replaceHook(name string) error {
 	return nil
 }
 
-// hooksPathError adds where the path is from, because people forget what they once set.
+// hooksPathError adds the setting that the path comes from, because people forget that they have set it.
 func hooksPathError(err error) error {
-	return fmt.Errorf("%w: git config core.hooksPath says where hooks are", err)
+	return fmt.Errorf("%w: the folder of hooks is set by git config core.hooksPath", err)
 }

@@ -9,31 +9,33 @@ import (
 	"strings"
 
 	"github.com/growl-dev/deploy/image"
+	"github.com/growl-dev/deploy/internal/oneline"
 	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// commitSHA is the form of a full commit SHA.
+// commitSHA matches a full commit SHA.
 var commitSHA = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-// Comparison is how a release is related to what the instances run.
+// Comparison is the relation of a release to the releases that the instances run.
 type Comparison struct {
-	// Older says why the release does not go forward; empty if it does.
+	// Older is the reason why the release does not go forward; empty if it does.
 	Older string
-	// Remarks name the instances whose commit is not comparable.
+	// Remarks name the instances whose commit cannot be compared.
 	Remarks []string
 }
 
-// Compare compares the release's commit with those that the instances run, by the history of the checkout in the working
-// directory. A commit that an instance's own is descended from is older. One that is on another branch, or that the
-// checkout does not hold, is no reason to skip: it was deployed by hand, and what is pushed to the main branch replaces it.
+// Compare compares the release's commit with those that the instances run, by the history of the checkout in the
+// working directory. The release is older if an instance's commit descends from it. A commit on another branch, or one
+// that the checkout does not hold, does not count as newer: it was deployed by hand, and a push to the main branch
+// should replace it.
 func (f *Fleet) Compare(ctx context.Context, release rollout.Release) (Comparison, error) {
 	if !commitSHA.MatchString(release.Commit) {
 		return Comparison{}, fmt.Errorf("-onlyForward compares commits, and the image %s has no tag that is one commit's full SHA: leave -onlyForward out to deploy it", release)
 	}
 	running, c, err := f.running(ctx)
 	if err != nil {
-		return Comparison{}, fmt.Errorf("-onlyForward: read what the instances run: %w", err)
+		return Comparison{}, fmt.Errorf("-onlyForward: read the releases of the instances: %w", err)
 	}
 	for _, r := range running {
 		relation, err := image.Compare(ctx, ".", release.Commit, r.commit)
@@ -66,12 +68,12 @@ func (r runningCommit) called() string {
 
 func (r runningCommit) where() string { return strings.Join(r.instances, ", ") }
 
-// running reads what the instances run, in the fleet's order. One that cannot be read is a remark, because the run will
-// not update it either; if none can be, that is an error.
+// running reads the commits that the instances run, in the fleet's order. An instance that cannot be read becomes a
+// remark, because the run will not update it either. If none can be read, running returns an error.
 func (f *Fleet) running(ctx context.Context) (found []runningCommit, c Comparison, err error) {
 	states := make([]rollout.State, len(f.Instances))
 	errs := make([]error, len(f.Instances))
-	f.look(ctx, func(ctx context.Context, at int, host *docker.Host, err error) {
+	f.each(ctx, func(ctx context.Context, at int, host *docker.Host, err error) {
 		if errs[at] = err; err == nil {
 			states[at], errs[at] = host.Inspect(ctx)
 		}
@@ -80,7 +82,7 @@ func (f *Fleet) running(ctx context.Context) (found []runningCommit, c Compariso
 	for at, i := range f.Instances {
 		called := strings.TrimSpace(fmt.Sprintf("%s (%s)", i.Name, i.ID))
 		if errs[at] != nil {
-			c.Remarks = append(c.Remarks, fmt.Sprintf("-onlyForward: what runs on %s was not compared: %v", called, strings.ReplaceAll(errs[at].Error(), "\n", "; ")))
+			c.Remarks = append(c.Remarks, fmt.Sprintf("-onlyForward: what runs on %s was not compared: %v", called, oneline.Error(errs[at])))
 			continue
 		}
 		if read++; states[at].Running {

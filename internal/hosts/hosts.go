@@ -1,4 +1,4 @@
-// Package hosts reaches the instances of a fleet, and reads what all of them run.
+// Package hosts connects to the instances of a fleet, and reads the release that each runs.
 package hosts
 
 import (
@@ -14,20 +14,21 @@ import (
 )
 
 const (
-	// lookTimeout bounds the look at one instance.
-	lookTimeout = 30 * time.Second
-	// mostLooks bounds how many instances are looked at at once: an Instance Connect endpoint carries twenty connections.
-	mostLooks = 10
+	// readTimeout bounds the time to read one instance.
+	readTimeout = 30 * time.Second
+	// readsAtOnce bounds the number of instances that are read at the same time, because an Instance Connect endpoint
+	// carries twenty connections.
+	readsAtOnce = 10
 )
 
-// Fleet is the instances of a fleet and how they are reached.
+// Fleet holds the instances of a fleet and the way to reach them.
 type Fleet struct {
 	Instances []rollout.Instance
-	// Dial is what all connections have in common.
+	// Dial is the configuration that all connections share.
 	Dial remote.Config
 	// Spec is the service's container.
 	Spec docker.Spec
-	// Login returns a login for the image registry. It is called for each pull, because a token lives 12 h.
+	// Login returns a login for the image registry. It is called for each pull, because a token expires after 12 h.
 	Login func(context.Context) (user, password string, err error)
 	// Seal is the SHA-256 that the env file on each instance must have. Empty: it is not compared.
 	Seal string
@@ -59,30 +60,30 @@ func (f *Fleet) open(ctx context.Context, i rollout.Instance) (*docker.Host, err
 	return host, nil
 }
 
-// look opens each instance, a few at a time, and calls see with it or with what kept it from being opened.
-func (f *Fleet) look(ctx context.Context, see func(ctx context.Context, at int, host *docker.Host, err error)) {
-	slots := make(chan struct{}, mostLooks)
+// each opens each instance, a few at a time, and calls read with it, or with the error of opening it.
+func (f *Fleet) each(ctx context.Context, read func(ctx context.Context, at int, host *docker.Host, err error)) {
+	slots := make(chan struct{}, readsAtOnce)
 	var all sync.WaitGroup
 	for at, i := range f.Instances {
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+			ctx, cancel := context.WithTimeout(ctx, readTimeout)
 			defer cancel()
 			host, err := f.open(ctx, i)
 			if err == nil {
 				defer host.Close()
 			}
-			see(ctx, at, host, err)
+			read(ctx, at, host, err)
 		})
 	}
 	all.Wait()
 }
 
-// Status looks at all instances. One that cannot be looked at has an Err.
+// Status reads all instances. One that cannot be read has an Err.
 func (f *Fleet) Status(ctx context.Context, health rollout.Health) []report.InstanceStatus {
 	seen := make([]report.InstanceStatus, len(f.Instances))
-	f.look(ctx, func(ctx context.Context, at int, host *docker.Host, err error) {
+	f.each(ctx, func(ctx context.Context, at int, host *docker.Host, err error) {
 		i := f.Instances[at]
 		s := report.InstanceStatus{Instance: i, Health: health.Of(i.ID), Err: err}
 		if s.Err == nil {
@@ -98,17 +99,17 @@ func (f *Fleet) Status(ctx context.Context, health rollout.Health) []report.Inst
 	return seen
 }
 
-// Runs says what an instance runs, and whether that is the release.
-func (f *Fleet) Runs(ctx context.Context, i rollout.Instance, release rollout.Release) (says string, same bool) {
+// Runs returns a description of the release that an instance runs, and whether it is the given one.
+func (f *Fleet) Runs(ctx context.Context, i rollout.Instance, release rollout.Release) (text string, same bool) {
 	host, err := f.open(ctx, i)
 	if err != nil {
-		return "cannot be asked what it runs: " + err.Error(), false
+		return "cannot be read: " + err.Error(), false
 	}
 	defer host.Close()
 	state, err := host.Inspect(ctx)
 	switch {
 	case err != nil:
-		return "cannot be asked what it runs: " + err.Error(), false
+		return "cannot be read: " + err.Error(), false
 	case !state.Running:
 		return "runs nothing yet", false
 	}

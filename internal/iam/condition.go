@@ -20,7 +20,7 @@ type condition struct {
 	presence bool
 }
 
-// kind is what the values of a condition key are.
+// kind is the type of the values of a condition key.
 type kind string
 
 const (
@@ -48,10 +48,10 @@ var operators = map[string]struct {
 	presence:           {boolean, false, strings.EqualFold},
 }
 
-// presence is the operator that asks whether a request lacks a key, whatever the kind of its values.
+// presence is the operator that checks whether a request lacks a key, whatever the type of its values.
 const presence = "Null"
 
-// conditionKeys are the keys that whoever makes a [Request] is able to fill in.
+// conditionKeys are the keys that the maker of a [Request] can fill in.
 var conditionKeys = map[string]kind{
 	RequestedRegion:                         text,
 	S3Prefix:                                text,
@@ -127,7 +127,7 @@ func scalars(raw json.RawMessage) json.RawMessage {
 	return written
 }
 
-// checkValue refuses a value that can match nothing, such as a range that is none.
+// checkValue returns an error for a value that can match nothing, such as a malformed range.
 func checkValue(of kind, value string) error {
 	var err error
 	switch of {

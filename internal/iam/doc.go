@@ -1,7 +1,7 @@
-// Package iam decides requests to AWS by identity policies, as AWS's Identity and Access Management does: a request
-// is allowed if a statement allows it and none denies it.
+// Package iam evaluates identity policies like AWS's Identity and Access Management: a request is allowed if a
+// statement allows it and none denies it.
 //
-// It knows as much of the policy language as the policies of this project use. Everything else is refused by [Parse],
-// because a condition that is skipped would make a policy look more generous, or a test greener, than AWS is.
-// Resource-based policies, permission boundaries and policy variables are outside of it.
+// It implements the part of the policy language that the policies of this project use. [Parse] refuses everything else,
+// because with an ignored condition a policy could allow more here than in AWS, so that a test would pass that should
+// fail. Resource-based policies, permission boundaries and policy variables are not implemented.
 package iam

@@ -2,8 +2,8 @@ package iam
 
 import "sync"
 
-// Keys are the access keys of callers who are held to policies. The zero value and nil have none. Its methods may be
-// called concurrently.
+// Keys are the access keys of callers whose requests policies decide. The zero value and nil have none. Its methods may
+// be called concurrently.
 type Keys struct {
 	mu    sync.Mutex
 	roles map[string]*Role

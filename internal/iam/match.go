@@ -15,8 +15,8 @@ func (s statement) matches(r Request) bool {
 		!slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.holds(r.Context) })
 }
 
-// resource matches ARNs part by part: a wildcard does not reach beyond the colon that ends its part, but in the last.
-// Only "*" matches the resource "*" of actions that take none.
+// resource matches ARNs part by part: a wildcard does not extend over the colon that ends its part, except in the last
+// part. The resource "*" of actions without one is matched only by "*".
 func resource(pattern, arn string) bool {
 	if pattern == "*" {
 		return true

@@ -22,8 +22,8 @@ type statement struct {
 	conditions []condition
 }
 
-// version is the only version of the policy language that is read. The older one has no policy variables and treats
-// them as plain text.
+// version is the only supported version of the policy language. The older one has no policy variables and treats them
+// as plain text.
 const version = "2012-10-17"
 
 // Parse reads a policy document. Anything that this package does not evaluate is an error.
@@ -151,8 +151,8 @@ func checkResource(resource string) error {
 	return nil
 }
 
-// object reads a JSON object and refuses every name besides the given ones, names in another case, and a name that
-// stands twice.
+// object reads a JSON object. It returns an error for a name that is not among the given ones, that is in another case,
+// or that occurs twice.
 func object(raw []byte, names ...string) (map[string]json.RawMessage, error) {
 	fields := map[string]json.RawMessage{}
 	err := members(raw, func(name string, value json.RawMessage) error {
@@ -199,7 +199,7 @@ func members(raw []byte, each func(name string, value json.RawMessage) error) er
 	return nil
 }
 
-// Grant is one action of one statement: the smallest part that can be taken out of a policy.
+// Grant is one action of one statement, the smallest part that can be removed from a policy.
 type Grant struct {
 	// Statement counts the policy's statements from 0. Sid is its name; it may be empty.
 	Statement   int

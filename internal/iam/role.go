@@ -8,11 +8,11 @@ import (
 	"sync"
 )
 
-// Request is what policies decide about: one action on one resource.
+// Request is one action on one resource, which policies allow or deny.
 type Request struct {
 	// Action is SERVICE:NAME.
 	Action string
-	// Resource is an ARN, or "*" for an action that takes no resource.
+	// Resource is an ARN, or "*" for an action without a resource.
 	Resource string
 	// Context has the condition keys of the request, in lower case.
 	Context map[string]string
@@ -55,12 +55,12 @@ type Role struct {
 	denied  map[string]Request
 }
 
-// NewRole returns a role that has these policies. The ARN is how messages and GetCallerIdentity name it.
+// NewRole returns a role that has these policies. Messages and GetCallerIdentity show the ARN.
 func NewRole(arn string, policies ...Policy) *Role {
 	return &Role{arn: arn, policies: policies, allowed: map[string]Request{}, denied: map[string]Request{}}
 }
 
-// ARN names the role.
+// ARN returns the role's ARN.
 func (r *Role) ARN() string { return r.arn }
 
 // Policies returns the role's policies.
@@ -94,7 +94,7 @@ func (r *Role) recorded(requests map[string]Request) []Request {
 	return slices.SortedFunc(maps.Values(requests), func(a, b Request) int { return strings.Compare(a.String(), b.String()) })
 }
 
-// DeniedError is a request that no policy of the role allows, or that one of them denies.
+// DeniedError is the error of a request that no policy of the role allows, or that one of them denies.
 type DeniedError struct {
 	Role    string
 	Request Request
@@ -102,7 +102,7 @@ type DeniedError struct {
 	Explicit bool
 }
 
-// Error is the text of AWS's own answer.
+// Error returns the text that AWS returns for it.
 func (d *DeniedError) Error() string {
 	text := fmt.Sprintf("User: %s is not authorized to perform: %s", d.Role, d.Request.Action)
 	if d.Request.Resource != "*" {

@@ -34,7 +34,7 @@ func Program(tb testing.TB) string {
 	return program
 }
 
-// Environ is the environment of a process that shares nothing with others of its kind: this process's without its
+// Environ returns an environment for a process that shares nothing with others of its kind: this process's, without its
 // variables of AWS, SSH, a CI job and a deploy, and with more.
 func Environ(more ...string) []string {
 	own := slices.DeleteFunc(os.Environ(), func(line string) bool {

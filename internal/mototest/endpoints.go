@@ -10,14 +10,13 @@ import (
 	"sync"
 )
 
-// front answers what moto 5 does not implement, the calls for EC2 Instance Connect
-// endpoints, and passes on everything else. It mends two answers of moto's, because
-// each plan would change something otherwise.
+// front implements the calls for EC2 Instance Connect endpoints, which moto 5 lacks, and forwards everything else. It
+// corrects two of moto's responses, because otherwise each plan would contain a change.
 type front struct {
 	next http.Handler
 	mu   sync.Mutex
 	made []url.Values
-	// descriptions are those of rules that name a security group, by the rule's ID.
+	// descriptions are the descriptions of rules that name a security group, by the rule's ID.
 	descriptions map[string]string
 }
 

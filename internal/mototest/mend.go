@@ -9,13 +9,13 @@ import (
 )
 
 var (
-	// interfaceGroups finds the security groups of an instance's network interface,
-	// and the instance's own, which moto leaves empty.
+	// interfaceGroups matches the security groups of an instance's network interface, and the instance's own, which
+	// moto leaves empty.
 	interfaceGroups = regexp.MustCompile(`(?s)(<groupSet>\s*<item>.*?</groupSet>)(\s*<ipv6AddressesSet.*?)<groupSet\s*/>(\s*<sourceDestCheck>)`)
 	ruleID          = regexp.MustCompile(`<securityGroupRuleId>(sgr-[0-9a-f]+)</securityGroupRuleId>`)
 )
 
-// pass has moto answer, and mends the answer.
+// pass forwards a request to moto, and corrects the response.
 func (e *front) pass(w http.ResponseWriter, r *http.Request, form url.Values) {
 	answered := httptest.NewRecorder()
 	e.next.ServeHTTP(answered, r)
@@ -28,8 +28,8 @@ func (e *front) pass(w http.ResponseWriter, r *http.Request, form url.Values) {
 	_, _ = w.Write(e.mend(form, answered.Body.Bytes()))
 }
 
-// mend shows the groups of an instance's network interface as the instance's, and the
-// descriptions of rules that name a security group, as EC2 does.
+// mend copies the groups of an instance's network interface to the instance, and adds the descriptions of rules that
+// name a security group, as in EC2's responses.
 func (e *front) mend(form url.Values, body []byte) []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package mototest runs moto_server, an emulator of AWS that this project did
-// not write, for tests that apply the whole Terraform configuration.
+// Package mototest runs moto_server, a third-party emulator of AWS, for tests that apply the whole Terraform
+// configuration.
 package mototest
 
 import (
@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Start runs an emulator of its own for a test, and returns its URL. The test is
-// skipped if moto_server is not on PATH (pip install 'moto[server]').
+// Start runs an emulator for one test, and returns its URL. The test is skipped if moto_server is not in PATH (pip
+// install 'moto[server]').
 func Start(t *testing.T) string {
 	t.Helper()
 	program, err := exec.LookPath("moto_server")
@@ -33,7 +33,7 @@ func Start(t *testing.T) string {
 	var log bytes.Buffer
 	server := exec.Command(program, "-H", "127.0.0.1", "-p", port)
 	server.Stdout, server.Stderr = &log, &log
-	// A version manager's wrapper is a parent of the server: both end together.
+	// The server may have a version manager's wrapper as its parent, so that both have to be ended together.
 	server.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := server.Start(); err != nil {
 		t.Fatalf("start moto_server: %v", err)
@@ -52,7 +52,7 @@ func Start(t *testing.T) string {
 	return served.URL
 }
 
-// await returns when the emulator answers.
+// await returns once the emulator answers.
 func await(t *testing.T, url string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Closed wants nobody in this process to listen at an address. A process of another
-// test may have been given its port meanwhile: that one answers, and is left alone.
+// Closed fails the test if this process listens at an address. The port may belong to a process of another test by now,
+// so that a connection to it proves nothing.
 func Closed(tb testing.TB, address string) {
 	tb.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -35,7 +35,7 @@ func Closed(tb testing.TB, address string) {
 	}
 }
 
-// listening are the TCP ports at which this process listens.
+// listening returns the TCP ports at which this process listens.
 func listening() (map[string]bool, error) {
 	files, err := os.ReadDir("/dev/fd")
 	if err != nil {
@@ -48,7 +48,7 @@ func listening() (map[string]bool, error) {
 			continue
 		}
 		if listens, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN); err != nil || listens == 0 {
-			continue // no socket, or a connection
+			continue // not a socket, or a connection
 		}
 		switch at, _ := syscall.Getsockname(fd); at := at.(type) {
 		case *syscall.SockaddrInet4:

@@ -1,5 +1,5 @@
-// Package porttest finds ports that tests of other packages, which run at the same
-// time on the same machine, do not come upon by chance.
+// Package porttest finds ports that do not collide with those of other packages' tests, which run at the same time on
+// the same machine.
 package porttest
 
 import (
@@ -9,16 +9,16 @@ import (
 	"testing"
 )
 
-// Refused is an address at which nobody listens. A port that was listened on and
-// closed is none: the system gives it to whoever asks next.
+// Refused is an address at which no process listens. The port of a closed listener is not suitable, because the system
+// gives it to the next process that needs one.
 const Refused = "127.0.0.1:1"
 
-// The ports of Free lie below those that systems give to whoever asks for any (Linux
-// from 32768, macOS from 49152), and below the sandbox's own.
+// The ports of Free are lower than those that systems assign automatically (Linux from 32768, macOS from 49152), and
+// than the sandbox's own.
 const first, count = 10000, 10000
 
-// Free is a port to listen on, free on all addresses now, and later unless another
-// test chooses the same among ten thousand.
+// Free returns a port to listen on. It is free on all addresses now, and stays so unless another test chooses the same
+// among ten thousand.
 func Free(tb testing.TB) int {
 	tb.Helper()
 	for range 200 {

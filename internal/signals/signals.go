@@ -1,4 +1,4 @@
-// Package signals turns the signals that end a process into the end of a context.
+// Package signals cancels a context if a signal ends the process.
 package signals
 
 import (
@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// Until returns a context that ends with ctx, and by the first SIGINT, SIGTERM or SIGHUP; further ones change nothing.
-// Other handlers of SIGINT are taken away, because mage's ends the process five seconds after it. A reader of the
-// process's output that goes away does not end the process either.
+// Until returns a context that ends with ctx, or at the first SIGINT, SIGTERM or SIGHUP; further signals have no effect.
+// It removes other handlers of SIGINT, because mage's ends the process five seconds after the signal. The process does
+// not end either if the reader of its output does.
 func Until(ctx context.Context) (context.Context, context.CancelFunc) {
 	signal.Ignore(syscall.SIGPIPE)
 	signal.Reset(os.Interrupt)

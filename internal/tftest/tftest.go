@@ -1,5 +1,5 @@
-// Package tftest lets tests run the real terraform without the internet, on
-// configurations that keep their state in a bucket as the product's does.
+// Package tftest lets tests run the real terraform without the internet, on configurations that keep their state in a
+// bucket as the product's does.
 package tftest
 
 import (
@@ -23,10 +23,10 @@ import (
 //go:embed base.tf
 var Base string
 
-// provider is the AWS provider's place in a mirror.
+// provider is the path of the AWS provider in a mirror.
 const provider = "registry.terraform.io/hashicorp/aws/5.100.0"
 
-// NeedTerraform skips a test where terraform is missing, and answers its path.
+// NeedTerraform skips a test if terraform is missing, and returns its path.
 func NeedTerraform(tb testing.TB) string {
 	tb.Helper()
 	program, err := exec.LookPath("terraform")
@@ -36,8 +36,7 @@ func NeedTerraform(tb testing.TB) string {
 	return program
 }
 
-// NeedProvider is [Mirror] for tests that are skipped without it, or without
-// terraform.
+// NeedProvider returns the same as [Mirror], for tests that are skipped without a mirror or without terraform.
 func NeedProvider(tb testing.TB) string {
 	tb.Helper()
 	NeedTerraform(tb)
@@ -48,8 +47,7 @@ func NeedProvider(tb testing.TB) string {
 	return mirror
 }
 
-// Mirror is a filesystem mirror that holds the AWS provider, wherever it is on
-// this machine; empty where there is none.
+// Mirror returns a filesystem mirror on this machine that holds the AWS provider, or "" if there is none.
 var Mirror = sync.OnceValue(func() string {
 	home, _ := os.UserHomeDir()
 	for _, root := range []string{filepath.Join(home, ".terraform.d"), filepath.Join(home, ".local/share/terraform"), "/"} {
@@ -60,7 +58,7 @@ var Mirror = sync.OnceValue(func() string {
 	return ""
 })
 
-// mirrorBelow looks in a folder and three levels of those in it.
+// mirrorBelow searches a folder and three levels of folders in it.
 func mirrorBelow(root string) (found string) {
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
@@ -81,8 +79,8 @@ func mirrorBelow(root string) (found string) {
 	return found
 }
 
-// holdsProvider reports whether a folder is a mirror with the provider, unpacked, or packed as `terraform providers mirror`
-// leaves it, which writes an index beside the archive.
+// holdsProvider reports whether a folder is a mirror with the provider. It may be unpacked, or packed as by `terraform
+// providers mirror`, which writes an index beside the archive.
 func holdsProvider(path string) bool {
 	for _, name := range []string{provider, provider + ".json"} {
 		if _, err := os.Stat(filepath.Join(path, name)); err == nil {
@@ -92,13 +90,13 @@ func holdsProvider(path string) bool {
 	return false
 }
 
-// CLIConfig is a configuration of terraform's command line that takes providers
-// from a mirror only, and calls nobody.
+// CLIConfig returns a configuration of terraform's command line that takes providers from a mirror only, and makes no
+// request to any server.
 func CLIConfig(mirror string) string {
 	return fmt.Sprintf("disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", mirror)
 }
 
-// Variables is a tfvars file with these values.
+// Variables returns the content of a tfvars file with these values.
 func Variables(tb testing.TB, values map[string]any) string {
 	tb.Helper()
 	var text strings.Builder

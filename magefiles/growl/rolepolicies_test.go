@@ -40,7 +40,7 @@ func rolePolicies(t *testing.T, r *recording) map[string][]iam.Policy {
 			"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=example", "AWS_EC2_METADATA_DISABLED=true",
 			"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
 		out, err := cmd.Output()
-		require.NoError(t, err, "terraform %s: %v: %s", strings.Join(args, " "), err, console.Said(err))
+		require.NoError(t, err, "terraform %s: %v: %s", strings.Join(args, " "), err, console.WithLastLine(err))
 		return out
 	}
 	terraform("init", "-input=false")

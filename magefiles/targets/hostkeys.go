@@ -111,7 +111,7 @@ func putHostKey(ctx context.Context, prefix string, authority *infra.Authority, 
 	}
 	put := exec.CommandContext(ctx, "aws", "ssm", "put-parameter", "--region", variables.Region, "--cli-input-json", "file://"+file)
 	if _, err := put.Output(); err != nil {
-		return fmt.Errorf("put the %s: aws ssm put-parameter: %w: it needs the AWS CLI, and credentials that may write the parameter", key, console.Said(err))
+		return fmt.Errorf("put the %s: aws ssm put-parameter: %w: it needs the AWS CLI, and credentials that may write the parameter", key, console.WithLastLine(err))
 	}
 	return nil
 }

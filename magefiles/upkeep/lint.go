@@ -15,7 +15,7 @@ func Lint(_ context.Context) (err error) {
 	defer console.CleanError(&err)
 	unformatted, err := exec.Command("gofmt", "-l", ".").Output()
 	if err != nil {
-		return fmt.Errorf("run gofmt: %w", console.Said(err))
+		return fmt.Errorf("run gofmt: %w", console.WithLastLine(err))
 	}
 	if len(unformatted) > 0 {
 		return fmt.Errorf("not formatted, run gofmt -w on: %s", bytes.TrimSpace(unformatted))
