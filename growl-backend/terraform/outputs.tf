@@ -1,4 +1,4 @@
-# Together they are the fleet as deploys read it: infra.Outputs in Go.
+# Deploys read the fleet from these outputs: fleet.Fleet in Go has a field for each that they need.
 
 output "environment" {
   value = var.environment

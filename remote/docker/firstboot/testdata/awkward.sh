@@ -6,7 +6,7 @@
 # PORT is the instance's port on which the service is published: not used, because the container has the instance's
 # network.
 #
-# Rendered from the container's spec: do not edit, go tool mage infra:render writes it.
+# Rendered from the container's spec: do not edit. Package remote/docker/firstboot writes it.
 set -eu
 [ $# -eq 4 ] || { echo "usage: first-boot ENVIRONMENT REPOSITORY REGISTRY_REGION PORT" >&2; exit 2; }
 
