@@ -7,8 +7,8 @@ import (
 )
 
 // Dead is what runs that died left behind, as one journal.
-func Dead(runs []Run) rollout.Dead {
-	var d rollout.Dead
+func Dead(runs []Run) rollout.UnfinishedRun {
+	var d rollout.UnfinishedRun
 	for _, run := range runs {
 		d.Run = run.RunID
 		if run.Release.Image != "" {

@@ -87,7 +87,7 @@ func TestHealAndReplaceCompareNoPort(t *testing.T) {
 		targets := []Target{{groupA, "i-1", 8080}, {groupB, "i-1", 9090}}
 		entry := Entry{Instance: "i-1", Step: StepDeregister, Mark: Begun, Targets: targets, Old: oldDigest, New: newDigest}
 		result, err := w.do(func() (Result, error) {
-			return Heal(t.Context(), c, Dead{Run: "dead", Release: c.Release, Entries: []Entry{entry}})
+			return Heal(t.Context(), c, UnfinishedRun{Run: "dead", Release: c.Release, Entries: []Entry{entry}})
 		})
 		require.NoError(t, err)
 		assert.Equal(t, Healed, result.Outcome)

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Dead is a run that ended without putting its instances back, with what its journal
-// still holds.
-type Dead struct {
+// UnfinishedRun is a run that ended without putting its instances back, for example
+// because its process was killed.
+type UnfinishedRun struct {
 	// Run is its ID.
 	Run string
 	// Release is the image that it rolled out.
@@ -24,7 +24,7 @@ type Dead struct {
 // container that is proven stays and joins, and anything else goes back to the old
 // one. Healing twice, or healing what a killed Heal left, is harmless. Of c's
 // fields the release is not used.
-func Heal(ctx context.Context, c Config, dead Dead) (Result, error) {
+func Heal(ctx context.Context, c Config, dead UnfinishedRun) (Result, error) {
 	c.Release = dead.Release
 	f, err := newFleet(c)
 	if err != nil {
@@ -38,7 +38,7 @@ func Heal(ctx context.Context, c Config, dead Dead) (Result, error) {
 // recovery puts the instances of a dead run back into service.
 type recovery struct {
 	*fleet
-	dead   Dead
+	dead   UnfinishedRun
 	states map[string]recoveryState // by instance
 }
 

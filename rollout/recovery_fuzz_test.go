@@ -25,7 +25,7 @@ func FuzzHeal(f *testing.F) {
 			entries := nonsense(data)
 			require.NoError(t, w.Deregister(t.Context(), []Target{{groupA, "i-1", 8080}, {groupB, "i-1", 9090}}))
 			result, err := w.do(func() (Result, error) {
-				return Heal(t.Context(), c, Dead{Run: "by hand", Release: c.Release, Entries: entries})
+				return Heal(t.Context(), c, UnfinishedRun{Run: "by hand", Release: c.Release, Entries: entries})
 			})
 			require.NoError(t, err)
 			assert.Equal(t, Healed, result.Outcome)

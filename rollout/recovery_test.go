@@ -80,7 +80,7 @@ func killedAt(t *testing.T, k int, written bool, prepare func(*world)) (killed b
 		}
 		w.dead = false
 		story := fmt.Sprintf("killed at entry %d, written %v", k, written)
-		dead := Dead{Run: "run-1", Release: c.Release, Entries: journal.Entries()}
+		dead := UnfinishedRun{Run: "run-1", Release: c.Release, Entries: journal.Entries()}
 
 		again := &memoryJournal{}
 		next := w.config()
@@ -125,7 +125,7 @@ func TestHealAfterAKilledHeal(t *testing.T) {
 				journal := &mortal{w: w, left: left}
 				c.Journal = journal
 				_, _ = w.do(func() (Result, error) {
-					return Heal(t.Context(), c, Dead{Run: "run-1", Release: c.Release, Entries: entries})
+					return Heal(t.Context(), c, UnfinishedRun{Run: "run-1", Release: c.Release, Entries: entries})
 				})
 				entries = append(entries, journal.Entries()...)
 			}
@@ -144,7 +144,7 @@ func TestHealSaysWhatItCannotReach(t *testing.T) {
 			{Instance: "i-9", Step: StepDeregister, Mark: Begun, Old: oldDigest, New: newDigest},
 		}
 		w.fail("connect/i-1")
-		result, err := Heal(t.Context(), w.config(), Dead{Run: "run-0", Release: w.config().Release, Entries: entries})
+		result, err := Heal(t.Context(), w.config(), UnfinishedRun{Run: "run-0", Release: w.config().Release, Entries: entries})
 		require.ErrorIs(t, err, errFault)
 		assert.Equal(t, Orphaned, result.Outcome)
 		assert.Contains(t, result.Remarks[0], "i-9 was being updated")
@@ -160,7 +160,7 @@ func TestHealDoesNotWaitForHealthThatNeverWas(t *testing.T) {
 			w.machines["i-1"].running, w.machines["i-1"].healthOK = newDigest, false
 			targets := []Target{{groupA, "i-1", 8080}, {groupB, "i-1", 9090}}
 			require.NoError(t, w.Deregister(t.Context(), targets))
-			result, err := Heal(t.Context(), w.config(), Dead{Run: "run-0", Release: w.config().Release, Entries: []Entry{
+			result, err := Heal(t.Context(), w.config(), UnfinishedRun{Run: "run-0", Release: w.config().Release, Entries: []Entry{
 				{Instance: "i-1", Step: StepDeregister, Mark: Begun, Targets: targets, Old: newDigest, New: oldDigest, Unserved: unserved},
 				{Instance: "i-1", Step: StepDeregister, Mark: Done, Targets: targets, Old: newDigest, New: oldDigest, Unserved: unserved},
 			}})

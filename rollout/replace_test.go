@@ -111,7 +111,7 @@ func killedReplacing(t *testing.T, k int, written bool) (killed bool) {
 		next := w.config()
 		next.ID, next.Release = "run-2", Release{}
 		result, err := w.do(func() (Result, error) {
-			return Heal(t.Context(), next, Dead{Run: "run-1", Entries: journal.Entries()})
+			return Heal(t.Context(), next, UnfinishedRun{Run: "run-1", Entries: journal.Entries()})
 		})
 		require.NoError(t, err, "killed at entry %d, written %v", k, written)
 		assert.Equal(t, Healed, result.Outcome)

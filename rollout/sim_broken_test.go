@@ -38,13 +38,13 @@ func unfenced(p *process) recorder {
 }
 
 // forgetJournal heals nothing.
-func forgetJournal(d Dead) Dead {
+func forgetJournal(d UnfinishedRun) UnfinishedRun {
 	d.Entries = nil
 	return d
 }
 
 // forgetPort heals an instance in all of its groups but one.
-func forgetPort(d Dead) Dead {
+func forgetPort(d UnfinishedRun) UnfinishedRun {
 	for i, e := range d.Entries {
 		if len(e.Targets) > 1 {
 			d.Entries[i].Targets = e.Targets[:len(e.Targets)-1]

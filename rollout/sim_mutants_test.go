@@ -17,7 +17,7 @@ type mutant struct {
 	// wrap breaks what a process works with.
 	wrap func(*Config, *process)
 	// reads breaks what recovery reads; nil: nothing.
-	reads func(Dead) Dead
+	reads func(UnfinishedRun) UnfinishedRun
 	// caught are the checks of which one at least must fail.
 	caught []string
 }

@@ -139,7 +139,7 @@ func (p *process) main(deploys bool) {
 	defer close(p.done)
 	defer p.cancel(nil)
 	p.w.mu.Lock()
-	dead := Dead{Run: "before", Release: releaseOf(p.w.ledger.release), Entries: slices.Concat(p.w.ledger.before, p.w.ledger.entries)}
+	dead := UnfinishedRun{Run: "before", Release: releaseOf(p.w.ledger.release), Entries: slices.Concat(p.w.ledger.before, p.w.ledger.entries)}
 	p.w.mu.Unlock()
 	if p.w.mutant != nil && p.w.mutant.reads != nil {
 		dead = p.w.mutant.reads(dead)

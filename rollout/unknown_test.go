@@ -44,7 +44,7 @@ func TestHealNamesAnUnknownTarget(t *testing.T) {
 		c.Instances, c.RefuseUnknown = c.Instances[:2], true
 		entry := Entry{Instance: "i-1", Step: StepDeregister, Mark: Begun, Targets: []Target{{groupA, "i-1", 8080}}, Old: oldDigest, New: newDigest}
 		result, err := w.do(func() (Result, error) {
-			return Heal(t.Context(), c, Dead{Run: "dead", Release: c.Release, Entries: []Entry{entry}})
+			return Heal(t.Context(), c, UnfinishedRun{Run: "dead", Release: c.Release, Entries: []Entry{entry}})
 		})
 		require.NoError(t, err)
 		assert.Equal(t, Healed, result.Outcome)

@@ -58,7 +58,7 @@ func TestRecoveryInheritsADoubt(t *testing.T) {
 		assert.True(t, result.InDoubt)
 		assert.Less(t, time.Since(began), 30*time.Second)
 
-		dead := Dead{Run: c.ID, Release: c.Release, Entries: journal.Entries()}
+		dead := UnfinishedRun{Run: c.ID, Release: c.Release, Entries: journal.Entries()}
 		c.Observe = nil
 		result, err = Heal(ctx, c, dead)
 		require.Error(t, err)
