@@ -57,19 +57,19 @@ func (l *Ledger) CheckClaims(ctx context.Context, groups []string) error {
 
 // unclaimed returns the groups that have no claim, and those of which the store hides whether they have one, with the
 // error for the first of these.
-func (l *Ledger) unclaimed(ctx context.Context, groups []string) (open []string, hidden, err error) {
-	refused := &ClaimError{Service: l.key.service, Environment: l.key.environment}
+func (b *book) unclaimed(ctx context.Context, groups []string) (open []string, hidden, err error) {
+	refused := &ClaimError{Service: b.key.service, Environment: b.key.environment}
 	for _, group := range groups {
-		claim, err := l.readClaim(ctx, group)
+		claim, err := b.readClaim(ctx, group)
 		switch {
 		case errors.Is(err, ErrHidden):
-			hidden = cmp.Or(hidden, l.claimFailed(group, err))
+			hidden = cmp.Or(hidden, b.claimFailed(group, err))
 			open = append(open, group)
 		case errors.Is(err, ErrNotFound):
 			open = append(open, group)
 		case err != nil:
-			return nil, nil, l.claimFailed(group, err)
-		case !l.owns(claim):
+			return nil, nil, b.claimFailed(group, err)
+		case !b.owns(claim):
 			refused.Claims = append(refused.Claims, claim)
 		}
 	}
@@ -81,52 +81,52 @@ func (l *Ledger) unclaimed(ctx context.Context, groups []string) (open []string,
 
 // claim writes the claim of a group, and reads what the store has then: it may be somebody else's who was faster, or
 // this one's, whose answer was lost.
-func (l *Ledger) claim(ctx context.Context, group string, by Holder) error {
+func (b *book) claim(ctx context.Context, group string, by Holder) error {
 	key, err := claimKey(group)
 	if err != nil {
 		return err
 	}
 	data, err := json.Marshal(claimObject{Format: claimVersion, Claim: Claim{
-		Service: l.key.service, Environment: l.key.environment, TargetGroup: group, Holder: by, At: time.Now().UTC(),
+		Service: b.key.service, Environment: b.key.environment, TargetGroup: group, Holder: by, At: time.Now().UTC(),
 	}})
 	if err != nil {
 		return err
 	}
-	err = l.patiently(ctx, func(ctx context.Context) error { return l.create(ctx, key, data) })
+	err = b.patiently(ctx, func(ctx context.Context) error { return b.create(ctx, key, data) })
 	if err != nil && !errors.Is(err, ErrConflict) {
-		return fmt.Errorf("write %s: %w", l.name(key), err)
+		return fmt.Errorf("write %s: %w", b.name(key), err)
 	}
-	claim, err := l.readClaim(ctx, group)
-	if err == nil && !l.owns(claim) {
-		return &ClaimError{Service: l.key.service, Environment: l.key.environment, Claims: []Claim{claim}}
+	claim, err := b.readClaim(ctx, group)
+	if err == nil && !b.owns(claim) {
+		return &ClaimError{Service: b.key.service, Environment: b.key.environment, Claims: []Claim{claim}}
 	}
 	return err
 }
 
-func (l *Ledger) owns(c Claim) bool { return key{c.Service, c.Environment} == l.key }
+func (b *book) owns(c Claim) bool { return key{c.Service, c.Environment} == b.key }
 
 // claimFailed says what was tried, and which permissions it needs if that is what is missing.
-func (l *Ledger) claimFailed(group string, err error) error {
+func (b *book) claimFailed(group string, err error) error {
 	if errors.Is(err, ErrClaimed) {
 		return err
 	}
-	err = fmt.Errorf("claim target group %s for %s: %w", group, l.key, err)
+	err = fmt.Errorf("claim target group %s for %s: %w", group, b.key, err)
 	if errors.Is(err, ErrDenied) {
-		err = fmt.Errorf("%w: a claim needs s3:GetObject and s3:PutObject on %s/*", err, l.name(claimsFolder))
+		err = fmt.Errorf("%w: a claim needs s3:GetObject and s3:PutObject on %s/*", err, b.name(claimsFolder))
 	}
 	return err
 }
 
 // readClaim reads the claim of a group. If the store hides whether there is one, a list of that object decides.
-func (l *Ledger) readClaim(ctx context.Context, group string) (Claim, error) {
+func (b *book) readClaim(ctx context.Context, group string) (Claim, error) {
 	key, err := claimKey(group)
 	if err != nil {
 		return Claim{}, err
 	}
-	object, err := l.get(ctx, key)
+	object, err := b.get(ctx, key)
 	if errors.Is(err, ErrHidden) {
-		if infos, unlisted := l.list(ctx, key); unlisted == nil && len(infos) == 0 {
-			return Claim{}, fmt.Errorf("read %s: %w", l.name(key), ErrNotFound)
+		if infos, unlisted := b.list(ctx, key); unlisted == nil && len(infos) == 0 {
+			return Claim{}, fmt.Errorf("read %s: %w", b.name(key), ErrNotFound)
 		}
 	}
 	if err != nil {
@@ -134,9 +134,9 @@ func (l *Ledger) readClaim(ctx context.Context, group string) (Claim, error) {
 	}
 	claim, err := decodeClaim(object.Data, group)
 	if err != nil {
-		return Claim{}, &FormatError{Object: l.name(key), Reason: err}
+		return Claim{}, &FormatError{Object: b.name(key), Reason: err}
 	}
-	claim.Object = l.name(key)
+	claim.Object = b.name(key)
 	return claim, nil
 }
 

@@ -104,14 +104,14 @@ func (l *Lease) resultOf(run Run, results []rollout.Result) rollout.Result {
 }
 
 // fileAll files what current holds for the history, and takes it out there.
-func (l *Ledger) fileAll(ctx context.Context) error {
-	_, err := l.update(ctx, func(found saved) (document, error) {
+func (b *book) fileAll(ctx context.Context) error {
+	_, err := b.update(ctx, func(found saved) (document, error) {
 		if len(found.Finished) == 0 {
 			return document{}, errUnchanged
 		}
 		next := found.document
 		next.Finished = nil
-		return next, l.file(ctx, found.Finished)
+		return next, b.file(ctx, found.Finished)
 	})
 	if errors.Is(err, errUnchanged) {
 		return nil
@@ -124,16 +124,16 @@ var errUnchanged = errors.New("unchanged")
 
 // file writes records into the history. One that is there already stays: the
 // process that wrote it died, or lost the answer, before it could say so.
-func (l *Ledger) file(ctx context.Context, records []json.RawMessage) error {
+func (b *book) file(ctx context.Context, records []json.RawMessage) error {
 	for _, raw := range records {
 		r, err := decodeRecord(raw)
 		if err != nil {
-			return &FormatError{Object: l.name(l.key.current()), Reason: err}
+			return &FormatError{Object: b.name(b.key.current()), Reason: err}
 		}
-		key := l.key.history() + r.Result.Run
-		err = l.patiently(ctx, func(ctx context.Context) error { return l.create(ctx, key, raw) })
+		key := b.key.history() + r.Result.Run
+		err = b.patiently(ctx, func(ctx context.Context) error { return b.create(ctx, key, raw) })
 		if err != nil && !errors.Is(err, ErrConflict) {
-			return fmt.Errorf("write %s: %w", l.name(key), err)
+			return fmt.Errorf("write %s: %w", b.name(key), err)
 		}
 	}
 	return nil
@@ -141,19 +141,19 @@ func (l *Ledger) file(ctx context.Context, records []json.RawMessage) error {
 
 // create makes one attempt to write an object that is never changed. One that is
 // there although the store's answer says nothing was written.
-func (l *Ledger) create(ctx context.Context, key string, data []byte) error {
-	_, err := l.store.Put(ctx, key, data, Absent)
+func (b *book) create(ctx context.Context, key string, data []byte) error {
+	_, err := b.store.Put(ctx, key, data, Absent)
 	if !errors.Is(err, ErrUnavailable) {
 		return err
 	}
-	if _, missing := l.store.Get(ctx, key); missing != nil {
+	if _, missing := b.store.Get(ctx, key); missing != nil {
 		return err
 	}
 	return nil
 }
 
 // has reports whether a run is in the history.
-func (l *Ledger) has(ctx context.Context, run string) bool {
-	_, err := l.get(ctx, l.key.history()+run)
+func (b *book) has(ctx context.Context, run string) bool {
+	_, err := b.get(ctx, b.key.history()+run)
 	return err == nil
 }

@@ -110,14 +110,14 @@ func (l *Ledger) Runs(ctx context.Context) iter.Seq2[Record, error] {
 }
 
 // runs goes through the runs of one key, without those that were seen, and reports whether to go on.
-func (l *Ledger) runs(ctx context.Context, found saved, seen map[string]bool, yield func(Record, error) bool) bool {
+func (b *book) runs(ctx context.Context, found saved, seen map[string]bool, yield func(Record, error) bool) bool {
 	for _, r := range found.unfiled() {
 		seen[r.Result.Run] = true
 		if !yield(r, nil) {
 			return false
 		}
 	}
-	names, err := l.names(ctx)
+	names, err := b.names(ctx)
 	if err != nil {
 		yield(Record{}, err)
 		return false
@@ -127,7 +127,7 @@ func (l *Ledger) runs(ctx context.Context, found saved, seen map[string]bool, yi
 			continue
 		}
 		seen[run] = true
-		if r, err := l.record(ctx, run); !yield(r, err) || err != nil {
+		if r, err := b.record(ctx, run); !yield(r, err) || err != nil {
 			return false
 		}
 	}
@@ -145,8 +145,8 @@ func (s saved) unfiled() []Record {
 }
 
 // names lists the runs that are filed, the latest first.
-func (l *Ledger) names(ctx context.Context) ([]string, error) {
-	infos, err := l.list(ctx, l.key.history())
+func (b *book) names(ctx context.Context) ([]string, error) {
+	infos, err := b.list(ctx, b.key.history())
 	if err != nil {
 		return nil, err
 	}
@@ -158,26 +158,26 @@ func (l *Ledger) names(ctx context.Context) ([]string, error) {
 	})
 	runs := make([]string, len(infos))
 	for i, info := range infos {
-		runs[i] = strings.TrimPrefix(info.Key, l.key.history())
+		runs[i] = strings.TrimPrefix(info.Key, b.key.history())
 	}
 	return runs, nil
 }
 
-func (l *Ledger) list(ctx context.Context, prefix string) (infos []Info, err error) {
-	err = l.patiently(ctx, func(ctx context.Context) error {
-		infos, err = l.store.List(ctx, prefix)
+func (b *book) list(ctx context.Context, prefix string) (infos []Info, err error) {
+	err = b.patiently(ctx, func(ctx context.Context) error {
+		infos, err = b.store.List(ctx, prefix)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", l.name(prefix), err)
+		return nil, fmt.Errorf("list %s: %w", b.name(prefix), err)
 	}
 	return infos, nil
 }
 
 // record reads a finished run.
-func (l *Ledger) record(ctx context.Context, run string) (Record, error) {
-	key := l.key.history() + run
-	object, err := l.get(ctx, key)
+func (b *book) record(ctx context.Context, run string) (Record, error) {
+	key := b.key.history() + run
+	object, err := b.get(ctx, key)
 	if err != nil {
 		return Record{}, err
 	}
@@ -186,7 +186,7 @@ func (l *Ledger) record(ctx context.Context, run string) (Record, error) {
 		err = fmt.Errorf("it is of run %q", r.Result.Run)
 	}
 	if err != nil {
-		return Record{}, &FormatError{Object: l.name(key), Reason: err}
+		return Record{}, &FormatError{Object: b.name(key), Reason: err}
 	}
 	return r, nil
 }

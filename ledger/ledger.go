@@ -68,11 +68,17 @@ func (o Options) validate() error {
 
 // Ledger is the ledger of one service in one environment. Its methods may be called concurrently.
 type Ledger struct {
+	book
+	// before is what is kept at Options.Before, nil if there is none. Nothing is written to it but the marker that it was
+	// moved.
+	before *book
+}
+
+// book is what a store keeps under one key: the document of the present, and the records of the past.
+type book struct {
 	store   Store
 	key     key
 	options Options
-	// before is the ledger at Options.Before, nil if there is none. Nothing is written to it but the marker that it was moved.
-	before *Ledger
 }
 
 // Open returns the ledger with the name SERVICE/ENV, its key. Each part is 1 to 128 letters, digits, dots, dashes and
@@ -86,9 +92,9 @@ func Open(store Store, name string, o Options) (*Ledger, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("open ledger of %s: %w", k, err)
 	}
-	l := &Ledger{store: store, key: k, options: o}
+	l := &Ledger{book: book{store: store, key: k, options: o}}
 	if o.Before != "" {
-		l.before = &Ledger{store: store, key: key{environment: o.Before}, options: o}
+		l.before = &book{store: store, key: key{environment: o.Before}, options: o}
 	}
 	return l, nil
 }
@@ -100,6 +106,6 @@ func (l *Ledger) Service() string { return l.key.service }
 func (l *Ledger) Environment() string { return l.key.environment }
 
 // name is an object's full name, for people.
-func (l *Ledger) name(key string) string {
-	return strings.TrimSuffix(l.store.String(), "/") + "/" + key
+func (b *book) name(key string) string {
+	return strings.TrimSuffix(b.store.String(), "/") + "/" + key
 }

@@ -15,11 +15,11 @@ func (o Options) lastPause() time.Duration  { return o.Lease / 12 }
 
 // patiently makes attempts until one is answered, in one way or the other. Only
 // an unavailable store is asked again; its last error is the answer in the end.
-func (l *Ledger) patiently(ctx context.Context, attempt func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, l.options.Patience)
+func (b *book) patiently(ctx context.Context, attempt func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
-	for pause := l.options.firstPause(); ; pause = min(2*pause, l.options.lastPause()) {
-		err := l.once(ctx, attempt)
+	for pause := b.options.firstPause(); ; pause = min(2*pause, b.options.lastPause()) {
+		err := b.once(ctx, attempt)
 		if !errors.Is(err, ErrUnavailable) {
 			return err
 		}
@@ -33,8 +33,8 @@ func (l *Ledger) patiently(ctx context.Context, attempt func(context.Context) er
 
 // once makes one attempt within its own bound. An attempt that its bound ended
 // may have been applied, like every unavailable store's.
-func (l *Ledger) once(ctx context.Context, attempt func(context.Context) error) error {
-	bounded, cancel := context.WithTimeout(ctx, l.options.Attempt)
+func (b *book) once(ctx context.Context, attempt func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, b.options.Attempt)
 	defer cancel()
 	err := attempt(bounded)
 	if err != nil && bounded.Err() != nil && !errors.Is(err, ErrUnavailable) {
@@ -56,13 +56,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // get reads an object with patience.
-func (l *Ledger) get(ctx context.Context, key string) (object Object, err error) {
-	err = l.patiently(ctx, func(ctx context.Context) error {
-		object, err = l.store.Get(ctx, key)
+func (b *book) get(ctx context.Context, key string) (object Object, err error) {
+	err = b.patiently(ctx, func(ctx context.Context) error {
+		object, err = b.store.Get(ctx, key)
 		return err
 	})
 	if err != nil {
-		err = fmt.Errorf("read %s: %w", l.name(key), err)
+		err = fmt.Errorf("read %s: %w", b.name(key), err)
 	}
 	return object, err
 }

@@ -25,8 +25,8 @@ func (s saved) held() bool {
 
 // read returns current; one that does not exist is held by nobody. With ErrHidden it returns the same, which holds only
 // if a conditional create then succeeds.
-func (l *Ledger) read(ctx context.Context) (saved, error) {
-	object, err := l.get(ctx, l.key.current())
+func (b *book) read(ctx context.Context) (saved, error) {
+	object, err := b.get(ctx, b.key.current())
 	nobody := saved{version: Absent, now: object.Now}
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -36,9 +36,9 @@ func (l *Ledger) read(ctx context.Context) (saved, error) {
 	case err != nil:
 		return saved{}, err
 	}
-	found, err := decodeDocument(object.Data, l.key)
+	found, err := decodeDocument(object.Data, b.key)
 	if err != nil {
-		return saved{}, &FormatError{Object: l.name(l.key.current()), Reason: err}
+		return saved{}, &FormatError{Object: b.name(b.key.current()), Reason: err}
 	}
 	return saved{document: found, version: object.Version, modified: object.Modified, now: object.Now}, nil
 }
@@ -47,12 +47,12 @@ func (l *Ledger) read(ctx context.Context) (saved, error) {
 // nobody wrote in between; else it begins again. A write of its own that it
 // finds when reading was applied, whatever its answer said. A current that is hidden
 // counts as absent once it was created; if that is refused because it exists, what is missing is the permission to read it.
-func (l *Ledger) update(ctx context.Context, change func(saved) (document, error)) (saved, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.options.Patience)
+func (b *book) update(ctx context.Context, change func(saved) (document, error)) (saved, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
 	sent, exists := map[string]bool{}, false
-	for pause := l.options.firstPause(); ; pause = min(2*pause, l.options.lastPause()) {
-		found, hidden := l.read(ctx)
+	for pause := b.options.firstPause(); ; pause = min(2*pause, b.options.lastPause()) {
+		found, hidden := b.read(ctx)
 		switch {
 		case errors.Is(hidden, ErrHidden) && exists:
 			return found, fmt.Errorf("it exists, because it could not be created: allow s3:GetObject on it: %w", hidden)
@@ -63,7 +63,7 @@ func (l *Ledger) update(ctx context.Context, change func(saved) (document, error
 		if err != nil {
 			return found, cmp.Or(hidden, err)
 		}
-		wrote, err := l.write(ctx, next, found.version, sent)
+		wrote, err := b.write(ctx, next, found.version, sent)
 		exists = errors.Is(err, ErrConflict)
 		if !errors.Is(err, ErrConflict) && !errors.Is(err, ErrUnavailable) {
 			return wrote, err
@@ -76,20 +76,20 @@ func (l *Ledger) update(ctx context.Context, change func(saved) (document, error
 
 // write makes one attempt to replace a version of current. The ID it writes
 // under is added to sent, applied or not.
-func (l *Ledger) write(ctx context.Context, d document, replaces Version, sent map[string]bool) (saved, error) {
-	d.Format, d.Write, d.Service, d.Environment = documentVersion, newID(), l.key.service, l.key.environment
+func (b *book) write(ctx context.Context, d document, replaces Version, sent map[string]bool) (saved, error) {
+	d.Format, d.Write, d.Service, d.Environment = documentVersion, newID(), b.key.service, b.key.environment
 	data, err := d.encode()
 	if err != nil {
-		return saved{}, fmt.Errorf("write %s: %w", l.name(l.key.current()), err)
+		return saved{}, fmt.Errorf("write %s: %w", b.name(b.key.current()), err)
 	}
 	sent[d.Write] = true
 	var stamp Stamp
-	err = l.once(ctx, func(ctx context.Context) error {
-		stamp, err = l.store.Put(ctx, l.key.current(), data, replaces)
+	err = b.once(ctx, func(ctx context.Context) error {
+		stamp, err = b.store.Put(ctx, b.key.current(), data, replaces)
 		return err
 	})
 	if err != nil {
-		return saved{}, fmt.Errorf("write %s: %w", l.name(l.key.current()), err)
+		return saved{}, fmt.Errorf("write %s: %w", b.name(b.key.current()), err)
 	}
 	return saved{document: d, version: stamp.Version, modified: stamp.Now, now: stamp.Now, size: len(data)}, nil
 }
