@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -23,6 +24,7 @@ func TestOnlyForwardIsOfDeploysAlone(t *testing.T) {
 	plan, err := operator.PlanRollback(t.Context(), "")
 	require.NoError(t, err)
 	assert.Equal(t, rollout.Deployed, plan.Outcome)
+	assert.NotContains(t, strings.Join(plan.Remarks, "\n"), "-onlyForward", "commits were compared")
 	back, err := operator.Rollback(t.Context(), "")
 	require.NoError(t, err)
 	assert.Equal(t, plan.Outcome, back.Outcome)

@@ -183,6 +183,9 @@ func sandboxOptions(environment *string, instances *int, factor *float64) (sandb
 	if err != nil {
 		return sandbox.Options{}, err
 	}
+	if err := declared.Validate(); err != nil {
+		return sandbox.Options{}, console.Usage("%v", err)
+	}
 	name := cmp.Or(value(environment, ""), tried(declared))
 	if _, err := declared.Environment(name); err != nil {
 		return sandbox.Options{}, ended(report.Document{}, err)

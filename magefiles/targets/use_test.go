@@ -41,3 +41,18 @@ func TestASecondServicePanics(t *testing.T) {
 		Use(deploy.Service{Name: "invoices"})
 	})
 }
+
+// TestADeclarationThatMakesNoSense is refused as wrong usage by all targets, those of the sandbox included.
+func TestADeclarationThatMakesNoSense(t *testing.T) {
+	declared = &deploy.Service{Name: "orders-api"}
+	t.Cleanup(func() { declared = nil })
+	for name, run := range map[string]func() error{
+		"deploy:heal": func() error { return Deploy{}.Heal(t.Context(), "live", nil, nil, nil, nil) },
+		"sandbox:run": func() error { return Sandbox{}.Run(t.Context(), nil, nil, nil, nil, nil) },
+		"sandbox:up":  func() error { return Sandbox{}.Up(t.Context(), nil, nil, nil, nil, nil, nil) },
+	} {
+		err := run()
+		require.ErrorContains(t, err, "it has no environments", name)
+		assert.Equal(t, 2, mg.ExitStatus(err), name)
+	}
+}
