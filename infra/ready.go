@@ -30,7 +30,7 @@ func (e *Environment) ready(ctx context.Context, create bool) error {
 	if err := e.initialise(ctx); err != nil {
 		return err
 	}
-	selected, err := os.ReadFile(e.selectionFile())
+	selected, err := os.ReadFile(selectionFile(e.dataDir))
 	if err == nil && strings.TrimSpace(string(selected)) == e.workspace {
 		return nil
 	}
@@ -66,7 +66,7 @@ type initialised struct {
 	Plugins []string `json:"plugins"`
 }
 
-func (e *Environment) stampFile() string { return filepath.Join(e.dataDir, "initialised.json") }
+func stampFile(dataDir string) string { return filepath.Join(dataDir, "initialised.json") }
 
 // initialise runs terraform init unless the data directory is current.
 func (e *Environment) initialise(ctx context.Context) error {
@@ -100,7 +100,7 @@ func (e *Environment) initialise(ctx context.Context) error {
 }
 
 // selectionFile returns the file in which Terraform keeps the name of the selected workspace.
-func (e *Environment) selectionFile() string { return filepath.Join(e.dataDir, "environment") }
+func selectionFile(dataDir string) string { return filepath.Join(dataDir, "environment") }
 
 // init runs terraform init with the workspace selected beforehand, because init reads the state of the selected
 // workspace, and the role of CI may read its own environment's state only. Terraform refuses to initialise if other
@@ -111,14 +111,14 @@ func (e *Environment) init(ctx context.Context) error {
 	if e.bucket != "" {
 		options = append(options, tfexec.BackendConfig("bucket="+e.bucket))
 	}
-	if err := os.WriteFile(e.selectionFile(), []byte(e.workspace), 0o600); err != nil {
+	if err := os.WriteFile(selectionFile(e.dataDir), []byte(e.workspace), 0o600); err != nil {
 		return err
 	}
 	failed := e.quiet.Init(ctx, options...)
 	if failed == nil || ctx.Err() != nil {
 		return failed
 	}
-	if err := os.Remove(e.selectionFile()); err != nil {
+	if err := os.Remove(selectionFile(e.dataDir)); err != nil {
 		return errors.Join(failed, err)
 	}
 	if e.quiet.Init(ctx, options...) != nil {
@@ -148,7 +148,7 @@ func (e *Environment) privateDataDir() error {
 
 // current reports whether the data directory was initialised for the same inputs and is complete.
 func (e *Environment) current(now initialised) bool {
-	content, err := os.ReadFile(e.stampFile())
+	content, err := os.ReadFile(stampFile(e.dataDir))
 	var then initialised
 	if err != nil || json.Unmarshal(content, &then) != nil {
 		return false
@@ -167,7 +167,7 @@ func (e *Environment) stamp(now initialised) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(e.stampFile(), content, 0o600)
+	return os.WriteFile(stampFile(e.dataDir), content, 0o600)
 }
 
 // declares matches files that name a backend, providers or modules, because init reads those. A file too many costs an
