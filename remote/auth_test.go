@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/growl-dev/deploy/internal/sshtest"
 	"github.com/growl-dev/deploy/remote"
-	"github.com/growl-dev/deploy/remote/internal/sshtest"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"

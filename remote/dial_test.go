@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/growl-dev/deploy/internal/porttest"
+	"github.com/growl-dev/deploy/internal/sshtest"
 	"github.com/growl-dev/deploy/remote"
-	"github.com/growl-dev/deploy/remote/internal/sshtest"
 	"github.com/stretchr/testify/require"
 )
 

@@ -14,8 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/growl-dev/deploy/internal/sshtest"
 	"github.com/growl-dev/deploy/remote"
-	"github.com/growl-dev/deploy/remote/internal/sshtest"
 )
 
 func TestLinkOutlivesItsConnections(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/growl-dev/deploy/internal/sshtest"
 	"github.com/growl-dev/deploy/remote"
-	"github.com/growl-dev/deploy/remote/internal/sshtest"
 	"github.com/stretchr/testify/require"
 )
 

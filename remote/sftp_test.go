@@ -18,7 +18,7 @@ import (
 	"github.com/pkg/sftp"
 	"github.com/stretchr/testify/require"
 
-	"github.com/growl-dev/deploy/remote/internal/sshtest"
+	"github.com/growl-dev/deploy/internal/sshtest"
 )
 
 func dialHere(t *testing.T) *Client {

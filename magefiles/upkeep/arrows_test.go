@@ -32,7 +32,7 @@ var arrows = map[string]struct{ may, because string }{
 	"infra":             {"rollout fleet internal/oneline", "it is one source of fleets, and uses no adapter"},
 	"ledger":            {"rollout", "an adapter uses the engine's plain types and no other adapter"},
 	"ledger/ledgertest": {"ledger", "the contract that every store meets"},
-	"sandbox":           {"rollout fleet internal/iam internal/oneline", "the far ends are spoken to over sockets only"},
+	"sandbox":           {"rollout fleet internal/iam internal/oneline internal/sshserver", "the far ends are spoken to over sockets only"},
 	"e2e":               {"", "it holds no code but tests"},
 
 	"remote/docker/firstboot": {"remote/docker", "first boot makes the container of the spec"},
@@ -50,6 +50,8 @@ var arrows = map[string]struct{ may, because string }{
 	"internal/magetest":    {"", "the targets' program for tests"},
 	"internal/mototest":    {"", "an emulator of AWS for tests"},
 	"internal/porttest":    {"", "ports for tests"},
+	"internal/sshserver":   {"", "it implements SSH, and its user supplies the machine"},
+	"internal/sshtest":     {"internal/sshserver", "SSH servers and keys for tests"},
 	"internal/tftest":      {"", "Terraform for tests"},
 
 	"magefiles/targets": {

@@ -74,7 +74,7 @@ func TestOnlyWhatCanChangeTheReleaseDeploys(t *testing.T) {
 		"rollout/run.go": true, "deploy.go": true, "magefiles/magefile.go": true, "magefiles/targets/use.go": true, "internal/console/console.go": true, ".github/workflows/deploy-dev-backend.yml": true,
 		"README.md": false, "docs/ci.md": false, "growl-backend/terraform/README.md": false, ".github/workflows/ci.yml": false,
 		"rollout/run_test.go": false, "growl-backend/server_test.go": false, "e2e/doc.go": false, "sandbox/build.go": false,
-		"infra/testdata/plans/env.json": false, "internal/tftest/tftest.go": false, "internal/bench/bench.go": false, "magefiles/upkeep/lint.go": false, "remote/internal/sshtest/keys.go": false,
+		"infra/testdata/plans/env.json": false, "internal/tftest/tftest.go": false, "internal/bench/bench.go": false, "magefiles/upkeep/lint.go": false, "internal/sshtest/keys.go": false, "internal/sshserver/server.go": false,
 		"growl-backend/terraform/tests/dev.tftest.hcl": false, "tools/go.mod": false, "renovate.json": false, ".ci/run": false,
 	} {
 		assert.Equal(t, want, triggers(t, patterns, file), file)

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/growl-dev/deploy/internal/sshtest"
 	"github.com/growl-dev/deploy/remote"
 	"github.com/growl-dev/deploy/remote/docker"
-	"github.com/growl-dev/deploy/remote/internal/sshtest"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/growl-dev/deploy/internal/sshtest"
 	"github.com/growl-dev/deploy/remote"
 	"github.com/growl-dev/deploy/remote/docker"
-	"github.com/growl-dev/deploy/remote/internal/sshtest"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"

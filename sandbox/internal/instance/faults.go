@@ -8,24 +8,21 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/engine"
 )
 
-// The faults of an instance itself; those of its engine are named in package
-// engine.
+// The faults of the instance itself. Package engine has those of its engine.
 const (
-	// SSHRefused: nothing listens any more; connections that are open stay.
+	// SSHRefused makes the SSH port refuse connections. Open connections stay.
 	SSHRefused = "ssh-refused"
-	// SSHCut: every SSH connection is cut, once. New ones are accepted.
+	// SSHCut cuts every open SSH connection. New ones are accepted.
 	SSHCut = "ssh-cut"
-	// SSHSilent: new connections are accepted and never answered.
+	// SSHSilent makes the server accept new connections and send nothing.
 	SSHSilent = "ssh-silent"
-	// HostKeyChanged: the server shows another key from now on. Clearing it
-	// brings the old one back.
+	// HostKeyChanged replaces the host key. Clearing the fault restores it.
 	HostKeyChanged = "host-key-changed"
-	// NetworkCut: the instance's ports are out of reach, from the load balancer
-	// and from the instance itself. SSH is not concerned.
+	// NetworkCut makes the instance's ports unreachable for the load balancer and the instance itself, but not SSH.
 	NetworkCut = "network-cut"
 )
 
-// Faults are the names that [Instance.Inject] knows.
+// Faults returns the names that [Instance.Inject] accepts.
 func Faults() []string {
 	names := []string{SSHRefused, SSHCut, SSHSilent, HostKeyChanged, NetworkCut}
 	for _, f := range engine.Faults() {
@@ -34,21 +31,21 @@ func Faults() []string {
 	return names
 }
 
-// Inject makes the instance fail in the way of that name.
+// Inject injects the fault with this name. An unknown name is an error that lists the known ones.
 func (i *Instance) Inject(name string) error {
 	switch name {
 	case SSHRefused:
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		i.stopListening()
+		i.ssh.StopListening()
 	case SSHCut:
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		i.cutConns()
+		i.ssh.Cut()
 	case SSHSilent:
-		i.setSilent(true)
+		i.ssh.SetSilent(true)
 	case HostKeyChanged:
-		return i.changeHostKey()
+		key, err := newHostKey()
+		if err != nil {
+			return err
+		}
+		i.ssh.SetHostKeys(key)
 	case NetworkCut:
 		i.wire.Cut()
 	default:
@@ -57,18 +54,17 @@ func (i *Instance) Inject(name string) error {
 	return nil
 }
 
-// Clear ends the fault of that name. Ending one that is not there does nothing.
+// Clear ends the fault with this name. It returns an error if the name is unknown, or if another program has taken the SSH
+// port during [SSHRefused].
 func (i *Instance) Clear(name string) error {
 	switch name {
 	case SSHRefused:
-		return i.listenAgain()
+		return i.ssh.Listen()
 	case SSHCut:
 	case SSHSilent:
-		i.setSilent(false)
+		i.ssh.SetSilent(false)
 	case HostKeyChanged:
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		i.hostKey = i.opts.HostKey
+		i.ssh.SetHostKeys(i.opts.HostKey)
 	case NetworkCut:
 		i.wire.Restore()
 	default:
@@ -83,46 +79,4 @@ func (i *Instance) engineFault(name string, act func(engine.FaultName)) error {
 	}
 	act(engine.FaultName(name))
 	return nil
-}
-
-func (i *Instance) listenAgain() error {
-	i.mu.Lock()
-	addr, listening := i.addr, i.listener != nil
-	i.mu.Unlock()
-	if listening {
-		return nil
-	}
-	return i.listen(addr)
-}
-
-func (i *Instance) setSilent(silent bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.silent = silent
-}
-
-func (i *Instance) changeHostKey() error {
-	key, err := newHostKey()
-	if err != nil {
-		return err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.hostKey = key
-	return nil
-}
-
-// stopListening and cutConns are called with mu held.
-func (i *Instance) stopListening() {
-	if i.listener != nil {
-		i.listener.Close()
-		i.listener = nil
-	}
-}
-
-func (i *Instance) cutConns() {
-	for conn := range i.conns {
-		conn.Close()
-		delete(i.conns, conn)
-	}
 }

@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -9,12 +10,14 @@ import (
 	"strings"
 
 	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
 
+	"github.com/growl-dev/deploy/internal/sshserver"
 	"github.com/growl-dev/deploy/sandbox/internal/engine"
 )
 
-// files are the instance's files as SFTP shows them. All goes through an
-// [os.Root], so that no path and no link leaves the root folder.
+// files serves the instance's files over SFTP. It uses an [os.Root], so that no path and no link leads out of the root
+// folder.
 type files struct {
 	root   *os.Root
 	engine *engine.Engine
@@ -34,7 +37,7 @@ func writeEnvFile(root *os.Root, o Options) error {
 	return errors.Join(root.MkdirAll(path.Dir(name), 0o755), root.WriteFile(name, o.EnvContent, 0o600), root.Chmod(name, 0o600))
 }
 
-// inRoot is a path of the instance as a name in its root folder.
+// inRoot turns a path of the instance into a name relative to its root folder.
 func inRoot(p string) string {
 	name := strings.TrimPrefix(path.Clean("/"+p), "/")
 	if name == "" {
@@ -43,14 +46,15 @@ func inRoot(p string) string {
 	return name
 }
 
-// serve speaks SFTP until the client is done.
-func (f *files) serve(channel io.ReadWriteCloser) error {
+// serve serves SFTP in a session until the client closes it.
+func (f *files) serve(_ context.Context, session ssh.Channel) {
 	handlers := sftp.Handlers{FileGet: f, FilePut: f, FileCmd: f, FileList: f}
-	server := sftp.NewRequestServer(channel, handlers, sftp.WithStartDirectory(f.home))
+	server := sftp.NewRequestServer(session, handlers, sftp.WithStartDirectory(f.home))
+	status := 0
 	if err := server.Serve(); err != nil && !errors.Is(err, io.EOF) {
-		return err
+		status = 1
 	}
-	return nil
+	sshserver.Exit(session, status)
 }
 
 // Fileread opens a file for reading.
@@ -68,8 +72,8 @@ func (f *files) Fileread(r *sftp.Request) (io.ReaderAt, error) {
 // Filewrite opens a file for writing.
 func (f *files) Filewrite(r *sftp.Request) (io.WriterAt, error) { return f.OpenFile(r) }
 
-// OpenFile opens a file for writing, or for both. Appending is left to the
-// offsets the client sends, as WriteAt needs it.
+// OpenFile opens a file for writing, or for reading and writing. It ignores the flag for appending, because WriteAt needs
+// the offsets that the client sends.
 func (f *files) OpenFile(r *sftp.Request) (sftp.WriterAtReaderAt, error) {
 	p := r.Pflags()
 	flags := os.O_WRONLY
@@ -95,7 +99,7 @@ func (f *files) OpenFile(r *sftp.Request) (sftp.WriterAtReaderAt, error) {
 	return file, nil
 }
 
-// Filecmd does what changes names and attributes.
+// Filecmd serves the requests that change names and attributes.
 func (f *files) Filecmd(r *sftp.Request) error {
 	name, target := inRoot(r.Filepath), inRoot(r.Target)
 	switch r.Method {
@@ -120,8 +124,7 @@ func (f *files) Filecmd(r *sftp.Request) error {
 	}
 }
 
-// linkTarget makes an absolute target relative to the link, since the
-// instance's root is a folder here.
+// linkTarget makes an absolute target relative to the link, because the instance's root is a folder of this machine.
 func linkTarget(to, link string) string {
 	if !path.IsAbs(to) {
 		return to
@@ -166,15 +169,15 @@ func (f *files) truncate(name string, size int64) error {
 	return errors.Join(file.Truncate(size), file.Close())
 }
 
-// PosixRename replaces what has the target's name, atomically.
+// PosixRename renames a file. It replaces a file with the target's name atomically.
 func (f *files) PosixRename(r *sftp.Request) error {
 	return answer(f.root.Rename(inRoot(r.Filepath), inRoot(r.Target)))
 }
 
-// blockSize is that of XFS and ext4.
+// blockSize is the block size of XFS and ext4, in bytes.
 const blockSize = 4096
 
-// StatVFS says how full the instance's volume is.
+// StatVFS returns the size and the free space of the instance's volume.
 func (f *files) StatVFS(*sftp.Request) (*sftp.StatVFS, error) {
 	disk := f.engine.Disk()
 	const inodes = 1 << 20
@@ -185,7 +188,7 @@ func (f *files) StatVFS(*sftp.Request) (*sftp.StatVFS, error) {
 	}, nil
 }
 
-// answer gives the client the status that fits, and never a path of this machine.
+// answer returns the SFTP status for an error, without paths of this machine.
 func answer(err error) error {
 	switch {
 	case err == nil:

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/growl-dev/deploy/internal/sshserver"
 	"github.com/growl-dev/deploy/sandbox/internal/engine"
 	"github.com/growl-dev/deploy/sandbox/internal/wire"
 )
@@ -22,12 +22,12 @@ import (
 type Options struct {
 	// ID is the instance ID, i-…. Required.
 	ID string
-	// Zone is the availability zone; for cloud-init's files only.
+	// Zone is the availability zone, which only cloud-init's files contain.
 	Zone string
 	// Root is the folder of the instance's files, made if it is not there.
 	// Required.
 	Root string
-	// User is who may log in; empty means ec2-user.
+	// User is the name of the user that may log in; empty means ec2-user.
 	User string
 	// AuthorizedKeys may log in. Required.
 	AuthorizedKeys []ssh.PublicKey
@@ -39,8 +39,7 @@ type Options struct {
 	EnvContent []byte
 	// Folders are absolute paths, on the instance, of folders to make.
 	Folders []string
-	// Engine is passed on to the Docker Engine; its Root and Wire are set here,
-	// and its Name where it is empty.
+	// Engine are the options of the Docker Engine. Start sets Root and Wire, and Name if it is empty.
 	Engine engine.Options
 }
 
@@ -52,21 +51,14 @@ type Instance struct {
 	files  *files
 	engine *engine.Engine
 	wire   *wire.Network
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
+	ssh    *sshserver.Server
 
-	mu       sync.Mutex
-	addr     string
-	hostKey  ssh.Signer
-	listener net.Listener // nil while SSH is refused
-	conns    map[net.Conn]struct{}
-	silent   bool
-	closed   bool
+	closed sync.Once
+	ended  error // of Close
 }
 
-// Start starts an instance with an SSH server on a free loopback port. It ends
-// with ctx, if [Instance.Close] does not end it before.
+// Start starts an instance with an SSH server on a free loopback port. The instance lasts until [Instance.Close] is called
+// or ctx ends.
 func Start(ctx context.Context, opts Options) (*Instance, error) {
 	if err := opts.fill(); err != nil {
 		return nil, err
@@ -74,15 +66,14 @@ func Start(ctx context.Context, opts Options) (*Instance, error) {
 	if err := layout(opts); err != nil {
 		return nil, fmt.Errorf("lay out the files of instance %s: %w", opts.ID, err)
 	}
-	i := &Instance{opts: opts, wire: wire.New(), hostKey: opts.HostKey, conns: map[net.Conn]struct{}{}}
+	i := &Instance{opts: opts, wire: wire.New()}
 	opts.Engine.Root, opts.Engine.Wire = opts.Root, i.wire
 	var err error
 	if i.engine, err = engine.New(ctx, opts.Engine); err != nil {
 		return nil, fmt.Errorf("start the engine of instance %s: %w", opts.ID, err)
 	}
-	i.ctx, i.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if i.files, err = newFiles(opts, i.engine); err == nil {
-		err = i.listen("127.0.0.1:0")
+		err = i.startSSH()
 	}
 	if err != nil {
 		i.Close()
@@ -123,54 +114,43 @@ func newHostKey() (ssh.Signer, error) {
 	return ssh.NewSignerFromKey(private)
 }
 
-// ID is the instance ID.
+// ID returns the instance ID.
 func (i *Instance) ID() string { return i.opts.ID }
 
-// Zone is the availability zone.
+// Zone returns the availability zone.
 func (i *Instance) Zone() string { return i.opts.Zone }
 
-// User is who may log in.
+// User returns the name of the user that may log in.
 func (i *Instance) User() string { return i.opts.User }
 
-// Addr is where SSH is reached, 127.0.0.1:port; it stays the same through faults.
-func (i *Instance) Addr() string {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.addr
-}
+// Addr returns the address of SSH, 127.0.0.1:port. It stays the same through faults.
+func (i *Instance) Addr() string { return i.ssh.Addr() }
 
-// HostKey is the key the server shows, for a line in known_hosts.
-func (i *Instance) HostKey() ssh.PublicKey {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.hostKey.PublicKey()
-}
+// HostKey returns the host key that new connections are shown, for a line in known_hosts.
+func (i *Instance) HostKey() ssh.PublicKey { return i.ssh.HostKeys()[0].PublicKey() }
 
-// Engine is the instance's Docker Engine.
+// Engine returns the instance's Docker Engine.
 func (i *Instance) Engine() *engine.Engine { return i.engine }
 
-// Wire is the instance's network: its Dial reaches the published ports.
+// Wire returns the instance's network, whose Dial connects to the published ports.
 func (i *Instance) Wire() *wire.Network { return i.wire }
 
-// Close ends the SSH server, its connections and commands, and the engine with
-// its containers, and waits for all of them. The files stay.
+// Close ends the SSH server with its connections and commands, and the engine with its containers, and waits until all
+// of them have ended. The files stay. It may be called again.
 func (i *Instance) Close() error {
-	i.mu.Lock()
-	first := !i.closed
-	i.closed = true
-	i.stopListening()
-	i.cutConns()
-	i.mu.Unlock()
-	i.cancel()
-	err := i.engine.Close()
-	i.tasks.Wait()
-	if first && i.files != nil {
-		err = errors.Join(err, i.files.root.Close())
-	}
-	return err
+	i.closed.Do(func() {
+		if i.ssh != nil {
+			i.ssh.Close()
+		}
+		i.ended = i.engine.Close()
+		if i.files != nil {
+			i.ended = errors.Join(i.ended, i.files.root.Close())
+		}
+	})
+	return i.ended
 }
 
-// layout makes the files an instance has after its first boot.
+// layout makes the files of an instance after its first boot.
 func layout(o Options) error {
 	if err := os.MkdirAll(o.Root, 0o755); err != nil {
 		return err

@@ -26,7 +26,7 @@ func (f *files) Lstat(r *sftp.Request) (sftp.ListerAt, error) {
 	return f.describe(r.Filepath, f.root.Lstat)
 }
 
-// Readlink tells where a link leads.
+// Readlink returns the target of a link.
 func (f *files) Readlink(p string) (string, error) {
 	target, err := f.root.Readlink(inRoot(p))
 	return target, answer(err)

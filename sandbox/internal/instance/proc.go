@@ -16,7 +16,7 @@ import (
 // procFiles are the files of /proc/<pid>/net that containers have here.
 var procFiles = []string{"snmp", "tcp", "tcp6"}
 
-// splitProc reads /proc[/<pid>[/net[/<file>]]]; depth is 0 where p is none of them.
+// splitProc parses /proc[/<pid>[/net[/<file>]]]. depth is the number of parts, and 0 for any other path.
 func splitProc(p string) (pid int, file string, depth int) {
 	parts := strings.Split(strings.TrimPrefix(path.Clean("/"+p), "/"), "/")
 	if parts[0] != "proc" || len(parts) > 4 || (len(parts) > 2 && parts[2] != "net") {
@@ -102,7 +102,7 @@ func (f *files) procList(p string) ([]fs.FileInfo, bool) {
 	return infos, true
 }
 
-// procEntry describes a file of /proc: its size is 0, as the kernel says.
+// procEntry describes a file of /proc. Its size is 0, as in Linux.
 type procEntry struct {
 	name string
 	dir  bool

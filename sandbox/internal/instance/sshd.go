@@ -2,135 +2,66 @@ package instance
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"fmt"
 	"net"
-	"sync/atomic"
-	"time"
+	"syscall"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/growl-dev/deploy/internal/sshserver"
 )
 
-// loginGrace is how long a client may take to log in; sshd's own is 120 s.
-const loginGrace = 30 * time.Second
-
-// listen begins to accept SSH connections at addr.
-func (i *Instance) listen(addr string) error {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return fmt.Errorf("listen for SSH: %w", err)
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.closed || i.listener != nil {
-		return l.Close()
-	}
-	i.listener, i.addr = l, l.Addr().String()
-	i.tasks.Go(func() { i.accept(l) })
-	return nil
-}
-
-func (i *Instance) accept(l net.Listener) {
-	for {
-		conn, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			continue // the client went away again, or too many files for a moment
-		}
-		if silent, ok := i.admit(conn); !ok {
-			conn.Close()
-		} else if !silent {
-			i.tasks.Go(func() { i.serve(conn) })
-		}
-	}
-}
-
-// admit notes the connection, so that it can be cut, and says whether it is to
-// be left without an answer.
-func (i *Instance) admit(conn net.Conn) (silent, ok bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.closed || i.listener == nil {
-		return false, false
-	}
-	i.conns[conn] = struct{}{}
-	return i.silent, true
-}
-
-func (i *Instance) forget(conn net.Conn) {
-	conn.Close()
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	delete(i.conns, conn)
-}
-
-var errLogin = errors.New("permission denied (publickey)")
-
-func (i *Instance) config() *ssh.ServerConfig {
-	config := &ssh.ServerConfig{
-		ServerVersion: "SSH-2.0-OpenSSH_8.7-sandbox",
-		PublicKeyCallback: func(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-			if meta.User() != i.opts.User {
-				return nil, errLogin
-			}
-			for _, known := range i.opts.AuthorizedKeys {
-				if bytes.Equal(known.Marshal(), key.Marshal()) {
-					return &ssh.Permissions{}, nil
-				}
-			}
-			return nil, errLogin
-		},
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	config.AddHostKey(i.hostKey)
-	return config
-}
-
-// serve speaks SSH on one connection until it ends.
-func (i *Instance) serve(conn net.Conn) {
-	defer i.forget(conn)
-	// An error of a deadline shows in the handshake.
-	_ = conn.SetDeadline(time.Now().Add(loginGrace))
-	server, channels, requests, err := ssh.NewServerConn(conn, i.config())
-	if err != nil {
-		return // not logged in: the client was told
-	}
-	_ = conn.SetDeadline(time.Time{})
-	defer server.Close()
-	// Keepalives are answered with failure, as sshd answers requests it does
-	// not know; that is an answer. Remote forwarding is refused with it.
-	i.tasks.Go(func() { ssh.DiscardRequests(requests) })
-	var sessions atomic.Int32
-	for channel := range channels {
-		i.tasks.Go(func() { i.open(channel, &sessions) })
-	}
-}
-
-// maxSessions is sshd's MaxSessions; forwarded connections do not count.
+// maxSessions is the default of sshd's MaxSessions.
 const maxSessions = 10
 
-func (i *Instance) open(channel ssh.NewChannel, sessions *atomic.Int32) {
-	switch channel.ChannelType() {
-	case "session":
-		defer sessions.Add(-1)
-		if sessions.Add(1) > maxSessions {
-			reject(channel, ssh.ConnectionFailed, "open failed")
-			return
+// startSSH starts the instance's SSH server.
+func (i *Instance) startSSH() (err error) {
+	i.ssh, err = sshserver.Start(sshserver.Options{
+		HostKeys: []ssh.Signer{i.opts.HostKey}, Authorize: i.opts.authorize, Version: "SSH-2.0-OpenSSH_8.7-sandbox",
+		MaxSessions: maxSessions, DialTCP: i.wire.DialHost, DialUnix: i.dialUnix, Program: i.program,
+	})
+	return err
+}
+
+// authorize reports whether the user may log in with the key.
+func (o Options) authorize(user string, key ssh.PublicKey) bool {
+	if user != o.User {
+		return false
+	}
+	for _, authorized := range o.AuthorizedKeys {
+		if bytes.Equal(authorized.Marshal(), key.Marshal()) {
+			return true
 		}
-		i.session(channel)
-	case "direct-tcpip":
-		i.forwardTCP(channel)
-	case "direct-streamlocal@openssh.com":
-		i.forwardUnix(channel)
+	}
+	return false
+}
+
+// dialUnix connects to the engine's socket, which has two names because /var/run is a link to /run.
+func (i *Instance) dialUnix(ctx context.Context, path string) (net.Conn, error) {
+	if path != "/var/run/docker.sock" && path != "/run/docker.sock" {
+		return nil, syscall.ENOENT
+	}
+	return i.engine.Dial(ctx)
+}
+
+// program returns the program for a session's request.
+func (i *Instance) program(kind, argument string) sshserver.Program {
+	switch {
+	case kind == "exec":
+		return func(ctx context.Context, session ssh.Channel) { i.opts.exec(ctx, session, argument) }
+	case kind == "subsystem" && argument == "sftp":
+		return i.files.serve
+	case kind == "shell":
+		return i.opts.refuseShell
 	default:
-		reject(channel, ssh.UnknownChannelType, "unknown channel type")
+		return nil
 	}
 }
 
-// reject refuses a channel. An error is a connection that ended meanwhile.
-func reject(channel ssh.NewChannel, reason ssh.RejectionReason, message string) {
-	_ = channel.Reject(reason, message)
+// refuseShell explains that the instance has no interactive shell.
+func (o Options) refuseShell(_ context.Context, session ssh.Channel) {
+	fmt.Fprintf(session, "This is %s, an instance of the sandbox. It has no interactive shell:\r\n"+
+		"run a command (ssh HOST COMMAND), use sftp, or forward a port or /var/run/docker.sock (ssh -L).\r\n", o.ID)
+	sshserver.Exit(session, 1)
 }

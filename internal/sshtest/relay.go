@@ -9,8 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Relay forwards TCP connections until it is frozen: a network that swallows
-// everything and tells nobody.
+// Relay forwards TCP connections until it is frozen. Then it acts as a network that drops every packet.
 type Relay struct {
 	// Addr is host:port.
 	Addr   string
@@ -54,8 +53,7 @@ func StartRelay(t testing.TB, to string) *Relay {
 // Freeze stops forwarding and keeps every connection open.
 func (r *Relay) Freeze() { r.setFrozen(true) }
 
-// Refuse closes the next n connections without a word: a server that is being
-// restarted.
+// Refuse closes the next n connections at once, as a server does that is being restarted.
 func (r *Relay) Refuse(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -40,7 +40,7 @@ func NewECDSA(t testing.TB) ssh.Signer {
 	return signer
 }
 
-// KeyFile is a private key in a file of mode 0600, and its public half.
+// KeyFile makes a private key and writes it to a file of mode 0600. It returns the path and both halves.
 // passphrase may be empty.
 func KeyFile(t testing.TB, passphrase string) (path string, key ssh.PublicKey, private crypto.PrivateKey) {
 	t.Helper()
@@ -58,7 +58,7 @@ func KeyFile(t testing.TB, passphrase string) (path string, key ssh.PublicKey, p
 	return path, key, secret
 }
 
-// Certify signs a host key's certificate for 127.0.0.1.
+// Certify returns the host key with a certificate of the authority for 127.0.0.1.
 func Certify(t testing.TB, host, authority ssh.Signer, until time.Time) ssh.Signer {
 	t.Helper()
 	certificate := &ssh.Certificate{
@@ -73,7 +73,7 @@ func Certify(t testing.TB, host, authority ssh.Signer, until time.Time) ssh.Sign
 	return signer
 }
 
-// KnownHosts is a known_hosts file with a line for each of the server's keys.
+// KnownHosts writes a known_hosts file with a line for each of the server's keys.
 func (s *Server) KnownHosts() string {
 	s.t.Helper()
 	var lines []string
@@ -83,7 +83,7 @@ func (s *Server) KnownHosts() string {
 	return Lines(s.t, lines...)
 }
 
-// Lines is a file of these lines.
+// Lines writes a known_hosts file of these lines and returns its path.
 func Lines(t testing.TB, lines ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "known_hosts")
@@ -91,6 +91,6 @@ func Lines(t testing.TB, lines ...string) string {
 	return path
 }
 
-func address(host string, port uint32) string {
-	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+func address(host string, port int) string {
+	return net.JoinHostPort(host, strconv.Itoa(port))
 }

@@ -1,4 +1,4 @@
-package instance
+package sshserver
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// forwardTCP connects a channel to a port of the instance or of a container.
-func (i *Instance) forwardTCP(channel ssh.NewChannel) {
+// forwardTCP connects a channel to a port of the machine.
+func (s *Server) forwardTCP(channel ssh.NewChannel) {
 	var to struct { // RFC 4254, 7.2
 		Host       string
 		Port       uint32
@@ -21,17 +21,12 @@ func (i *Instance) forwardTCP(channel ssh.NewChannel) {
 		reject(channel, ssh.ConnectionFailed, "malformed request")
 		return
 	}
-	conn, err := i.wire.DialHost(i.ctx, to.Host, int(to.Port), uint16(to.OriginPort))
-	i.forward(channel, conn, err)
+	conn, err := s.options.DialTCP(s.ctx, to.Host, int(to.Port), uint16(to.OriginPort))
+	s.forward(channel, conn, err)
 }
 
-// isDockerSocket knows both names, since /var/run is a link to /run.
-func isDockerSocket(path string) bool {
-	return path == "/var/run/docker.sock" || path == "/run/docker.sock"
-}
-
-// forwardUnix connects a channel to the engine's socket.
-func (i *Instance) forwardUnix(channel ssh.NewChannel) {
+// forwardUnix connects a channel to a Unix socket of the machine.
+func (s *Server) forwardUnix(channel ssh.NewChannel) {
 	var to struct { // OpenSSH PROTOCOL, 2.4
 		Path      string
 		Reserved0 string
@@ -41,16 +36,12 @@ func (i *Instance) forwardUnix(channel ssh.NewChannel) {
 		reject(channel, ssh.ConnectionFailed, "malformed request")
 		return
 	}
-	if !isDockerSocket(to.Path) {
-		reject(channel, ssh.ConnectionFailed, "connect failed: No such file or directory")
-		return
-	}
-	conn, err := i.engine.Dial(i.ctx)
-	i.forward(channel, conn, err)
+	conn, err := s.options.DialUnix(s.ctx, to.Path)
+	s.forward(channel, conn, err)
 }
 
-// forward copies both ways until both sides are done.
-func (i *Instance) forward(channel ssh.NewChannel, conn net.Conn, err error) {
+// forward copies both ways until both sides have ended. err is the error of the dial.
+func (s *Server) forward(channel ssh.NewChannel, conn net.Conn, err error) {
 	if err != nil {
 		reject(channel, ssh.ConnectionFailed, "connect failed: "+cause(err))
 		return
@@ -58,31 +49,32 @@ func (i *Instance) forward(channel ssh.NewChannel, conn net.Conn, err error) {
 	defer conn.Close()
 	stream, requests, err := channel.Accept()
 	if err != nil {
-		return // the SSH connection ended
+		return // the connection has ended
 	}
 	defer stream.Close()
-	i.tasks.Go(func() {
-		// They end when the client closes the channel or its connection, which,
-		// unlike the end of what it sends, ends the other way too.
+	s.tasks.Go(func() {
+		// The requests end when the client closes the channel or its connection. Unlike the end of the client's data, that
+		// ends the other direction too.
 		ssh.DiscardRequests(requests)
 		conn.Close()
 	})
 	toConn := make(chan struct{})
-	i.tasks.Go(func() {
+	s.tasks.Go(func() {
 		defer close(toConn)
-		// Errors end the copy; the other side learns by the close.
+		// An error ends the copy, and the close below informs the other side.
 		_, _ = io.Copy(conn, stream)
 		closeWrite(conn)
 	})
 	_, _ = io.Copy(stream, conn)
 	_ = stream.CloseWrite()
-	// What the server side closed is closed for good, as in sshd, where a
-	// client that only reads would hold the channel otherwise.
+	// Close the channel as soon as the machine's side has ended, as sshd does, because a client that only reads would keep
+	// it open otherwise.
 	_ = stream.Close()
 	conn.Close()
 	<-toConn
 }
 
+// closeWrite ends one direction of a connection, or the connection if it has no half-close.
 func closeWrite(conn net.Conn) {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
@@ -91,6 +83,7 @@ func closeWrite(conn net.Conn) {
 	conn.Close()
 }
 
+// cause returns the system's error without addresses of this machine.
 func cause(err error) string {
 	var number syscall.Errno
 	if errors.As(err, &number) {
