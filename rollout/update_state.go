@@ -2,14 +2,10 @@ package rollout
 
 // updateState shows how far an instance has come on its way through a run.
 //
-//	waiting ──► current
-//	   │
-//	   ├─────────────► restored         (broken off before anything was touched)
-//	   ▼
-//	  out ──► updated ──► restored      (the run rolled back)
-//	   │         │
-//	   ├─────────┼────► outOfService
-//	   └─────────┴────► restored
+//	waiting            → current, skipped, out; restored if the run is broken off first
+//	out                → updated, restored, outOfService; skipped if recovery finds it in service
+//	updated            → restored by a rollback; outOfService
+//	restored, current  → outOfService if the instance is not healthy when the run ends
 type updateState int
 
 const (
@@ -25,8 +21,8 @@ const (
 	// stateOut: the instance was deregistered, by this run or by the one that it recovers, or may have been. The journal
 	// holds an intent that is not closed. One goroutine works on the instance and is the only one to read its fields.
 	stateOut
-	// stateUpdated: the new container is proven and registered. The load balancer called it healthy, or err says that
-	// the run was broken off before.
+	// stateUpdated: the new container is proven and registered. The load balancer called it healthy, unless err says
+	// that the run was broken off before. After a rollback that failed, err says that instead.
 	stateUpdated
 	// stateRestored: every compensation succeeded, so the old container is proven and registered. err says why. The
 	// instance was not touched at all if deregisteredAt is zero.

@@ -11,10 +11,10 @@ import (
 // doubtTime is the time in which the load balancer may still apply a call that returned an error.
 const doubtTime = 60 * time.Second
 
-// verify checks the end of a run. It finds instances that joined the target groups meanwhile, and waits for instances that
-// are to serve and are not healthy, until the time for health is over. While a failed call may still be
-// applied, it watches what the run put back and registers it again if necessary. A run that is broken off leaves that to
-// recovery, as its journal shows. Unless once is set, verify reads health only if a call is in doubt.
+// verify checks the end of a run. It finds instances that joined the target groups meanwhile, and waits for instances
+// that are to serve and are not healthy, until the time for health is over. While a failed call may still be applied, it
+// polls the instances that the run put back, and registers them again if necessary. A run that is broken off leaves that
+// to recovery, as its journal shows. Unless once is set, verify reads health only if a call is in doubt.
 func (f *fleet) verify(ctx context.Context, once bool) {
 	ctx, cancel := context.WithTimeout(ctx, doubtTime+f.Policy.Health)
 	defer cancel()
