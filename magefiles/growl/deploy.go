@@ -16,7 +16,7 @@ type Deploy mg.Namespace
 func (Deploy) Dev(ctx context.Context,
 	// image tag to roll out; default IMAGE_TAG, then latest
 	tag *string,
-	// the same, under the old script's name
+	// same as -tag, under the old script's name
 	imageTag *string,
 	// private SSH key; default SSH_KEY, then the SSH agent
 	sshKey *string,
@@ -26,17 +26,17 @@ func (Deploy) Dev(ctx context.Context,
 	policy *string,
 	// URL to send requests to during the run, through the load balancer
 	probe *string,
-	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always asked
+	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always checked
 	alarms *string,
 	// file to write the JSON report to
 	report *string,
-	// do not ask Terraform whether AWS is as the code says
+	// do not compare AWS with the Terraform code
 	skipDrift *bool,
-	// let instances run with an env file that is not the sealed one
+	// allow instances whose env file is not the sealed one
 	allowEnvDrift *bool,
-	// do not ask any CloudWatch alarm
+	// ignore all CloudWatch alarms
 	skipAlarms *bool,
-	// go on although a target is registered that is not in the fleet
+	// continue even if a registered target is not in the fleet
 	allowUnknownTargets *bool,
 	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
 	allowZoneLoss *bool,
@@ -44,7 +44,7 @@ func (Deploy) Dev(ctx context.Context,
 	allowDowntime *bool,
 	// skip a release whose commit is older than what an instance runs, and exit with 0
 	onlyForward *bool,
-	// show what would be done and touch nothing
+	// show the plan and change nothing
 	dryRun *bool,
 ) (err error) {
 	defer console.CleanError(&err)
@@ -72,17 +72,17 @@ func (Deploy) Prod(ctx context.Context,
 	policy *string,
 	// URL to send requests to during the run, through the load balancer
 	probe *string,
-	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always asked
+	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always checked
 	alarms *string,
 	// file to write the JSON report to
 	report *string,
-	// do not ask Terraform whether AWS is as the code says
+	// do not compare AWS with the Terraform code
 	skipDrift *bool,
-	// let instances run with an env file that is not the sealed one
+	// allow instances whose env file is not the sealed one
 	allowEnvDrift *bool,
-	// do not ask any CloudWatch alarm
+	// ignore all CloudWatch alarms
 	skipAlarms *bool,
-	// go on although a target is registered that is not in the fleet
+	// continue even if a registered target is not in the fleet
 	allowUnknownTargets *bool,
 	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
 	allowZoneLoss *bool,
@@ -90,9 +90,9 @@ func (Deploy) Prod(ctx context.Context,
 	allowDowntime *bool,
 	// image of that commit, sha256:…, to deploy without comparing the tag with what dev ran
 	digest *string,
-	// show what would be done and touch nothing
+	// show the plan and change nothing
 	dryRun *bool,
-	// do not ask before touching prod
+	// deploy to prod without a confirmation
 	yes *bool,
 ) (err error) {
 	defer console.CleanError(&err)

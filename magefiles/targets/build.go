@@ -19,7 +19,7 @@ import (
 
 // Build builds the service's image, named by the commit, with the Docker CLI.
 func Build(ctx context.Context,
-	// what the image runs on, linux/amd64 or linux/arm64; default linux/amd64
+	// platform of the image, linux/amd64 or linux/arm64; default linux/amd64
 	platform *string,
 ) (err error) {
 	defer console.CleanError(&err)
@@ -44,15 +44,15 @@ func Build(ctx context.Context,
 
 // Push uploads the image of the checked-out commit, once, and makes the tag latest name it.
 func Push(ctx context.Context,
-	// JSON file with the fleet, whose repository is pushed to
+	// JSON file with the fleet, to whose repository the image is pushed
 	fleet *string,
 	// repository to push to instead, HOST/NAME; default REPOSITORY
 	repository *string,
-	// region of a registry whose host does not say it; default that of the AWS configuration
+	// region of a registry whose host does not contain it; default that of the AWS configuration
 	region *string,
-	// what the image was built for; default linux/amd64
+	// platform of the image; default linux/amd64
 	platform *string,
-	// leave latest where it is if it names a newer commit
+	// do not move latest if it names a newer commit
 	onlyForward *bool,
 ) (err error) {
 	defer console.CleanError(&err)
@@ -85,8 +85,8 @@ func Push(ctx context.Context,
 	return nil
 }
 
-// imageOptions are how the service's image is built, and show what the Docker CLI prints, cleaned. The caller calls flush
-// at the end.
+// imageOptions returns the options for building the service's image. They print the output of the Docker CLI, cleaned.
+// The caller calls flush at the end.
 func imageOptions(platform *string) (o image.Options, flush func(), err error) {
 	declared, err := service()
 	if err != nil {
@@ -98,7 +98,7 @@ func imageOptions(platform *string) (o image.Options, flush func(), err error) {
 	return o, func() { _, _ = out.Flush(), stderr.Flush() }, nil
 }
 
-// pushesTo is the repository that the flags name. It asks nobody anything yet.
+// pushesTo returns the repository that the flags name. It makes no call yet.
 func pushesTo(ctx context.Context, fleetFile, repository, region *string) (*ecr.Repository, error) {
 	uri, where, err := repositoryOf(ctx, fleetFile, repository, region)
 	if err != nil {
@@ -111,7 +111,7 @@ func pushesTo(ctx context.Context, fleetFile, repository, region *string) (*ecr.
 	return ecr.NewFromConfig(cfg, uri, ecr.Options{Region: where})
 }
 
-// repositoryOf is a repository's URI and region as the flags have it.
+// repositoryOf returns a repository's URI and region from the flags.
 func repositoryOf(ctx context.Context, fleetFile, repository, region *string) (uri, where string, err error) {
 	where = value(region, "")
 	switch {
@@ -133,16 +133,16 @@ func repositoryOf(ctx context.Context, fleetFile, repository, region *string) (u
 	return described.Repository, where, nil
 }
 
-// registry is an ECR repository as images are pushed to it.
+// registry adapts an ECR repository to image.Registry.
 type registry struct{ *ecr.Repository }
 
-// Login returns a token of the registry's.
+// Login returns the registry's current token.
 func (r registry) Login(ctx context.Context) (user, password string, err error) {
 	credentials, err := r.Credentials(ctx)
 	return credentials.Username, credentials.Password, err
 }
 
-// Digest is what a tag names; empty where it is not there.
+// Digest returns the digest that a tag names, or "" if the tag does not exist.
 func (r registry) Digest(ctx context.Context, tag string) (string, error) {
 	found, err := r.Resolve(ctx, tag)
 	if errors.Is(err, ecr.ErrNotFound) {
@@ -151,13 +151,13 @@ func (r registry) Digest(ctx context.Context, tag string) (string, error) {
 	return found.Digest, err
 }
 
-// Commit returns the commit whose full SHA is the one such tag of the image under a tag.
+// Commit returns the commit of the image under a tag: the one tag of the image that is a full SHA.
 func (r registry) Commit(ctx context.Context, tag string) (string, error) {
 	found, err := r.Resolve(ctx, tag)
 	return found.Commit, err
 }
 
-// explainConflict says what can be done about a tag that does not move.
+// explainConflict adds the remedy to the error of a tag that cannot move.
 func explainConflict(err error) error {
 	var conflict *ecr.ConflictError
 	if errors.As(err, &conflict) {

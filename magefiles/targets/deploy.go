@@ -14,7 +14,7 @@ import (
 	"github.com/growl-dev/deploy/report"
 )
 
-// Deploy rolls releases across the instances of an environment, and looks after what was rolled.
+// Deploy rolls releases across the instances of an environment, and manages its runs.
 type Deploy mg.Namespace
 
 // To rolls the image that -tag names across an environment, one instance at a time, without a failed request.
@@ -30,19 +30,19 @@ func (Deploy) To(ctx context.Context,
 	policy *string,
 	// URL to send requests to during the run, through the load balancer
 	probe *string,
-	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always asked
+	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always checked
 	alarms *string,
 	// file to write the JSON report to
 	report *string,
 	// image to deploy, sha256:…, instead of the one that the tag names
 	digest *string,
-	// do not ask Terraform whether AWS is as the code says
+	// do not compare AWS with the Terraform code
 	skipDrift *bool,
-	// let instances run with an env file that is not the sealed one
+	// allow instances whose env file is not the sealed one
 	allowEnvDrift *bool,
-	// do not ask any CloudWatch alarm
+	// ignore all CloudWatch alarms
 	skipAlarms *bool,
-	// go on although a target is registered that is not in the fleet
+	// continue even if a registered target is not in the fleet
 	allowUnknownTargets *bool,
 	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
 	allowZoneLoss *bool,
@@ -50,9 +50,9 @@ func (Deploy) To(ctx context.Context,
 	allowDowntime *bool,
 	// skip a release whose commit is older than what an instance runs, and exit with 0
 	onlyForward *bool,
-	// show what would be done and touch nothing
+	// show the plan and change nothing
 	dryRun *bool,
-	// do not ask before touching an environment that wants to be confirmed
+	// deploy without a confirmation, also if the environment requires one
 	yes *bool,
 ) (err error) {
 	defer console.CleanError(&err)
@@ -67,7 +67,7 @@ func (Deploy) To(ctx context.Context,
 	})
 }
 
-// Heal puts back into service what a killed run left out, and does nothing where all is well.
+// Heal puts the instances that a killed run left out back into service, and does nothing if there are none.
 func (Deploy) Heal(ctx context.Context,
 	environment string,
 	// private SSH key; default SSH_KEY, then the SSH agent
@@ -94,7 +94,7 @@ func (Deploy) Heal(ctx context.Context,
 	return ended(healed, err)
 }
 
-// Resume heals what a killed run left out and then goes on with its release.
+// Resume heals what a killed run left out and then continues with its release.
 func (Deploy) Resume(ctx context.Context,
 	environment string,
 	// private SSH key; default SSH_KEY, then the SSH agent
@@ -105,17 +105,17 @@ func (Deploy) Resume(ctx context.Context,
 	policy *string,
 	// URL to send requests to during the run, through the load balancer
 	probe *string,
-	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always asked
+	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always checked
 	alarms *string,
 	// file to write the JSON report to
 	report *string,
-	// do not ask Terraform whether AWS is as the code says
+	// do not compare AWS with the Terraform code
 	skipDrift *bool,
-	// let instances run with an env file that is not the sealed one
+	// allow instances whose env file is not the sealed one
 	allowEnvDrift *bool,
-	// do not ask any CloudWatch alarm
+	// ignore all CloudWatch alarms
 	skipAlarms *bool,
-	// go on although a target is registered that is not in the fleet
+	// continue even if a registered target is not in the fleet
 	allowUnknownTargets *bool,
 ) (err error) {
 	defer console.CleanError(&err)
@@ -144,7 +144,7 @@ func (Deploy) Rollback(ctx context.Context,
 	probe *string,
 	// file to write the JSON report to
 	report *string,
-	// show what would be done and touch nothing
+	// show the plan and change nothing
 	dryRun *bool,
 ) (err error) {
 	defer console.CleanError(&err)
@@ -159,7 +159,7 @@ func (Deploy) Rollback(ctx context.Context,
 	return ended(operator.Rollback(ctx, value(to, "")))
 }
 
-// Status tells who holds an environment, which run is in flight, what runs on each instance, and what differs.
+// Status shows who holds an environment, which run is in flight, what runs on each instance, and what differs.
 func (Deploy) Status(ctx context.Context,
 	environment string,
 	// private SSH key; default SSH_KEY, then the SSH agent
@@ -179,7 +179,7 @@ func (Deploy) Status(ctx context.Context,
 	return ended(report.Document{}, err)
 }
 
-// History lists the last runs of an environment and how they ended.
+// History lists the last runs of an environment and their outcomes.
 func (Deploy) History(ctx context.Context,
 	environment string,
 	// how many runs; default 10

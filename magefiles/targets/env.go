@@ -17,7 +17,7 @@ import (
 	"github.com/growl-dev/deploy/report"
 )
 
-// Env looks after the env files, which are never committed, and their seals, which are.
+// Env checks the env files, which are never committed, and their seals, which are.
 type Env mg.Namespace
 
 // Seal writes the SHA-256 of each env file that is here to its seal.
@@ -88,7 +88,7 @@ func (Env) Mask(environment string) (err error) {
 	return nil
 }
 
-// envFiles are the env files that the service's environments have, by environment, and an error if it declares none.
+// envFiles returns the env files of the service's environments, or an error if it declares none.
 func envFiles() (map[string]infra.EnvFile, error) {
 	declared, err := service()
 	if err != nil {
@@ -106,14 +106,14 @@ func envFiles() (map[string]infra.EnvFile, error) {
 	return files, nil
 }
 
-// checkEnvFile reports whether bytes are an env file; its error holds no value.
+// checkEnvFile returns an error for bytes that are not an env file. The error holds no value.
 func checkEnvFile(content []byte) error {
 	_, err := docker.ParseEnvFile(bytes.NewReader(content))
 	return err
 }
 
-// envFileCheck is checkEnvFile, and unless allowEmpty is set it refuses a file without a variable: that is what a missing
-// secret makes, and an apply would give it to every instance.
+// envFileCheck returns checkEnvFile, which also refuses a file without a variable unless allowEmpty is set. A missing
+// secret makes such a file, and an apply would give it to every instance.
 func envFileCheck(allowEmpty *bool) func([]byte) error {
 	return func(content []byte) error {
 		variables, err := docker.ParseEnvFile(bytes.NewReader(content))

@@ -18,8 +18,8 @@ import (
 	"github.com/growl-dev/deploy/report"
 )
 
-// Flags are the flags of a deploy as mage passes them on: nil where one was not given. The environment variable that is
-// named beside a flag is used instead then.
+// Flags are the flags of a deploy in mage's form: nil if one was not given. Then the environment variable beside the
+// flag is used instead.
 type Flags struct {
 	Tag    *string // IMAGE_TAG; else latest
 	SSHKey *string // SSH_KEY; else the SSH agent
@@ -36,7 +36,7 @@ type Flags struct {
 	AllowZoneLoss, AllowDowntime, OnlyForward                 *bool
 }
 
-// options are the flags, and the variables of the environment, as package deploy takes them.
+// options converts the flags and the environment variables to the options of package deploy.
 func (f Flags) options() deploy.Options {
 	o := deploy.Options{
 		SSH: deploy.SSH{
@@ -56,7 +56,7 @@ func (f Flags) options() deploy.Options {
 	return o
 }
 
-// value is a flag's value, or else the environment variable's.
+// value returns a flag's value, or else that of the environment variable.
 func value(flag *string, variable string) string {
 	switch {
 	case flag != nil:
@@ -71,7 +71,7 @@ func value(flag *string, variable string) string {
 // set reports whether a flag without a value was given.
 func set(flag *bool) bool { return flag != nil && *flag }
 
-// split reads NAME,NAME; nothing is no name.
+// split splits NAME,NAME. It returns no name for an empty text.
 func split(names string) []string {
 	if names == "" {
 		return nil
@@ -83,7 +83,7 @@ func split(names string) []string {
 	return all
 }
 
-// ended gives an error its exit code, which mage looks for on the error itself, and the names of the flags that mend it.
+// ended adds the exit code to an error, which mage reads from the error itself, and the names of the flags that fix it.
 func ended(result report.Document, err error) error {
 	if err == nil {
 		return nil
@@ -94,7 +94,7 @@ func ended(result report.Document, err error) error {
 	return mg.Fatal(deploy.ExitCode(result, err), err)
 }
 
-// tag is the image tag that was asked for.
+// tag returns the image tag that the flags name.
 func (f Flags) tag() string {
 	if f.Tag != nil {
 		return *f.Tag
@@ -102,7 +102,7 @@ func (f Flags) tag() string {
 	return cmp.Or(os.Getenv("IMAGE_TAG"), "latest")
 }
 
-// located is the ledger's location, or another one, which is in the same region unless it names one.
+// located returns the ledger's location, or other if that is set. If other names no region, it is in the declared one.
 func located(declared, other string) string {
 	_, region, _ := strings.Cut(declared, "?")
 	switch {

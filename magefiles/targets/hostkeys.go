@@ -17,7 +17,7 @@ import (
 
 // HostKeys makes the SSH host keys that instances fetch at their first boot, signed by the environment's CA, and has known_hosts trust that CA.
 func (Infra) HostKeys(ctx context.Context, environment string,
-	// file of the CA's private key, made where there is none; default ~/.ssh/SERVICE-ca-ENVIRONMENT
+	// file of the CA's private key, made if it does not exist; default ~/.ssh/SERVICE-ca-ENVIRONMENT
 	ca *string,
 	// name of the one instance to make a key for; default all in the tfvars
 	instance *string,
@@ -51,7 +51,7 @@ func (Infra) HostKeys(ctx context.Context, environment string,
 	return nil
 }
 
-// instanceNames are the names of all instances, or the one that is asked for.
+// instanceNames returns the names of all instances, or of the given one.
 func instanceNames(variables infra.Variables, only string) ([]string, error) {
 	names := slices.Sorted(maps.Keys(variables.Instances))
 	if only == "" {
@@ -71,7 +71,7 @@ func openCA(environment, path string) (*infra.Authority, error) {
 	return infra.OpenAuthority(environment, cmp.Or(path, filepath.Join(home, ".ssh", declared.Name+"-ca-"+environment)))
 }
 
-// trustCA adds the CA's line to the repository's known_hosts, unless it is there.
+// trustCA adds the CA's line to the repository's known_hosts, unless the file contains it.
 func trustCA(dir string, authority *infra.Authority, variables infra.Variables) error {
 	line, err := authority.KnownHosts(variables.CIDR)
 	if err != nil {
@@ -93,8 +93,8 @@ func trustCA(dir string, authority *infra.Authority, variables infra.Variables) 
 	return nil
 }
 
-// putHostKey puts an instance's key where its first boot fetches it. The AWS CLI
-// reads it from a file that only we may read, and that is removed.
+// putHostKey writes an instance's key to the parameter that its first boot reads. The AWS CLI reads the key from a file
+// that only this user may read, and that is removed afterwards.
 func putHostKey(ctx context.Context, prefix string, authority *infra.Authority, variables infra.Variables, name string) error {
 	key, err := authority.SignHost(name, variables.Instances[name].String(), 0)
 	if err != nil {

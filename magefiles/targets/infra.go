@@ -16,7 +16,7 @@ import (
 	"github.com/growl-dev/deploy/report"
 )
 
-// Infra is the infrastructure of an environment, by Terraform.
+// Infra manages the infrastructure of an environment with Terraform.
 type Infra mg.Namespace
 
 // Plan shows what an apply would change in an environment, and who changed it: AWS or the code.
@@ -39,7 +39,7 @@ func (Infra) Plan(ctx context.Context, environment string) (err error) {
 	return nil
 }
 
-// printChanges prints changes, and who made each.
+// printChanges prints changes, and whether AWS or the code was changed.
 func printChanges(changes []infra.Change) {
 	for _, change := range changes {
 		who := "not applied, the code was changed"
@@ -57,7 +57,7 @@ func warn(warnings []string) {
 	}
 }
 
-// Apply makes an environment as the code says; it refuses to take more than one instance of a target group at once.
+// Apply applies the code to an environment; it refuses to take more than one instance of a target group out at once.
 func (Infra) Apply(ctx context.Context, environment string,
 	// replace instances in turn, each drained before and in service again after
 	oneByOne *bool,
@@ -67,7 +67,7 @@ func (Infra) Apply(ctx context.Context, environment string,
 	policy *string,
 	// apply an env file without a variable
 	allowEmptyEnv *bool,
-	// do not ask before touching an environment that wants to be confirmed, or what environments share
+	// apply without a confirmation, also if the environment requires one
 	yes *bool,
 ) (err error) {
 	defer console.CleanError(&err)
@@ -93,7 +93,7 @@ func (Infra) Apply(ctx context.Context, environment string,
 	return a.apply(ctx)
 }
 
-// confirmed reports whether somebody has to agree before an environment is touched, or what all share.
+// confirmed reports whether a change of the environment, or of the shared configuration, needs a confirmation.
 func confirmed(environment string) bool {
 	return environment == infra.SharedState || declared.Environments[environment].Confirm
 }
@@ -103,11 +103,11 @@ type application struct {
 	name  string
 	made  *infra.Environment
 	flags Flags
-	// asks is set if somebody has to agree first.
+	// asks is set if a confirmation is needed first.
 	asks bool
 }
 
-// agree asks, unless nobody has to agree. Who agreed to one part of an apply agreed to the rest of it.
+// agree asks a person to confirm, unless no confirmation is needed or one part of this apply was confirmed already.
 func (a *application) agree(format string, args ...any) error {
 	if !a.asks {
 		return nil
@@ -116,8 +116,8 @@ func (a *application) agree(format string, args ...any) error {
 	return console.Agree(fmt.Sprintf(format, args...), a.name)
 }
 
-// apply applies a plan that somebody agreed to. What an apply leaves as it is makes an error, because the environment is
-// still not as its code says.
+// apply applies a plan after the confirmation. It returns an error if differences remain, because then the environment
+// still differs from its code.
 func (a *application) apply(ctx context.Context) (err error) {
 	plan, err := a.made.Plan(ctx)
 	if err != nil {
@@ -144,7 +144,8 @@ func (a *application) apply(ctx context.Context) (err error) {
 	return nil
 }
 
-// replaceInTurn replaces the instances that an apply would take, one after the other, under the environment's lease.
+// replaceInTurn replaces the instances that an apply would take out, one after the other, under the environment's
+// lease.
 func (a *application) replaceInTurn(ctx context.Context) error {
 	taken, err := takenBy(ctx, a.made)
 	if err != nil || len(taken) == 0 {
@@ -171,7 +172,7 @@ func (a *application) replaceInTurn(ctx context.Context) error {
 	return ended(result, err)
 }
 
-// takenBy are the instances that an apply would take out of service.
+// takenBy returns the instances that an apply would take out of service.
 func takenBy(ctx context.Context, made *infra.Environment) ([]infra.Taken, error) {
 	plan, err := made.Plan(ctx)
 	if err != nil {
@@ -180,7 +181,7 @@ func takenBy(ctx context.Context, made *infra.Environment) ([]infra.Taken, error
 	return plan.Taken(), errors.Join(plan.AllowedInTurn(), plan.Close())
 }
 
-// Drift refuses, with exit code 1, when an environment is not as its code says: what a deploy asks first.
+// Drift fails, with exit code 1, if an environment differs from its code; a deploy makes the same check first.
 func (Infra) Drift(ctx context.Context, environment string) (err error) {
 	defer console.CleanError(&err)
 	made, err := stateOf(environment)
@@ -199,7 +200,7 @@ func (Infra) Drift(ctx context.Context, environment string) (err error) {
 	return nil
 }
 
-// Output prints what an environment is made of as JSON: instances, target groups, region, repository.
+// Output prints the outputs of an environment as JSON: instances, target groups, region, repository.
 func (Infra) Output(ctx context.Context, environment string) (err error) {
 	defer console.CleanError(&err)
 	terraform, err := terraformOf(environment)
@@ -218,7 +219,7 @@ func (Infra) Output(ctx context.Context, environment string) (err error) {
 	return nil
 }
 
-// terraformOf is the Terraform configuration that an environment's fleet is made by.
+// terraformOf returns the Terraform configuration that makes an environment's fleet.
 func terraformOf(environment string) (infra.Terraform, error) {
 	declared, err := service()
 	if err != nil {
@@ -236,7 +237,7 @@ func terraformOf(environment string) (infra.Terraform, error) {
 	return terraform, nil
 }
 
-// stateOf opens the Terraform configuration of an environment, or that of what all environments share.
+// stateOf opens the Terraform configuration of an environment, or the one that all environments share.
 func stateOf(name string) (*infra.Environment, error) {
 	if name == infra.SharedState {
 		return sharedState()
@@ -248,7 +249,8 @@ func stateOf(name string) (*infra.Environment, error) {
 	return terraform.Open(name)
 }
 
-// sharedState opens what the environments share: the first of them that has it says where that is.
+// sharedState opens the configuration that all environments share. The first environment that declares its folder
+// counts.
 func sharedState() (*infra.Environment, error) {
 	declared, err := service()
 	if err != nil {

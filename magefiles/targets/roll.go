@@ -12,7 +12,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Roll deploys to an environment of a service as the flags say, or shows what it would do. The error has the exit code
+// Roll deploys to an environment of a service with the flags' options, or shows the plan. The error has the exit code
 // that package deploy documents.
 func Roll(ctx context.Context, service deploy.Service, environment string, flags Flags) (err error) {
 	defer console.CleanError(&err)

@@ -23,15 +23,15 @@ import (
 // Sandbox is a whole environment on this machine, with nothing installed but Go.
 type Sandbox mg.Namespace
 
-// Run brings an environment up on this machine and rolls a release out under load.
+// Run starts an environment on this machine and rolls a release out under load.
 func (Sandbox) Run(ctx context.Context,
-	// environment of the service; default the first by name that may be deployed to without being asked
+	// environment of the service; default the first by name that needs no confirmation
 	environment *string,
 	// how many instances; default 3
 	instances *int,
-	// something to go wrong, by name; see the README
+	// fault to cause, by name; see the README
 	fault *string,
-	// how many times faster than real the load balancer's time goes by; default 20
+	// how many times faster than in AWS the load balancer's time passes; default 20
 	factor *float64,
 	// file to write the JSON report to
 	report *string,
@@ -52,19 +52,19 @@ func (Sandbox) Run(ctx context.Context,
 	})
 }
 
-// Up brings an environment up on this machine and keeps it until Ctrl-C, to be used by hand.
+// Up starts an environment on this machine, for use by hand, and keeps it until Ctrl-C.
 func (Sandbox) Up(ctx context.Context,
-	// environment of the service; default the first by name that may be deployed to without being asked
+	// environment of the service; default the first by name that needs no confirmation
 	environment *string,
 	// how many instances; default 3
 	instances *int,
-	// something to go wrong, by name; see the README
+	// fault to cause, by name; see the README
 	fault *string,
-	// how many times faster than real the load balancer's time goes by; default 20
+	// how many times faster than in AWS the load balancer's time passes; default 20
 	factor *float64,
-	// run no processes: the sandbox itself answers for the service, and thousands of instances fit
+	// run no processes: the sandbox itself serves the requests, so that thousands of instances fit
 	hollow *bool,
-	// file to write at the end what AWS was asked, as JSON
+	// file to write the counts of calls to AWS to, as JSON
 	report *string,
 ) (err error) {
 	defer console.CleanError(&err)
@@ -80,31 +80,31 @@ func (Sandbox) Up(ctx context.Context,
 		console.Printf("%s", exports(env))
 		console.Warnf(handbook, o.Environment)
 		<-ctx.Done()
-		return (asked{env.Calls()}).write(value(report, ""))
+		return (callCounts{env.Calls()}).write(value(report, ""))
 	})
 }
 
-// asked is what a sandbox says at its end.
-type asked struct {
-	// Calls are those that AWS was asked, refused ones included, by action.
+// callCounts is the report of a sandbox.
+type callCounts struct {
+	// Calls counts the calls to AWS by action, including those that were refused.
 	Calls map[string]int `json:"calls"`
 }
 
-func (a asked) write(path string) error {
+func (c callCounts) write(path string) error {
 	if path == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(a, "", "  ")
+	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
-		return fmt.Errorf("write what AWS was asked: %w", err)
+		return fmt.Errorf("write the counts of calls: %w", err)
 	}
 	if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write what AWS was asked: %w", err)
+		return fmt.Errorf("write the counts of calls: %w", err)
 	}
 	return nil
 }
 
-// reportable refuses a report that could not be written.
+// reportable returns an error if a report could not be written to the path.
 func reportable(path *string) error {
 	if err := report.CheckFile(value(path, "")); err != nil {
 		return console.Usage("%v", err)
@@ -112,8 +112,8 @@ func reportable(path *string) error {
 	return nil
 }
 
-// inSandbox does something in an environment of its own, which ends with it. While
-// it is brought up, mage's handling of Ctrl-C serves; then a signal ends the doing.
+// inSandbox calls do with an environment of its own, which it closes afterwards. While the environment starts, mage
+// handles Ctrl-C; after that a signal ends the context of do.
 func inSandbox(ctx context.Context, o sandbox.Options, fault *string, do func(context.Context, *sandbox.Environment) error) (err error) {
 	if err := checkFault(fault); err != nil {
 		return console.Usage("%v", err)
@@ -131,7 +131,7 @@ func inSandbox(ctx context.Context, o sandbox.Options, fault *string, do func(co
 	return do(ctx, env)
 }
 
-// atLeastOne refuses a flag that was given and makes no sense.
+// atLeastOne returns an error for a flag with a value below 1.
 func atLeastOne[T int | float64](name string, flag *T) error {
 	if flag != nil && *flag < 1 {
 		return fmt.Errorf("-%s=%v: want at least 1", name, *flag)
@@ -161,7 +161,7 @@ func SandboxOf(service deploy.Service, environment string) (sandbox.Options, err
 	return o, nil
 }
 
-// labels are the image labels by which the service is told that it leaves, and which name its count.
+// labels returns the image labels that hold the service's drain signals and the file of its count.
 func labels(spec docker.Spec, countFile string) map[string]string {
 	all := map[string]string{}
 	for name, value := range map[docker.Label]string{
@@ -174,7 +174,7 @@ func labels(spec docker.Spec, countFile string) map[string]string {
 	return all
 }
 
-// sandboxOptions are a sandbox of the declared service, as the flags say.
+// sandboxOptions returns the options of a sandbox of the declared service, with the flags' values.
 func sandboxOptions(environment *string, instances *int, factor *float64) (sandbox.Options, error) {
 	if err := errors.Join(atLeastOne("instances", instances), atLeastOne("factor", factor)); err != nil {
 		return sandbox.Options{}, console.Usage("%v", err)
@@ -204,7 +204,7 @@ func sandboxOptions(environment *string, instances *int, factor *float64) (sandb
 	return o, nil
 }
 
-// tried is the environment that a sandbox is of unless one is named.
+// tried returns the default environment of a sandbox.
 func tried(service deploy.Service) string {
 	names := service.EnvironmentNames()
 	for _, name := range names {
@@ -215,7 +215,7 @@ func tried(service deploy.Service) string {
 	return names[0]
 }
 
-// checkFault refuses an unknown name before an environment is brought up.
+// checkFault returns an error for an unknown fault, before an environment is started.
 func checkFault(name *string) error {
 	if name == nil {
 		return nil
@@ -230,7 +230,7 @@ func inject(env *sandbox.Environment, fault *string) error {
 	return env.Fault(*fault)
 }
 
-// adopt points this process at the environment, the way a user's shell would be.
+// adopt sets the variables of the environment in this process, as a user would in a shell.
 func adopt(env *sandbox.Environment) error {
 	for _, line := range env.Env() {
 		name, value, _ := strings.Cut(line, "=")
@@ -241,7 +241,7 @@ func adopt(env *sandbox.Environment) error {
 	return nil
 }
 
-// exports are the environment's variables as a shell reads them.
+// exports returns the environment's variables as commands for a shell.
 func exports(env *sandbox.Environment) string {
 	var b strings.Builder
 	for _, line := range env.Env() {
@@ -251,7 +251,7 @@ func exports(env *sandbox.Environment) string {
 	return b.String()
 }
 
-// handbook says what the variables are good for.
+// handbook describes the use of the variables.
 const handbook = `
 Paste these into another shell, then for example:
 
@@ -263,8 +263,7 @@ Paste these into another shell, then for example:
 Ctrl-C ends the environment and leaves nothing behind.
 `
 
-// closed ends the environment. What it was used for failed first, if it did,
-// and keeps its exit code.
+// closed closes the environment. If its use failed, that error comes first and keeps its exit code.
 func closed(env *sandbox.Environment, err error) error {
 	left := env.Close()
 	if err == nil {

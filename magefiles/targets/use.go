@@ -13,14 +13,14 @@ import (
 )
 
 // declared is the service that the magefile declares. It is the project's only package-level variable that is assigned
-// after start-up, because mage calls targets on zero values and can hand them nothing.
+// after start-up. It is needed because mage calls targets on zero values and cannot pass them a service.
 var declared *deploy.Service
 
-// Also is what a magefile has besides the service.
+// Also describes the magefile besides the service.
 type Also struct {
-	// Aliases are the magefile's.
+	// Aliases are the aliases of the magefile.
 	Aliases map[string]any
-	// Sources are the Go files of further packages that the magefile imports targets from.
+	// Sources are the Go files of further packages from which the magefile imports targets.
 	Sources []fs.FS
 }
 
@@ -42,7 +42,7 @@ func Use(service deploy.Service, also ...Also) deploy.Service {
 	return service
 }
 
-// check returns what is wrong with the command line.
+// check returns an error for a wrong command line.
 func check(args []string, also []Also) error {
 	all, aliases := []fs.FS{Sources}, map[string]any{}
 	for _, a := range also {

@@ -10,12 +10,12 @@ import (
 	"github.com/growl-dev/deploy/internal/signals"
 )
 
-// Bench measures; what it prints depends on the machine.
+// Bench measures rollouts; the results depend on the machine.
 type Bench mg.Namespace
 
 // Deploy rolls a release out in the sandbox and prints the run's time over the sum of the waits that nothing can shorten.
 func (Bench) Deploy(ctx context.Context,
-	// how many times faster than real the load balancer's time goes by; default 10
+	// how many times faster than in AWS the load balancer's time passes; default 10
 	factor *float64,
 	// file to write raw counts to, as JSON
 	report *string,
@@ -57,7 +57,7 @@ func (Bench) Start(ctx context.Context,
 
 // Drain compares the documented process with drain on evidence, side by side under the same load.
 func (Bench) Drain(ctx context.Context,
-	// how many times faster than real the load balancer's time goes by; default 10
+	// how many times faster than in AWS the load balancer's time passes; default 10
 	factor *float64,
 	// file to write raw counts to, as JSON
 	report *string,
@@ -81,9 +81,9 @@ func (Bench) Drain(ctx context.Context,
 	return m.end()
 }
 
-// Services rolls services out that have none, few and many clients, and shows how long each drained on which evidence.
+// Services rolls out services with no, few and many clients, and shows the time and the evidence of each drain.
 func (Bench) Services(ctx context.Context,
-	// how many times faster than real the load balancer's time goes by; default 10
+	// how many times faster than in AWS the load balancer's time passes; default 10
 	factor *float64,
 	// file to write raw counts to, as JSON
 	report *string,
@@ -105,11 +105,11 @@ func (Bench) Services(ctx context.Context,
 	return m.end()
 }
 
-// Fleet rolls a release out across 10, 100 and 1,000 instances behind real SSH servers, and prints what that costs.
+// Fleet rolls a release out across 10, 100 and 1,000 instances behind real SSH servers, and prints the cost.
 func (Bench) Fleet(ctx context.Context,
 	// a fleet of this size only
 	instances *int,
-	// how many times faster than real the load balancer's time goes by; default 10
+	// how many times faster than in AWS the load balancer's time passes; default 10
 	factor *float64,
 	// file to write raw counts to, as JSON
 	report *string,
@@ -141,7 +141,7 @@ func (Bench) Load(ctx context.Context,
 	rate *int,
 	// how many of them each on a new connection; default 500
 	fresh *int,
-	// how many times faster than real the load balancer's time goes by; default 10
+	// how many times faster than in AWS the load balancer's time passes; default 10
 	factor *float64,
 	// file to write raw counts to, as JSON
 	report *string,

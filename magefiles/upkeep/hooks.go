@@ -14,7 +14,7 @@ import (
 	"github.com/growl-dev/deploy/remote/docker"
 )
 
-// Hooks keep out of commits what must not be in them.
+// Hooks keep env files and secrets out of commits.
 type Hooks mg.Namespace
 
 // Install sets git's pre-commit hook up, for all worktrees of this clone.
@@ -28,7 +28,7 @@ func (Hooks) Install(ctx context.Context) (err error) {
 	return nil
 }
 
-// Run is what the pre-commit hook runs: it refuses env files and tfvars with secrets, and seals changed env files.
+// Run runs the pre-commit hook: it refuses env files and tfvars with secrets, and seals changed env files.
 func (Hooks) Run(ctx context.Context) (err error) {
 	defer console.CleanError(&err)
 	sealed, err := githook.Hook{EnvFiles: envFiles(), Check: checkEnvFile}.Run(ctx)
@@ -38,7 +38,7 @@ func (Hooks) Run(ctx context.Context) (err error) {
 	return err
 }
 
-// envFiles are the env files of the environments that have one.
+// envFiles returns the env files of the environments that have one.
 func envFiles() map[string]infra.EnvFile {
 	files := map[string]infra.EnvFile{}
 	for name, e := range growl.Service().Environments {
@@ -49,8 +49,8 @@ func envFiles() map[string]infra.EnvFile {
 	return files
 }
 
-// checkEnvFile refuses what is no env file, and one without a variable, which is what a missing secret makes. Its error
-// holds no value.
+// checkEnvFile returns an error for bytes that are not an env file, and for a file without a variable, which a missing
+// secret makes. The error holds no value.
 func checkEnvFile(content []byte) error {
 	variables, err := docker.ParseEnvFile(bytes.NewReader(content))
 	if err == nil && len(variables) == 0 {
@@ -59,10 +59,10 @@ func checkEnvFile(content []byte) error {
 	return err
 }
 
-// Env looks after the env files, which are never committed, and their seals, which are.
+// Env checks the env files, which are never committed, and their seals, which are.
 type Env mg.Namespace
 
-// Guard looks for secrets in committed tfvars, by gitleaks' rules, and names file, line and rule.
+// Guard searches committed tfvars for secrets, by gitleaks' rules, and names file, line and rule.
 func (Env) Guard(ctx context.Context) (err error) {
 	defer console.CleanError(&err)
 	return githook.Guard(ctx)

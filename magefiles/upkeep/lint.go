@@ -10,7 +10,7 @@ import (
 	"github.com/growl-dev/deploy/internal/console"
 )
 
-// Lint checks formatting, vets, runs staticcheck, looks whether go.mod is tidy, and checks the workflows.
+// Lint checks formatting, vets, runs staticcheck, checks that go.mod is tidy, and checks the workflows.
 func Lint(_ context.Context) (err error) {
 	defer console.CleanError(&err)
 	unformatted, err := exec.Command("gofmt", "-l", ".").Output()
@@ -41,7 +41,7 @@ func Lint(_ context.Context) (err error) {
 	return inModule(".", "tool", "-modfile="+linters, "actionlint")
 }
 
-// inModule runs the go command in one of the repository's modules and shows what it prints.
+// inModule runs the go command in one of the repository's modules and prints its output.
 func inModule(dir string, args ...string) error {
 	cmd := exec.Command("go", args...)
 	cmd.Dir = dir

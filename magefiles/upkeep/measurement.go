@@ -9,14 +9,14 @@ import (
 	"github.com/growl-dev/deploy/report"
 )
 
-// measurement is a bench that runs, and its report.
+// measurement is a running bench and its report.
 type measurement struct {
 	options bench.Options
 	report  *bench.Report
 	file    string
 }
 
-// newMeasurement begins a bench with the values of its flags -factor and -report, and refuses those that make no sense.
+// newMeasurement begins a bench with the values of its flags -factor and -report, and refuses invalid ones.
 func newMeasurement(name string, factor *float64, file *string) (*measurement, error) {
 	m := &measurement{options: bench.Options{Sandbox: growl.Sandbox()}, report: bench.NewReport(name)}
 	if factor != nil {

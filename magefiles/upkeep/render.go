@@ -12,10 +12,10 @@ import (
 	"github.com/growl-dev/deploy/remote/docker/firstboot"
 )
 
-// Infra is the infrastructure of an environment, by Terraform.
+// Infra renders the files of the infrastructure that depend on the service's declaration.
 type Infra mg.Namespace
 
-// Render writes the first-boot script anew from the container's spec that rollouts use.
+// Render writes the first-boot script from the same container spec that rollouts use.
 func (Infra) Render() (err error) {
 	defer console.CleanError(&err)
 	script, err := firstboot.Render(growl.Service().WithDefaults().Container)

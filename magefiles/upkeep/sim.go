@@ -13,10 +13,10 @@ import (
 	"github.com/growl-dev/deploy/internal/console"
 )
 
-// simVolume is how many rollouts mage test simulates, without the race detector.
+// simVolume is the number of rollouts that mage test simulates, without the race detector.
 const simVolume = 10000
 
-// Sim simulates rollouts in which anything goes wrong, and checks that no instance is lost.
+// Sim simulates rollouts in which anything can fail, and checks that no instance is lost.
 func (Test) Sim(ctx context.Context,
 	// how many rollouts, of the seeds from 1 on; default 10000
 	seeds *int,
@@ -35,7 +35,7 @@ func (Test) Sim(ctx context.Context,
 	return simulate(ctx, env...)
 }
 
-// simSettings are the target's flags as the simulation reads them.
+// simSettings returns the target's flags as environment variables of the simulation.
 func simSettings(seeds, seed *int, report, mutate *string) ([]string, error) {
 	var env []string
 	switch {
@@ -68,7 +68,7 @@ func simSettings(seeds, seed *int, report, mutate *string) ([]string, error) {
 	return append(env, "SIM_REPORT="+file), nil
 }
 
-// mutantList names the ways to break the engine that the simulation knows.
+// mutantList is the file with the names of the mutants that the simulation can make of the engine.
 const mutantList = "rollout/testdata/mutants.txt"
 
 func checkMutant(name string) error {
@@ -87,7 +87,7 @@ func checkMutant(name string) error {
 	return nil
 }
 
-// simulate runs the simulation, and nothing else, without the race detector, because the volume finds what is rare.
+// simulate runs only the simulation, without the race detector, because a large number of rollouts finds rare faults.
 func simulate(ctx context.Context, env ...string) error {
 	args := []string{"test", "-count=1", "-timeout=0", "-run=^TestSim$"}
 	if strings.HasPrefix(env[0], "SIM_SEED=") {

@@ -13,29 +13,30 @@ import (
 	"github.com/growl-dev/deploy/internal/console"
 )
 
-// Test runs tests, and simulates rollouts in which anything may go wrong.
+// Test runs tests, and simulates rollouts in which anything can fail.
 type Test mg.Namespace
 
 // testTimeout bounds the tests of one package. Those that run Terraform do so dozens of times, which takes a busy machine
 // with two cores a quarter of an hour.
 const testTimeout = "-timeout=40m"
 
-// stories is how many parallel tests of a package run at once. The long ones mostly wait for a load balancer, so that one
-// for each core leaves the cores idle.
-const stories = "-parallel=4"
+// parallelTests is the number of parallel tests of a package. The long ones mostly wait for a load balancer, so that
+// one per core would leave the cores idle.
+const parallelTests = "-parallel=4"
 
-// All runs all tests of all modules, with the race detector where it can be had (short: mage test).
+// All runs all tests of all modules, with the race detector if it is available (short: mage test).
 func (Test) All(ctx context.Context) (err error) {
 	defer console.CleanError(&err)
 	for _, module := range modules() {
-		if err := inModule(module, append([]string{"test"}, append(race(), testTimeout, stories, "./...")...)...); err != nil {
+		if err := inModule(module, append([]string{"test"}, append(race(), testTimeout, parallelTests, "./...")...)...); err != nil {
 			return err
 		}
 	}
 	return simulate(ctx, "SIM_SEEDS="+strconv.Itoa(simVolume))
 }
 
-// race is the flag of the race detector. On Linux that needs a C compiler, which a machine with only Go does not have.
+// race returns the flag of the race detector. On Linux that needs a C compiler, which a machine with only Go does not
+// have.
 func race() []string {
 	if runtime.GOOS == "linux" {
 		if _, err := exec.LookPath("gcc"); err != nil {

@@ -1,8 +1,8 @@
-// Package upkeep holds the mage targets that look after this repository: its tests, its linters, its benches, its git
-// hooks, and the files that are rendered from the service's declaration. They need the repository's tools module and its
-// other modules, so that nobody else can import them.
+// Package upkeep holds the mage targets for the maintenance of this repository: its tests, its linters, its benches,
+// its git hooks, and the files that are rendered from the service's declaration. They need the repository's tools
+// module and its other modules, so that no other project can import them.
 //
-// A magefile passes [Sources] to targets.Use, which reads from them what a command line may hold.
+// A magefile passes [Sources] to targets.Use, which reads the targets' parameters from them.
 package upkeep
 
 import (
@@ -17,11 +17,12 @@ import (
 //go:embed *.go
 var Sources embed.FS
 
-// modules are the folders of the modules that are tested and linted. The linters' own, tools, is not among them.
+// modules returns the folders of the modules that are tested and linted. The linters' own module, tools, is not
+// included.
 func modules() []string {
 	return []string{".", growl.Service().Image.Dir}
 }
 
-// adopter is the folder of a module that stands for another team's. It is linted; the tests that use it are in package
-// targets.
+// adopter is the folder of a module that stands for another team's. It is linted here; package targets has the tests
+// that use it.
 const adopter = "magefiles/targets/testdata/adopter"
