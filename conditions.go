@@ -10,15 +10,15 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// conditions are what a run is to do, and what has to hold for it.
+// conditions holds the release of a run, and the conditions under which it may begin and go on.
 type conditions struct {
 	hosts   *hosts.Fleet
 	release rollout.Release
-	// gates are asked before a run touches anything, and watches while a batch bakes and after it.
+	// gates are checked before a run changes anything, and watches while a batch bakes and after it.
 	gates, watches []rollout.Gate
 	// refuseUnknown refuses a run if a target is registered that is not in the fleet.
 	refuseUnknown bool
-	// skipped are warnings: conditions that are not asked for.
+	// skipped are warnings about conditions that are not checked.
 	skipped []string
 }
 
@@ -26,8 +26,8 @@ func (c *conditions) skip(format string, args ...any) {
 	c.skipped = append(c.skipped, fmt.Sprintf(format, args...))
 }
 
-// sealed are the conditions of everything that connects to the instances.
-func (o *Operator) sealed() (c conditions, err error) {
+// instanceConditions returns the conditions of everything that connects to the instances.
+func (o *Operator) instanceConditions() (c conditions, err error) {
 	if c.hosts, err = o.hosts(); err != nil {
 		return c, err
 	}
@@ -43,9 +43,10 @@ func (o *Operator) sealed() (c conditions, err error) {
 	return c, err
 }
 
-// guarded are the conditions of what rolls a release out. inFlight are the instances that dead runs left out.
-func (o *Operator) guarded(inFlight []string) (conditions, error) {
-	c, err := o.sealed()
+// rolloutConditions returns the conditions of everything that rolls a release out. inFlight are the instances that
+// unfinished runs left out of service.
+func (o *Operator) rolloutConditions(inFlight []string) (conditions, error) {
+	c, err := o.instanceConditions()
 	if err != nil {
 		return c, err
 	}
@@ -57,7 +58,7 @@ func (o *Operator) guarded(inFlight []string) (conditions, error) {
 	case !ok:
 		return c, nil
 	case o.options.SkipDrift:
-		c.skip("-skipDrift: nobody looked whether AWS is as the code says")
+		c.skip("-skipDrift: AWS was not compared with the code")
 		return c, nil
 	}
 	gate, err := checked.Drift(o.name, fleet.DriftOptions{InFlight: inFlight, AllowEnv: o.options.AllowEnvDrift})
@@ -65,8 +66,8 @@ func (o *Operator) guarded(inFlight []string) (conditions, error) {
 	return c, err
 }
 
-// checkPort refuses a fleet whose load balancer uses another port than the one that the container publishes. Each has
-// one place, and Terraform cannot read the declaration.
+// checkPort returns an error if the load balancer uses another port than the one that the container publishes. The two
+// are declared in different places, because Terraform cannot read the declaration of the service.
 func (o *Operator) checkPort() error {
 	made, declared := o.fleet.ServicePort, o.service.Container.HostPort
 	if made == 0 || made == declared {
@@ -76,9 +77,10 @@ func (o *Operator) checkPort() error {
 		o.name, made, declared)
 }
 
-// judged adds what refuses a deploy and a resume, but neither a rollback nor a heal, because these bring service back.
-func (o *Operator) judged(inFlight []string) (conditions, error) {
-	c, err := o.guarded(inFlight)
+// deployConditions adds the conditions of a deploy and a resume. They do not apply to a rollback or a heal, because
+// these bring the service back.
+func (o *Operator) deployConditions(inFlight []string) (conditions, error) {
+	c, err := o.rolloutConditions(inFlight)
 	if err != nil {
 		return c, err
 	}
@@ -90,12 +92,12 @@ func (o *Operator) judged(inFlight []string) (conditions, error) {
 		c.skip("-skipAlarms: no CloudWatch alarm can refuse or halt the run")
 		return c, nil
 	}
-	return o.alarmed(c)
+	return o.addAlarms(c)
 }
 
-// alarmed adds the alarms of the fleet and of the options. One that is named both as an alarm and as a health alarm is an
-// alarm.
-func (o *Operator) alarmed(c conditions) (conditions, error) {
+// addAlarms adds the alarms of the fleet and of the options. An alarm that is also named as a health alarm is treated
+// as an alarm.
+func (o *Operator) addAlarms(c conditions) (conditions, error) {
 	names := slices.Concat(o.fleet.Alarms, o.options.Alarms)
 	isAlarm := func(name string) bool { return slices.Contains(names, name) }
 	health := slices.DeleteFunc(slices.Clone(o.fleet.HealthAlarms), isAlarm)

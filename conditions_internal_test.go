@@ -13,12 +13,12 @@ import (
 
 func TestTheEnvironmentsAlarmsAreAsked(t *testing.T) {
 	o := &Operator{fleet: fleet.Fleet{Alarms: []string{"errors"}}, aws: aws.Config{Region: "us-west-1"}, options: Options{Alarms: []string{"latency", "errors"}}}
-	c, err := o.alarmed(conditions{})
+	c, err := o.addAlarms(conditions{})
 	require.NoError(t, err)
 	require.Len(t, c.gates, 1)
 	require.Len(t, c.watches, 1)
 	assert.IsType(t, &alarm.Alarms{}, c.gates[0])
-	quiet, err := (&Operator{}).alarmed(conditions{})
+	quiet, err := (&Operator{}).addAlarms(conditions{})
 	require.NoError(t, err)
 	assert.Empty(t, quiet.gates)
 }

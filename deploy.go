@@ -13,8 +13,9 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Deploy rolls the image that a tag names out across the environment. The tag is resolved to a digest once. With
-// Options.OnlyForward a release that is older than what an instance runs is skipped: its outcome is rollout.Skipped.
+// Deploy rolls the image that a tag names out across the environment. The tag is resolved to a digest once, so that the
+// whole run uses the same image. With Options.OnlyForward a release that is older than the one of an instance is
+// skipped, with the outcome rollout.Skipped.
 func (o *Operator) Deploy(ctx context.Context, tag string) (report.Document, error) {
 	c, err := o.plan(ctx, tag)
 	if err != nil {
@@ -27,8 +28,9 @@ func (o *Operator) Deploy(ctx context.Context, tag string) (report.Document, err
 	return run.rollOut(o.options.OnlyForward)
 }
 
-// Rollback rolls the release of a run out again; empty: the last release that was healthy on the whole fleet before the
-// current one. No alarm refuses or halts a rollback, because it is what one does when they ring.
+// Rollback rolls the release of a run out again. If runID is empty, it is the last release that was healthy on the
+// whole fleet before the current one. No alarm refuses or halts a rollback, because an alarm is the usual reason for
+// it.
 func (o *Operator) Rollback(ctx context.Context, runID string) (report.Document, error) {
 	c, err := o.planRollback(ctx, runID)
 	if err != nil {
@@ -41,17 +43,17 @@ func (o *Operator) Rollback(ctx context.Context, runID string) (report.Document,
 	return run.rollOut(false)
 }
 
-// Resume heals what a dead run left out, and then goes on with the release of the run that did not finish.
+// Resume puts back the instances that an unfinished run left out of service, and then continues with its release.
 func (o *Operator) Resume(ctx context.Context) (report.Document, error) {
-	c, err := o.judged(nil)
+	c, err := o.deployConditions(nil)
 	if err != nil {
 		return report.Document{}, err
 	}
-	run, err := o.take(ctx, c)
+	run, err := o.acquire(ctx, c)
 	if err != nil {
 		return report.Document{}, err
 	}
-	run.config.Release, err = o.unfinished(run.ctx, run.books, run.lease.Inherited())
+	run.config.Release, err = o.releaseToResume(run.ctx, run.ledger, run.lease.Inherited())
 	if err = cmp.Or(err, o.checkRepository(run.config.Release)); err == nil {
 		err = run.show()
 	}
@@ -61,18 +63,19 @@ func (o *Operator) Resume(ctx context.Context) (report.Document, error) {
 	return run.rollOut(false)
 }
 
-// Heal puts back into service what dead runs left out. Where nothing was left out and nobody deploys, it takes no lease
-// and its document has no outcome; the remarks name targets that are not in the fleet.
+// Heal puts the instances that unfinished runs left out of service back. If there are none and no run is in progress,
+// it acquires no lease and returns a document without an outcome, whose remarks name the targets that are not in the
+// fleet.
 func (o *Operator) Heal(ctx context.Context) (report.Document, error) {
-	calm, document, err := o.calm(ctx)
-	if err != nil || calm {
+	idle, document, err := o.idle(ctx)
+	if err != nil || idle {
 		return document, err
 	}
-	c, err := o.sealed()
+	c, err := o.instanceConditions()
 	if err != nil {
 		return report.Document{}, err
 	}
-	run, err := o.take(ctx, c)
+	run, err := o.acquire(ctx, c)
 	if err != nil {
 		return report.Document{}, err
 	}
@@ -82,14 +85,14 @@ func (o *Operator) Heal(ctx context.Context) (report.Document, error) {
 	return run.end(run.heal())
 }
 
-// calm reports whether nobody deploys and nothing was left unfinished. Then it names the targets that are not in the
-// fleet, as a recovery does.
-func (o *Operator) calm(ctx context.Context) (bool, report.Document, error) {
-	books, err := o.books(o.name)
+// idle reports whether no run is in progress and none was left unfinished. Then the document names the targets that are
+// not in the fleet, as after a recovery.
+func (o *Operator) idle(ctx context.Context) (bool, report.Document, error) {
+	l, err := o.openLedger(o.name)
 	if err != nil {
 		return false, report.Document{}, err
 	}
-	status, err := books.Current(ctx)
+	status, err := l.Current(ctx)
 	if err != nil || status.Lease != nil || len(status.Unfinished) > 0 {
 		return false, report.Document{}, err
 	}
@@ -101,13 +104,14 @@ func (o *Operator) calm(ctx context.Context) (bool, report.Document, error) {
 	return true, document, nil
 }
 
-// unfinished is the release of the run that did not finish: one that died, or the last one in the history, where it was
-// broken off or healed already. A run that was refused, such as a resume, touched nothing and changes nothing about that.
-func (o *Operator) unfinished(ctx context.Context, books *ledger.Ledger, inherited []ledger.Run) (rollout.Release, error) {
+// releaseToResume returns the release of the run that did not finish. That is a run that was killed, or else the last
+// one in the history, if it was interrupted or has been healed already. A run that was refused, such as an earlier
+// resume, changed nothing, so it is skipped.
+func (o *Operator) releaseToResume(ctx context.Context, l *ledger.Ledger, inherited []ledger.Run) (rollout.Release, error) {
 	if release := ledger.Dead(inherited).Release; release.Image != "" {
 		return release, nil
 	}
-	records, err := books.History(ctx, 10)
+	records, err := l.History(ctx, 10)
 	if err != nil {
 		return rollout.Release{}, err
 	}
@@ -123,22 +127,22 @@ func (o *Operator) unfinished(ctx context.Context, books *ledger.Ledger, inherit
 	return rollout.Release{}, fmt.Errorf("nothing to resume: the last run in %s finished", o.name)
 }
 
-// lastGood is the release to go back to: a named run's, or that of the last good run before what runs now.
-func (o *Operator) lastGood(ctx context.Context, runID string) (rollout.Release, error) {
-	books, err := o.books(o.name)
+// releaseToRollBackTo returns the release of the named run, or that of the last good run before the current release.
+func (o *Operator) releaseToRollBackTo(ctx context.Context, runID string) (rollout.Release, error) {
+	l, err := o.openLedger(o.name)
 	if err != nil {
 		return rollout.Release{}, err
 	}
 	if runID != "" {
-		record, err := books.Find(ctx, runID)
+		record, err := l.Find(ctx, runID)
 		if err == nil && !record.Good() {
 			err = fmt.Errorf("run %s ended %s: it is nothing to go back to", runID, record.Result.Outcome)
 		}
 		return record.Result.Release, err
 	}
-	last, err := books.LastGood(ctx, "")
+	last, err := l.LastGood(ctx, "")
 	if err == nil {
-		last, err = books.LastGood(ctx, last.Result.Release.Digest())
+		last, err = l.LastGood(ctx, last.Result.Release.Digest())
 	}
 	if errors.Is(err, ledger.ErrNoGoodRun) {
 		err = fmt.Errorf("%w: deploy a release by its tag", err)
@@ -146,7 +150,8 @@ func (o *Operator) lastGood(ctx context.Context, runID string) (rollout.Release,
 	return last.Result.Release, err
 }
 
-// rollOut heals what dead runs left out, and then rolls the release out; onlyForward, unless it is older than what runs.
+// rollOut heals the instances that unfinished runs left out of service, and then rolls the release out. With
+// onlyForward it skips a release that is older than the one of an instance.
 func (r *run) rollOut(onlyForward bool) (report.Document, error) {
 	result, err := r.heal()
 	if err == nil && onlyForward {
@@ -158,9 +163,8 @@ func (r *run) rollOut(onlyForward bool) (report.Document, error) {
 	return r.end(result, err)
 }
 
-// compare reads whether the run's release is older than what an instance runs: then the result's outcome is
-// rollout.Skipped. The run holds the lease, so that no other run changes what the instances run between the Comparison
-// and the rollout.
+// compare returns the outcome rollout.Skipped if the release is older than the one of an instance. The run holds the
+// lease, so that no other run changes the instances between the comparison and the rollout.
 func (r *run) compare() (rollout.Result, error) {
 	result := rollout.Result{Run: r.config.ID, Environment: r.config.Environment, Release: r.config.Release, Started: time.Now()}
 	c, err := r.hosts.Compare(r.ctx, r.config.Release)

@@ -11,10 +11,11 @@
 //
 // # What a run guarantees
 //
-// A run holds the lease of SERVICE/ENVIRONMENT in the ledger, and claims the target groups for it. First it puts back
-// into service what a dead run left out. It writes the intent of each act before it acts, and goes back where it fails.
-// Every instance that served before the run serves after it, however the run ended. After SIGKILL or a lost machine
-// that holds once the next method that changes something has run, and [Operator.Heal] does nothing else.
+// A run holds the lease of SERVICE/ENVIRONMENT in the ledger, and claims the target groups for it. First it puts the
+// instances that an unfinished run left out back into service. It records each change before it makes it, so that it can
+// undo the change if something fails. Every instance that was in service before the run is in service after it, however
+// the run ended. After SIGKILL or the loss of the deploying machine, the next method that changes something restores
+// that; [Operator.Heal] does only this.
 //
 // # Errors and exit codes
 //
@@ -22,7 +23,7 @@
 // to the code of a process:
 //
 //	0  every instance runs the release, or with Options.OnlyForward a newer one
-//	1  refused: nothing was touched
+//	1  refused: nothing was changed
 //	2  wrong usage: errors.Is(err, ErrUsage)
 //	3  halted: every instance runs what it ran before
 //	4  the fleet runs two releases, all instances are in service

@@ -10,20 +10,20 @@ import (
 )
 
 var (
-	// ErrUsage is the error of a request or a declaration that makes no sense. Nothing was touched.
+	// ErrUsage is the error of an invalid request or declaration. Nothing was changed.
 	ErrUsage = errors.New("wrong usage")
-	// ErrUnfinished is the error of a run that rolled its release out to every instance and whose follow-up failed, such
-	// as moving the tag that new instances pull.
+	// ErrUnfinished is the error of a run that rolled its release out to every instance, but failed in a later step,
+	// such as moving the tag that new instances pull.
 	ErrUnfinished = errors.New("the rollout is complete, but not what follows it")
-	// ErrFleet is the error of an environment whose fleet its source does not return. Nothing was touched.
+	// ErrFleet is the error of an environment whose fleet cannot be read from its source. Nothing was changed.
 	ErrFleet = errors.New("the fleet cannot be read")
-	// ErrNotConfirmed is the error of a run that Options.Confirm refused. Nothing was touched.
+	// ErrNotConfirmed is the error of a run that Options.Confirm refused. Nothing was changed.
 	ErrNotConfirmed = errors.New("not confirmed: nothing was touched")
-	// ErrOtherRepository is the error of a release whose image is of another repository than the environment's.
+	// ErrOtherRepository is the error of a release whose image is in another repository than the environment's.
 	ErrOtherRepository = errors.New("the image is of another repository")
 )
 
-// usageError is an ErrUsage whose text is only what is wrong.
+// usageError is an ErrUsage with a text of its own.
 type usageError struct{ text string }
 
 func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
@@ -38,7 +38,8 @@ func (e *fleetError) Error() string        { return e.err.Error() }
 func (e *fleetError) Unwrap() error        { return e.err }
 func (e *fleetError) Is(target error) bool { return target == ErrFleet }
 
-// ExitCode is the exit code of a process whose last method returned these; the package's documentation lists the codes.
+// ExitCode returns the exit code of a process whose last method returned these values; the package's documentation
+// lists the codes.
 func ExitCode(result report.Document, err error) int {
 	code := result.Outcome.ExitCode()
 	switch {

@@ -36,11 +36,11 @@ func TestAPlanOfWhatCannotBeCompared(t *testing.T) {
 	p := bringUp(t, "staging", 1)
 	p.options.OnlyForward, p.options.SSH.KnownHosts = true, []string{"/dev/null"}
 	plan, err := p.open(t, orders()).Plan(t.Context(), p.V2)
-	require.ErrorContains(t, err, "-onlyForward: read what the instances run")
+	require.ErrorContains(t, err, "-onlyForward: read the releases of the instances")
 	assert.Empty(t, plan.Outcome)
 	assert.Empty(t, plan.Remarks)
 	assert.NotContains(t, err.Error(), "\n")
 	result, err := p.open(t, orders()).Deploy(t.Context(), p.V2)
-	require.ErrorContains(t, err, "-onlyForward: read what the instances run")
+	require.ErrorContains(t, err, "-onlyForward: read the releases of the instances")
 	assert.Equal(t, rollout.Refused, result.Outcome)
 }

@@ -6,24 +6,24 @@ import (
 	"github.com/growl-dev/deploy/ledger"
 )
 
-// History returns the last n runs of the environment, the latest first. It dials no instance.
+// History returns the last n runs of the environment, the latest first. It connects to no instance.
 func (o *Operator) History(ctx context.Context, n int) ([]ledger.Record, error) {
 	if n < 1 {
 		return nil, usage("-runs=%d: want at least 1", n)
 	}
-	books, err := o.books(o.name)
+	l, err := o.openLedger(o.name)
 	if err != nil {
 		return nil, err
 	}
-	return books.History(ctx, n)
+	return l.History(ctx, n)
 }
 
-// Unlock takes the lease from a run that died; from a living one only if its ID is given. What was left in flight is put
-// back by [Operator.Heal].
+// Unlock releases the lease of a run that was killed. It releases the lease of a running one only if its ID is given.
+// [Operator.Heal] puts back the instances that the run left out of service.
 func (o *Operator) Unlock(ctx context.Context, runID string) error {
-	books, err := o.books(o.name)
+	l, err := o.openLedger(o.name)
 	if err != nil {
 		return err
 	}
-	return books.Unlock(ctx, runID)
+	return l.Unlock(ctx, runID)
 }

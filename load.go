@@ -7,7 +7,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// load is the probe of a run, and what judges its receipt. The zero value is a run without a probe.
+// load is the probe of a run and the judge of its receipt. The zero value is a run without a probe.
 type load struct {
 	probe *probe.Probe
 	judge *probe.Judge
@@ -24,8 +24,8 @@ func startProbe(ctx context.Context, url string) (load, error) {
 	return load{p, probe.NewJudge(p)}, nil
 }
 
-// judges has the receipt refuse and halt the run.
-func (l load) judges(c *rollout.Config) {
+// addTo adds the checks of the receipt, which refuse or halt the run.
+func (l load) addTo(c *rollout.Config) {
 	if l.probe == nil {
 		return
 	}
@@ -34,14 +34,14 @@ func (l load) judges(c *rollout.Config) {
 	c.Watches = append(c.Watches, l.judge.Watch())
 }
 
-// observe begins the receipt of the first batch when an instance leaves.
+// observe begins the receipt of the first batch when an instance is deregistered.
 func (l load) observe(e rollout.Event) {
 	if l.probe != nil && e.Step == rollout.StepDeregister && e.Kind == rollout.StepBegun {
 		l.judge.Begin()
 	}
 }
 
-// line is the running receipt; empty without a probe.
+// line returns the running receipt, or "" without a probe.
 func (l load) line() string {
 	if l.probe == nil {
 		return ""

@@ -7,8 +7,8 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// newcomers reads the fleet again when a run is over, and names each instance that came up meanwhile and runs something
-// else. It is not rolled: it may be booting still, nobody prepared it, and the next deploy finds it in the fleet.
+// newcomers reads the fleet again after a run, and names each new instance that runs another release. Such an instance
+// is not updated, because it may still be booting and was not prepared. The next deploy finds it in the fleet.
 func (r *run) newcomers(result *rollout.Result) {
 	now, err := r.operator.source.Fleet(r.ctx, r.operator.name)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Operator deploys to one environment of a service. It holds nothing open between its methods, which are not to be
-// called at the same time.
+// Operator deploys to one environment of a service. It keeps nothing open between calls of its methods, which may not
+// be called concurrently.
 type Operator struct {
 	service     Service
 	name        string
@@ -47,8 +47,8 @@ func Run(ctx context.Context, service Service, environment, tag string, options 
 	return operator.Deploy(ctx, tag)
 }
 
-// Open checks the declaration and the options, and reads the environment's fleet. It dials nobody: of AWS it calls only
-// what the fleet's source needs.
+// Open checks the declaration and the options, and reads the environment's fleet. It connects to no instance, and makes
+// only those calls to AWS that the fleet's source needs.
 func Open(ctx context.Context, service Service, environment string, options Options) (*Operator, error) {
 	service.Ledger = cmp.Or(options.Ledger, service.Ledger)
 	if err := service.Validate(); err != nil {
@@ -75,7 +75,7 @@ func Open(ctx context.Context, service Service, environment string, options Opti
 	return o, o.dialAWS(ctx)
 }
 
-// dialAWS makes the clients, which call nobody yet.
+// dialAWS makes the clients. They make no call yet.
 func (o *Operator) dialAWS(ctx context.Context) (err error) {
 	load := append([]func(*awsconfig.LoadOptions) error{awsconfig.WithRegion(o.fleet.Region)}, o.options.AWS...)
 	if o.aws, err = awsconfig.LoadDefaultConfig(ctx, load...); err != nil {
@@ -89,8 +89,8 @@ func (o *Operator) dialAWS(ctx context.Context) (err error) {
 	return err
 }
 
-// books opens the ledger of one of the service's environments.
-func (o *Operator) books(environment string) (*ledger.Ledger, error) {
+// openLedger returns the ledger of one of the service's environments.
+func (o *Operator) openLedger(environment string) (*ledger.Ledger, error) {
 	location, err := ledger.ParseLocation(o.service.Ledger)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,8 @@ func (o *Operator) books(environment string) (*ledger.Ledger, error) {
 	return ledger.Open(store, o.service.key(environment), ledger.Options{Before: o.service.Environments[environment].OldLedgerKey})
 }
 
-// hosts are the instances as they are reached. It checks how they are dialed, and dials none.
+// hosts returns the instances with the configuration of their connections. It checks the configuration, and connects to
+// no instance.
 func (o *Operator) hosts() (*hosts.Fleet, error) {
 	ssh := o.options.SSH
 	jump, err := remote.ParseJump(cmp.Or(ssh.Jump, o.environment.Jump))

@@ -11,17 +11,17 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Options are the choices of one command. The zero value deploys as the service declares it, prints nothing and leaves
-// signals alone.
+// Options configures one command. The zero value deploys as the service declares it, prints nothing and does not handle
+// signals.
 type Options struct {
-	// SSH is how the instances are reached.
+	// SSH configures the connections to the instances.
 	SSH SSH
-	// AWS change how the AWS configuration is loaded, such as awsconfig.WithSharedConfigProfile. Its region is the fleet's
-	// unless one of them sets another.
+	// AWS changes how the AWS configuration is loaded, for example with awsconfig.WithSharedConfigProfile. Its region
+	// is the fleet's unless one of the functions sets another.
 	AWS []func(*awsconfig.LoadOptions) error
-	// Fleet replaces the environment's Fleet. Nil: it stays.
+	// Fleet replaces the environment's Fleet. Nil: the environment's is used.
 	Fleet fleet.Source
-	// Ledger replaces the service's Ledger. Empty: it stays.
+	// Ledger replaces the service's Ledger. Empty: the service's is used.
 	Ledger string
 	// Policy changes the environment's policy, in the form of [rollout.ParsePolicy].
 	Policy string
@@ -35,26 +35,28 @@ type Options struct {
 
 	// OnlyForward skips a release whose commit is older than one that an instance runs.
 	OnlyForward bool
-	// SkipDrift does not compare AWS with the code that made the environment.
+	// SkipDrift skips the comparison of AWS with the code that made the environment.
 	SkipDrift bool
-	// AllowEnvDrift lets instances run with an env file other than the sealed one.
+	// AllowEnvDrift allows instances with an env file other than the sealed one.
 	AllowEnvDrift bool
-	// SkipAlarms lets no alarm refuse or halt a run.
+	// SkipAlarms ignores all alarms.
 	SkipAlarms bool
-	// AllowUnknownTargets goes on although a target is registered that is not in the fleet.
+	// AllowUnknownTargets allows a run although a target is registered that is not in the fleet.
 	AllowUnknownTargets bool
-	// AllowZoneLoss and AllowDowntime are the policy's zoneloss and downtime.
+	// AllowZoneLoss and AllowDowntime set the policy's zoneloss and downtime.
 	AllowZoneLoss, AllowDowntime bool
 
-	// Confirm is called with a question before anything is touched, where the environment wants that. It returns
-	// ErrNotConfirmed, or another error, to refuse the run. Nil: nobody is asked, because whoever started the program has decided.
+	// Confirm is called with a question before anything is changed, if the environment requires a confirmation. It
+	// returns ErrNotConfirmed, or another error, to refuse the run. Nil: no confirmation is required, because starting
+	// the program counts as one.
 	Confirm func(question string) error
-	// Signals makes the first SIGINT, SIGTERM or SIGHUP break a run off, which then puts its instances back into
-	// service. Further ones change nothing. It replaces the program's own handlers of SIGINT.
+	// Signals makes the first SIGINT, SIGTERM or SIGHUP interrupt a run, which then puts its instances back into
+	// service. Further signals have no effect. It replaces the program's own handlers of SIGINT.
 	Signals bool
-	// Out shows the run: a live view on a terminal, plain lines elsewhere. Nil: nothing is printed.
+	// Out receives the view of the run: a live view if it is a terminal, plain lines otherwise. Nil: nothing is
+	// printed.
 	Out io.Writer
-	// Observe is called with each event of a run, one at a time, and returns quickly. Nil: nothing is called.
+	// Observe is called with each event of a run, one at a time. It must return quickly. Nil: it is not called.
 	Observe func(rollout.Event)
 	// Report is the file that the report is written to as JSON. Empty: none is written.
 	Report string
@@ -63,19 +65,19 @@ type Options struct {
 	Summary string
 }
 
-// SSH is how instances are reached. The zero value uses the SSH agent and the user's known hosts.
+// SSH configures the connections to instances. The zero value uses the SSH agent and the user's known hosts.
 type SSH struct {
 	// KeyFile is a private key. Empty: the SSH agent's keys.
 	KeyFile string
 	// Passphrase returns the passphrase of KeyFile. Nil: a key with a passphrase is refused.
 	Passphrase func() ([]byte, error)
-	// KnownHosts are the files to trust instead of the service's and the user's. Empty: those.
+	// KnownHosts are the files to trust instead of the service's and the user's. Empty: those two are used.
 	KnownHosts []string
-	// Jump and ProxyCommand replace the environment's. Empty: they stay.
+	// Jump and ProxyCommand replace the environment's. Empty: the environment's are used.
 	Jump, ProxyCommand string
 }
 
-// check returns the policy, and an ErrUsage for what is wrong with the options.
+// check returns the policy, or an ErrUsage for an invalid option.
 func (o Options) check(e Environment) (rollout.Policy, error) {
 	base, _ := rollout.ParsePolicy(rollout.DefaultPolicy(), e.Policy) // Service.Validate refused one with an error
 	policy, err := rollout.ParsePolicy(base, o.Policy)

@@ -9,20 +9,20 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Plan returns what [Operator.Deploy] would do with a tag, and changes nothing. The error is the one that the deploy
-// would end with if nothing else went wrong, and the plan has its outcome.
+// Plan returns the changes that [Operator.Deploy] would make with a tag, and changes nothing. The error is the one that
+// the deploy would end with if nothing else failed, and the plan has its outcome.
 func (o *Operator) Plan(ctx context.Context, tag string) (rollout.Plan, error) {
 	return o.rehearse(ctx, o.options.OnlyForward, func(inFlight []string) (conditions, error) { return o.plan(ctx, tag, inFlight...) })
 }
 
-// PlanRollback returns what [Operator.Rollback] would do, as [Operator.Plan] does for a deploy.
+// PlanRollback returns the changes that [Operator.Rollback] would make, as [Operator.Plan] does for a deploy.
 func (o *Operator) PlanRollback(ctx context.Context, runID string) (rollout.Plan, error) {
 	return o.rehearse(ctx, false, func(inFlight []string) (conditions, error) { return o.planRollback(ctx, runID, inFlight...) })
 }
 
 // rehearse makes the plan of a run under the conditions that meet returns.
 func (o *Operator) rehearse(ctx context.Context, onlyForward bool, meet func(inFlight []string) (conditions, error)) (rollout.Plan, error) {
-	unfinished, err := o.free(ctx)
+	unfinished, err := o.checkFree(ctx)
 	if err != nil {
 		return rollout.Plan{}, err
 	}
@@ -47,33 +47,33 @@ func (o *Operator) rehearse(ctx context.Context, onlyForward bool, meet func(inF
 	}
 	defer load.stop()
 	config := o.config(c)
-	load.judges(&config)
+	load.addTo(&config)
 	plan, err := rollout.MakePlan(ctx, config)
 	for _, run := range unfinished {
-		remarks = append(remarks, fmt.Sprintf("run %s did not finish: before all else, what it left out of service is put back", run.RunID))
+		remarks = append(remarks, fmt.Sprintf("run %s did not finish: first of all, the instances that it left out of service are put back", run.RunID))
 	}
 	for _, text := range c.skipped {
 		remarks = append(remarks, "WARNING "+text)
 	}
 	plan.Remarks = append(plan.Remarks, remarks...)
-	return plan, oneline.Error(remedied(o.name, err))
+	return plan, oneline.Error(withRemedy(o.name, err))
 }
 
-// free returns the runs that died, and an error if a run could not begin: another one holds the environment, or another
-// service the target groups.
-func (o *Operator) free(ctx context.Context) ([]ledger.Run, error) {
-	books, err := o.books(o.name)
+// checkFree returns the runs that were left unfinished. It returns an error if no run could begin now, because another
+// run holds the environment or another service the target groups.
+func (o *Operator) checkFree(ctx context.Context) ([]ledger.Run, error) {
+	l, err := o.openLedger(o.name)
 	if err != nil {
 		return nil, err
 	}
-	status, err := books.Current(ctx)
+	status, err := l.Current(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if err := status.Refusal(); err != nil {
 		return nil, err
 	}
-	if err := books.CheckClaims(ctx, o.fleet.TargetGroups); err != nil {
+	if err := l.CheckClaims(ctx, o.fleet.TargetGroups); err != nil {
 		return nil, err
 	}
 	if status.Lease != nil {

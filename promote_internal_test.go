@@ -45,9 +45,9 @@ func TestComparePromoted(t *testing.T) {
 			"`mage deploy:to prod -tag=" + sha + " -digest=" + moved + "` deploys what dev ran"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			books := historyOf(t, test.history)
+			l := historyOf(t, test.history)
 			p := promotion{from: "dev", to: "prod", release: rollout.Release{Image: "r.example/x@" + same, Tag: sha, Commit: sha}}
-			remark, err := p.compare(t.Context(), books)
+			remark, err := p.compare(t.Context(), l)
 			if test.fault != "" {
 				require.ErrorContains(t, err, test.fault)
 				return
@@ -64,16 +64,16 @@ func TestComparePromoted(t *testing.T) {
 // historyOf makes dev's ledger with these runs.
 func historyOf(t *testing.T, runs []ranOn) *ledger.Ledger {
 	t.Helper()
-	books, err := ledger.Open(&ledgertest.Memory{}, "growl-backend/dev", ledger.Options{})
+	l, err := ledger.Open(&ledgertest.Memory{}, "growl-backend/dev", ledger.Options{})
 	require.NoError(t, err)
 	for n, ran := range runs {
 		id := fmt.Sprintf("run-%d", n)
-		lease, err := books.Acquire(t.Context(), ledger.Holder{RunID: id})
+		lease, err := l.Acquire(t.Context(), ledger.Holder{RunID: id})
 		require.NoError(t, err)
 		require.NoError(t, lease.Finish(t.Context(), rollout.Result{
 			Run: id, Environment: "dev", Outcome: ran.outcome, Release: rollout.Release{Image: "r.example/x@" + ran.digest, Commit: ran.commit},
 			Instances: []rollout.InstanceResult{{ID: "i-1", Release: ran.digest, Outcome: rollout.Updated}},
 		}))
 	}
-	return books
+	return l
 }

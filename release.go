@@ -11,33 +11,33 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// mostRuns bounds how many runs of the environment before are read.
-const mostRuns = 500
+// maxRuns bounds the number of earlier runs that are read.
+const maxRuns = 500
 
-// plan returns what a deploy of a tag is to do.
+// plan returns the release and the conditions of a deploy of a tag.
 func (o *Operator) plan(ctx context.Context, tag string, inFlight ...string) (conditions, error) {
 	if err := o.service.CheckTag(o.name, tag); err != nil {
 		return conditions{}, err
 	}
-	c, err := o.judged(inFlight)
+	c, err := o.deployConditions(inFlight)
 	if err != nil {
 		return c, err
 	}
-	return o.choose(ctx, c, tag)
+	return o.pinRelease(ctx, c, tag)
 }
 
-// planRollback returns what a rollback is to do. Its release has to be of the environment's repository: a ledger may hold
-// what another service ran under the same name.
+// planRollback returns the release and the conditions of a rollback. The release has to be in the environment's
+// repository, because a ledger may contain runs of another service with the same name.
 func (o *Operator) planRollback(ctx context.Context, runID string, inFlight ...string) (conditions, error) {
-	c, err := o.guarded(inFlight)
+	c, err := o.rolloutConditions(inFlight)
 	if err != nil {
 		return c, err
 	}
-	c.release, err = o.lastGood(ctx, runID)
+	c.release, err = o.releaseToRollBackTo(ctx, runID)
 	return c, cmp.Or(err, o.checkRepository(c.release))
 }
 
-// checkRepository refuses a release whose image is of another repository than the environment's.
+// checkRepository returns an error if the release's image is in another repository than the environment's.
 func (o *Operator) checkRepository(release rollout.Release) error {
 	if release.Repository() == o.images.URI() {
 		return nil
@@ -45,9 +45,10 @@ func (o *Operator) checkRepository(release rollout.Release) error {
 	return fmt.Errorf("%w: %s is of %s, and %s runs images of %s", ErrOtherRepository, release, release.Repository(), o.name, o.images.URI())
 }
 
-// choose pins the release to a digest: the one that Options.Digest names, or the one that the tag names. One that is
-// promoted has to be the image that ran before under that commit, because a tag can be moved in the registry.
-func (o *Operator) choose(ctx context.Context, c conditions, tag string) (_ conditions, err error) {
+// pinRelease sets the release to a digest: the one in Options.Digest, or the one that the tag names. If the release is
+// promoted, its image must be the one that ran under that commit in the environment before, because a tag can be moved
+// in the registry.
+func (o *Operator) pinRelease(ctx context.Context, c conditions, tag string) (_ conditions, err error) {
 	if o.options.Digest != "" {
 		c.release, err = o.resolveDigest(ctx, tag)
 		c.skip("-digest=%s: this image was chosen by its digest, and was not compared with what %s ran", o.options.Digest, cmp.Or(o.environment.PromotedFrom, "another environment"))
@@ -56,19 +57,19 @@ func (o *Operator) choose(ctx context.Context, c conditions, tag string) (_ cond
 	if c.release, err = o.resolve(ctx, tag); err != nil || o.environment.PromotedFrom == "" {
 		return c, err
 	}
-	books, err := o.books(o.environment.PromotedFrom)
+	l, err := o.openLedger(o.environment.PromotedFrom)
 	if err != nil {
 		return c, err
 	}
 	p := promotion{from: o.environment.PromotedFrom, to: o.name, release: c.release}
-	remark, err := p.compare(ctx, books)
+	remark, err := p.compare(ctx, l)
 	if remark != "" {
 		c.skip("%s", remark)
 	}
 	return c, err
 }
 
-// resolve pins the tag to a digest, once for the whole run.
+// resolve resolves the tag to a digest, once for the whole run.
 func (o *Operator) resolve(ctx context.Context, tag string) (rollout.Release, error) {
 	image, err := o.images.Resolve(ctx, tag)
 	if err != nil {
@@ -77,8 +78,8 @@ func (o *Operator) resolve(ctx context.Context, tag string) (rollout.Release, er
 	return rollout.Release{Image: o.images.URI() + "@" + image.Digest, Tag: tag, Commit: image.Commit}, nil
 }
 
-// resolveDigest pins the release to the image that Options.Digest names. One that the registry or, once it is pulled,
-// its own label says is of another commit is refused.
+// resolveDigest returns the release of the image in Options.Digest. It returns an error if the registry's tags name
+// another commit for the image. The image's own label is checked once it is pulled.
 func (o *Operator) resolveDigest(ctx context.Context, tag string) (rollout.Release, error) {
 	image, err := o.images.ResolveDigest(ctx, o.options.Digest)
 	if err != nil {
@@ -94,7 +95,7 @@ func (o *Operator) resolveDigest(ctx context.Context, tag string) (rollout.Relea
 	return release, nil
 }
 
-// withRecent adds to a missing tag which releases there are.
+// withRecent adds the latest releases to the error of a missing tag.
 func (o *Operator) withRecent(ctx context.Context, err error) error {
 	if !errors.Is(err, ecr.ErrNotFound) {
 		return err
@@ -110,21 +111,22 @@ func (o *Operator) withRecent(ctx context.Context, err error) error {
 	return fmt.Errorf("%w%s", err, text)
 }
 
-// promotion is a release on its way from one environment to another.
+// promotion is a release that one environment has run and another one is to run.
 type promotion struct {
 	from, to string
 	release  rollout.Release
 }
 
-// compare compares the release with what the history of the environment before names under the same commit. Another
-// digest is an error, and so is a history that cannot be read: else who takes the permission away takes the comparison
-// away. A commit that never ran there is a remark, because commits that were skipped there become images, too.
-func (p promotion) compare(ctx context.Context, books *ledger.Ledger) (remark string, err error) {
+// compare compares the release with the one that the history of the environment before has for the same commit. Another
+// digest is an error. A history that cannot be read is an error too, because otherwise a missing permission would
+// disable the comparison. A commit that never ran there is only a remark, because CI also makes images of commits that
+// were skipped there.
+func (p promotion) compare(ctx context.Context, l *ledger.Ledger) (remark string, err error) {
 	tag, digest := p.release.Tag, p.release.Digest()
 	byDigest := func(digest, does string) string {
 		return fmt.Sprintf("`mage deploy:to %s -tag=%s -digest=%s` %s", p.to, tag, digest, does)
 	}
-	seen, err := books.Ran(ctx, tag, digest, mostRuns)
+	seen, err := l.Ran(ctx, tag, digest, maxRuns)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("compare the image of %s with what %s ran: %w: the role of %s has to be allowed to read %[2]s's history, which `mage infra:apply %[4]s` does; %s",

@@ -9,40 +9,40 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Swap replaces an instance by another one: it drains the old one, calls apply, which makes the new one and returns its
-// ID, and waits until that is in service.
+// Swap replaces an instance: it drains the old one, calls apply, which creates the new one and returns its ID, and
+// waits until the new one is in service.
 type Swap func(ctx context.Context, oldID string, apply func(context.Context) (newID string, err error)) error
 
-// Replace holds the environment, puts back what dead runs left out, and calls each with the means to replace instances
-// one after the other. The new ones are read from the fleet's source.
+// Replace acquires the environment, puts back the instances that unfinished runs left out of service, and calls each
+// with a function that replaces one instance. The new instances are read from the fleet's source.
 func (o *Operator) Replace(ctx context.Context, each func(context.Context, Swap) error) (report.Document, error) {
-	c, err := o.sealed()
+	c, err := o.instanceConditions()
 	if err != nil {
 		return report.Document{}, err
 	}
-	r, err := o.take(ctx, c)
+	r, err := o.acquire(ctx, c)
 	if err != nil {
 		return report.Document{}, err
 	}
 	if o.options.Out != nil {
-		// Whoever makes instances prints too, and would tear a live view.
+		// The caller prints the creation of instances, which would break a live view.
 		plain := report.Plain(o.options.Out)
 		r.config.Observe = func(e rollout.Event) { plain(e); o.options.Observe(e) }
 	}
-	t := &turns{run: r}
+	t := &replacements{run: r}
 	if t.last, err = r.heal(); err == nil {
 		err = each(r.ctx, t.swap)
 	}
 	return r.end(t.last, err)
 }
 
-// turns are the replacements of a fleet, each of which changes it.
-type turns struct {
+// replacements replaces instances in turn. Each replacement changes the fleet for the next one.
+type replacements struct {
 	run  *run
 	last rollout.Result
 }
 
-func (t *turns) swap(ctx context.Context, oldID string, apply func(context.Context) (string, error)) (err error) {
+func (t *replacements) swap(ctx context.Context, oldID string, apply func(context.Context) (string, error)) (err error) {
 	var successor rollout.Instance
 	t.last, err = rollout.Replace(ctx, t.run.config, oldID, func(ctx context.Context) (rollout.Instance, error) {
 		id, err := apply(ctx)
@@ -60,8 +60,8 @@ func (t *turns) swap(ctx context.Context, oldID string, apply func(context.Conte
 	return nil
 }
 
-// instance reads an instance that was just made.
-func (t *turns) instance(ctx context.Context, id string) (rollout.Instance, error) {
+// instance reads a new instance.
+func (t *replacements) instance(ctx context.Context, id string) (rollout.Instance, error) {
 	o := t.run.operator
 	now, err := o.source.Fleet(ctx, o.name)
 	if err != nil {

@@ -22,33 +22,35 @@ import (
 type Service struct {
 	// Name names the service in the ledger and in messages: lower-case letters, digits and hyphens. It has no default.
 	Name string
-	// Container is the service's container on each instance. HostPort has no default. Where they are empty, Name is the
-	// service's, and ContainerPort is HostPort.
+	// Container is the service's container on each instance. HostPort has no default. An empty Name is the service's,
+	// and an empty ContainerPort is HostPort.
 	Container docker.Spec
-	// Ledger is where leases, journals and histories are kept: s3://BUCKET/PREFIX?region=REGION. Two ledgers cannot see
-	// each other's leases and claims, so all who could move the same targets have to use one. It has no default.
+	// Ledger is the location of leases, journals and histories: s3://BUCKET/PREFIX?region=REGION. Everybody who can
+	// move the same targets has to use the same ledger, because leases and claims in another one have no effect. It has
+	// no default.
 	Ledger string
-	// KnownHosts are files with SSH host keys that are trusted besides those of ~/.ssh/known_hosts. Those that do not
-	// exist are left out.
+	// KnownHosts are files with SSH host keys that are trusted in addition to ~/.ssh/known_hosts. Files that do not
+	// exist are ignored.
 	KnownHosts []string
-	// Sandbox is what runs in the sandbox in the place of the image. A deploy does not use it.
+	// Sandbox configures the service in the sandbox. A deploy does not use it.
 	Sandbox Sandbox
-	// Image is how the image is built and pushed. A deploy does not use it. Where they are empty, Dir is the working
-	// directory, and Name the service's.
+	// Image configures the build and the push of the image. A deploy does not use it. An empty Dir is the working
+	// directory, and an empty Name the service's.
 	Image image.Options
 	// Environments are the environments by name.
 	Environments map[string]Environment
 }
 
-// Sandbox is what the sandbox runs in the place of a service's image. The zero value is a stand-in that answers the
-// paths of the service's container.
+// Sandbox configures the program that the sandbox runs in place of a service's image. The zero value is a stand-in that
+// serves the paths of the service's container.
 type Sandbox struct {
-	// Program is the folder of a Go program that listens on the port PORT of the address LISTEN_HOST, which are
-	// environment variables. Empty: the stand-in runs.
+	// Program is the folder of a Go program that listens on the port and the address in the environment variables PORT
+	// and LISTEN_HOST. Empty: the stand-in runs.
 	Program string
-	// Env is what the image sets besides. A path under a mount's target becomes the place where that mount really is.
+	// Env are the variables that the image sets in addition. A path under a mount's target is replaced by the mount's
+	// real path.
 	Env map[string]string
-	// CountFile is the file under a mount that the service keeps its count of connections in. Empty: there is none.
+	// CountFile is the file under a mount to which the service writes its count of connections. Empty: there is none.
 	CountFile string
 	// Zones are the availability zones of the instances. Empty: two of the ledger's region.
 	Zones []string
@@ -56,25 +58,25 @@ type Sandbox struct {
 
 // Environment declares an environment of a service, and the rules of deploying to it.
 type Environment struct {
-	// Fleet is where the instances come from: fleet.File, or infra.Fleet for what Terraform made. It has no default.
+	// Fleet is the source of the instances: fleet.File, or infra.Fleet for Terraform. It has no default.
 	Fleet fleet.Source
 	// Policy changes the default policy, in the form of [rollout.ParsePolicy], such as "rollback=true batch=2".
 	Policy string
 	// CommitOnly allows only tags that are a full commit SHA.
 	CommitOnly bool
-	// Confirm makes Options.Confirm be called before anything is touched.
+	// Confirm requires that Options.Confirm agrees before anything is changed.
 	Confirm bool
-	// PromotedFrom is the environment that a release has run in before it comes here. The tag has to name the image
-	// that the history there names under the same commit. Empty: this is not compared.
+	// PromotedFrom is the environment in which a release has to run before this one. The tag has to name the image that
+	// ran there under the same commit. Empty: there is no such comparison.
 	PromotedFrom string
-	// Tag is the image tag that names what the environment runs, so that the first boot of a new instance pulls it. A
-	// deploy moves it. Empty: deployed-NAME, with the environment's name.
+	// Tag is the image tag of the environment's release, which the first boot of a new instance pulls. A deploy moves
+	// it. Empty: deployed-NAME, with the environment's name.
 	Tag string
-	// Jump are the hosts that SSH connections go through, in the form of ssh -J, and ProxyCommand is a command that
-	// carries them instead. Empty: connections are direct.
+	// Jump are the hosts that SSH connections go through, in the form of ssh -J. ProxyCommand is a command that carries
+	// them instead. Empty: connections are direct.
 	Jump, ProxyCommand string
-	// OldLedgerKey is the key under which programs before version 2 of the ledger kept this environment. The first run
-	// moves it. Empty: there was none.
+	// OldLedgerKey is the key of this environment in version 1 of the ledger. The first run moves its data. Empty:
+	// there was none.
 	OldLedgerKey string
 }
 
@@ -98,7 +100,7 @@ func (s Service) WithDefaults() Service {
 	return s
 }
 
-// Validate returns one error for everything that is wrong with the declaration.
+// Validate returns one error that names every fault of the declaration.
 func (s Service) Validate() error {
 	var faults []error
 	if !serviceName.MatchString(s.Name) {
@@ -125,7 +127,7 @@ func (s Service) Validate() error {
 	return fmt.Errorf("the declaration of service %q: %w", s.Name, oneline.Error(errors.Join(faults...)))
 }
 
-// validate returns what is wrong with one environment.
+// validate returns the faults of one environment.
 func (s Service) validate(name string) error {
 	e := s.Environments[name]
 	_, policy := rollout.ParsePolicy(rollout.DefaultPolicy(), e.Policy)
@@ -144,10 +146,10 @@ func (s Service) validate(name string) error {
 	return errors.Join(faults...)
 }
 
-// EnvironmentNames are the names of the environments, sorted.
+// EnvironmentNames returns the names of the environments, sorted.
 func (s Service) EnvironmentNames() []string { return slices.Sorted(maps.Keys(s.Environments)) }
 
-// Environment returns the environment of that name with its empty fields filled in, and an ErrUsage if there is none.
+// Environment returns the environment of that name with its empty fields filled in, or an ErrUsage if there is none.
 func (s Service) Environment(name string) (Environment, error) {
 	e, known := s.WithDefaults().Environments[name]
 	if !known {
@@ -156,7 +158,7 @@ func (s Service) Environment(name string) (Environment, error) {
 	return e, nil
 }
 
-// CheckTag returns an ErrUsage if the environment may not run an image of that tag.
+// CheckTag returns an ErrUsage if the environment does not allow an image of that tag.
 func (s Service) CheckTag(environment, tag string) error {
 	e, err := s.Environment(environment)
 	if err == nil && e.CommitOnly && !commitSHA.MatchString(tag) {
@@ -165,5 +167,5 @@ func (s Service) CheckTag(environment, tag string) error {
 	return err
 }
 
-// key is the environment's key in the ledger.
+// key returns the environment's key in the ledger.
 func (s Service) key(environment string) string { return s.Name + "/" + environment }

@@ -10,31 +10,31 @@ import (
 	"github.com/growl-dev/deploy/report"
 )
 
-// Status is who holds an environment, and what its instances run.
+// Status is the state of an environment: its lease, and the releases of its instances.
 type Status struct {
-	// Ledger is who holds the environment, and which runs did not finish.
+	// Ledger holds the lease of the environment, and the unfinished runs.
 	Ledger ledger.Status
 	// Instances are the instances in the fleet's order.
 	Instances []report.InstanceStatus
-	// Seal is the SHA-256 that the env file on each instance is to have. Empty: there is none to compare with.
+	// Seal is the SHA-256 that the env file on each instance should have. Empty: they are not compared.
 	Seal string
-	// Remarks name what is odd about the fleet as a whole, such as two releases.
+	// Remarks are sentences about the fleet as a whole, such as two releases.
 	Remarks []string
 }
 
-// Status looks at the ledger, the target groups and every instance. An instance that cannot be looked at is no error;
-// where the targets' health cannot be read, Status returns what it saw besides the error.
+// Status reads the ledger, the target groups and every instance. An instance that cannot be read is not an error. If
+// the health of the targets cannot be read, Status returns everything else with the error.
 func (o *Operator) Status(ctx context.Context) (Status, error) {
 	hosts, err := o.hosts()
 	if err != nil {
 		return Status{}, err
 	}
-	books, err := o.books(o.name)
+	l, err := o.openLedger(o.name)
 	if err != nil {
 		return Status{}, err
 	}
 	var s Status
-	if s.Ledger, err = books.Current(ctx); err != nil {
+	if s.Ledger, err = l.Current(ctx); err != nil {
 		return Status{}, err
 	}
 	if checked, ok := o.environment.Fleet.(fleet.Checked); ok {
@@ -49,8 +49,8 @@ func (o *Operator) Status(ctx context.Context) (Status, error) {
 	return s, err
 }
 
-// Print writes the status for people: who holds the environment, and a plain table of the instances, the same in a
-// terminal and in a log. Text from elsewhere is cleaned.
+// Print writes the status for people: the lease of the environment, and a plain table of the instances, the same in a
+// terminal and in a log. Foreign text is cleaned.
 func (s Status) Print(out io.Writer) error {
 	w := report.NewWriter(out)
 	fmt.Fprint(w, s.Ledger)

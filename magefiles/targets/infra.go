@@ -103,7 +103,7 @@ type application struct {
 	name  string
 	made  *infra.Environment
 	flags Flags
-	// asks is set if a confirmation is needed first.
+	// asks is set until the apply is confirmed.
 	asks bool
 }
 
