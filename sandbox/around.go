@@ -13,21 +13,20 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/balancer"
 )
 
-// Machine is an instance that is there already, and not of the sandbox's making.
+// Machine is an instance that exists already and that the sandbox did not make.
 type Machine struct {
 	rollout.Instance
-	// Dial connects the load balancer to a port of the machine. Peer is the
-	// client's address: where Dial can, the machine sees it.
+	// Dial connects the load balancer to a port of the machine. peer is the client's address, which the machine should see
+	// as the source of the connection, if Dial can arrange that.
 	Dial func(ctx context.Context, port int, peer netip.AddrPort) (net.Conn, error)
 }
 
-// Around brings the far ends alone up, the AWS endpoint, the registry and the
-// load balancer, around machines that are there already and that user logs in to.
+// Around starts only the far ends, which are the AWS endpoint, the registry and the load balancer, for machines that
+// exist already. user is the name of the user that logs in to them.
 //
-// Such an environment has no releases, SSH key or known hosts of its own: the
-// repository and V1 and V2 are empty, no target is registered until
-// [Environment.PutInService], and [Environment.Fault] can strike AWS and the
-// registry only. It ends with Close, or with ctx if that ends first.
+// Such an environment has no releases, SSH key or known hosts of its own: the repository, V1 and V2 are empty, no target is
+// registered until [Environment.PutInService], and [Environment.Fault] accepts only the faults of AWS and the registry. It
+// lasts until Close is called or ctx ends.
 func Around(ctx context.Context, user string, machines []Machine, o Options) (*Environment, error) {
 	if len(machines) == 0 {
 		return nil, errors.New("start sandbox: no machines are given")
@@ -63,8 +62,8 @@ func (e *Environment) upAround(ctx context.Context, user string, machines []Mach
 	return e.Fleet.WriteFile(e.FleetFile)
 }
 
-// PutInService registers instances and takes them for healthy at once, as a
-// fleet is that has been running for long. What listens there must answer.
+// PutInService registers instances that are healthy at once, as in a fleet that has run for a long time. Their service must
+// be running.
 func (e *Environment) PutInService(ids ...string) error {
 	for _, id := range ids {
 		endpoint := balancer.Endpoint{Instance: id, Port: e.opts.Service.HostPort}
@@ -75,7 +74,7 @@ func (e *Environment) PutInService(ids ...string) error {
 	return nil
 }
 
-// newEnvironment is an environment of which nothing is up yet.
+// newEnvironment returns an environment in which nothing was started yet.
 func newEnvironment(ctx context.Context, o Options) (*Environment, error) {
 	o, err := o.withDefaults()
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// byService sends requests signed for S3 to s3, and all others to rest: AWS has
-// an endpoint for each service, the sandbox one for all.
+// byService sends requests that are signed for S3 to s3 and all others to rest, because the sandbox has one endpoint for
+// all services.
 func byService(rest, s3 http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		signed := r.Header.Get("Authorization") + r.URL.Query().Get("X-Amz-Credential")

@@ -14,15 +14,16 @@ import (
 	"time"
 )
 
-// standInSource is the stand-in's program; it imports the standard library only, so that it compiles anywhere.
+// standInSource is the source of the stand-in's program. It imports only the standard library, so that it compiles
+// anywhere.
 //
 //go:embed internal/standin/*.go internal/standin/program/*.go
 var standInSource embed.FS
 
-// standInModule is the go.mod beside that source. The source is in the module's folder sandbox.
+// standInModule is the go.mod for that source, which is in the module's folder sandbox.
 const standInModule = "module github.com/growl-dev/deploy\n\ngo 1.26\n"
 
-// buildLimit bounds a compilation on a cold cache.
+// buildLimit is the time limit of a compilation, which may begin with an empty cache.
 const buildLimit = 5 * time.Minute
 
 // buildService compiles the service and returns the program.
@@ -51,8 +52,8 @@ func buildStandIn(ctx context.Context, into string) ([]byte, error) {
 	return compile(ctx, "the stand-in", dir, into, "./sandbox/internal/standin/program")
 }
 
-// compile builds a static program of this machine from a package in dir, and returns it. Its files are in a folder of
-// into meanwhile. What the caller's own environment says of builds does not count.
+// compile builds a static program for this machine from a package in dir and returns it. It uses a temporary folder in
+// into, and ignores the build settings of the caller's environment. The error contains the compiler's output in one line.
 func compile(ctx context.Context, name, dir, into, source string) ([]byte, error) {
 	tool, err := exec.LookPath("go")
 	if err != nil {
@@ -69,12 +70,12 @@ func compile(ctx context.Context, name, dir, into, source string) ([]byte, error
 	build := exec.CommandContext(ctx, tool, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", output, source)
 	build.Dir = dir
 	build.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
-	said, err := build.CombinedOutput()
+	messages, err := build.CombinedOutput()
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("compile %s: %w", name, context.Cause(ctx))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("compile %s in %s: %w: %s", name, dir, err, strings.ReplaceAll(string(bytes.TrimSpace(said)), "\n", " | "))
+		return nil, fmt.Errorf("compile %s in %s: %w: %s", name, dir, err, strings.ReplaceAll(string(bytes.TrimSpace(messages)), "\n", " | "))
 	}
 	program, err := os.ReadFile(output)
 	if err != nil {
@@ -83,7 +84,8 @@ func compile(ctx context.Context, name, dir, into, source string) ([]byte, error
 	return program, nil
 }
 
-// programDir finds the folder of a Go program. One that is given by a relative path may be below any folder above.
+// programDir returns the folder of a Go program. A relative path is resolved in the working directory and then in each
+// folder above it.
 func programDir(given string) (string, error) {
 	if filepath.IsAbs(given) {
 		return given, nil

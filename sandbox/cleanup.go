@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// cleanup undoes what was opened, the last first, once.
+// cleanup is a list of functions that undo what was opened. They run once, the last one first.
 type cleanup struct {
 	mu     sync.Mutex
 	undo   []func() error
@@ -17,7 +17,7 @@ type cleanup struct {
 
 func newCleanup() *cleanup { return &cleanup{done: make(chan struct{})} }
 
-// add remembers how to undo something. After run it is undone at once.
+// add adds a function. After run, add calls it at once.
 func (c *cleanup) add(undo func() error) {
 	c.mu.Lock()
 	closed := c.closed
@@ -30,7 +30,7 @@ func (c *cleanup) add(undo func() error) {
 	}
 }
 
-// run undoes everything. Whoever comes later waits for the first and gets its error.
+// run calls all functions and returns their errors. Later calls wait for the first one and return the same.
 func (c *cleanup) run() error {
 	c.mu.Lock()
 	first := !c.closed

@@ -5,11 +5,10 @@ import (
 	"strings"
 )
 
-// Env is what points clients at the environment, as in os.Environ: the AWS
-// variables of the SDK and the aws command, TF_STATE_BUCKET, SSH_KEY and SSH_KNOWN_HOSTS, and for
-// a person's own hands FLEET, NLB, TARGET_GROUP, REPOSITORY, V1, V2, POLICY and
-// DOCKER_HOST, the first instance's engine. What an environment [Around] machines
-// does not have is left out.
+// Env returns the variables that make clients use the environment, in the form of os.Environ: the AWS variables of the SDK
+// and of the aws command, TF_STATE_BUCKET, SSH_KEY and SSH_KNOWN_HOSTS. For use by hand it adds FLEET, NLB, TARGET_GROUP,
+// REPOSITORY, V1, V2, POLICY, and DOCKER_HOST with the first instance's engine. It omits what an environment [Around]
+// machines does not have.
 func (e *Environment) Env() []string {
 	env := []string{
 		"AWS_ENDPOINT_URL=" + e.awsURL,
@@ -33,5 +32,5 @@ func (e *Environment) Env() []string {
 	return env
 }
 
-// errClosed is the answer of an environment that was closed.
+// errClosed is the error of calls after Close.
 var errClosed = errors.New("the sandbox is closed")

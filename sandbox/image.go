@@ -25,22 +25,22 @@ import (
 // helper is the stand-in's program in an image.
 const helper = "/bin/stand-in"
 
-// release is what an image is made of.
+// release describes an image.
 type release struct {
 	commit  string
 	service Service
-	// files are the image's programs by their absolute path.
+	// files are the image's programs by their absolute paths.
 	files map[string][]byte
-	// entrypoint is the one that is run.
+	// entrypoint is the path of the program that runs.
 	entrypoint string
-	// standIn is what the stand-in is like, where it is run.
+	// standIn configures the stand-in, if it runs.
 	standIn standin.Config
-	// check is how often a container checks itself; zero: never.
+	// check is the interval of the container's own health checks; zero means that it has none.
 	check   time.Duration
 	created time.Time
 }
 
-// commitOf is the commit SHA of a service's release of the sandbox, the same every time.
+// commitOf returns the commit SHA of a release, which is the same in every environment.
 func commitOf(service, name string) string {
 	sum := sha256.Sum256([]byte(service + " " + name))
 	return hex.EncodeToString(sum[:20])
@@ -53,8 +53,8 @@ func (r release) image() (v1.Image, error) {
 		return nil, fmt.Errorf("make image of %s: %w", r.commit, err)
 	}
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive)), nil }
-	// An ordinary gzip layer whose blocks are stored: packing and unpacking it on
-	// every instance would cost more than the bytes do over loopback.
+	// The layer is gzip without compression, because compressing it and decompressing it on every instance would cost more
+	// than sending the bytes over loopback.
 	layer, err := tarball.LayerFromOpener(open,
 		tarball.WithMediaType(types.OCILayer), tarball.WithCompressionLevel(gzip.NoCompression), tarball.WithCompressedCaching)
 	if err != nil {
@@ -77,7 +77,7 @@ func (r release) image() (v1.Image, error) {
 	return image, nil
 }
 
-// config is the image's configuration, as a Dockerfile writes it.
+// config returns the image's configuration, as a build from a Dockerfile makes it.
 func (r release) config() (*v1.ConfigFile, error) {
 	env, err := r.env()
 	if err != nil {
@@ -99,7 +99,7 @@ func (r release) config() (*v1.ConfigFile, error) {
 	}, nil
 }
 
-// env is what the image sets.
+// env returns the image's environment variables.
 func (r release) env() ([]string, error) {
 	standIn, err := r.standIn.Encode()
 	if err != nil {
@@ -107,8 +107,7 @@ func (r release) env() ([]string, error) {
 	}
 	env := []string{
 		"GIT_COMMIT=" + r.commit, fmt.Sprintf("PORT=%d", r.service.ContainerPort),
-		// There is no network namespace here: the service must not be
-		// reachable from outside of this machine.
+		// Without a network namespace the service would otherwise be reachable from other machines.
 		"LISTEN_HOST=127.0.0.1",
 		standin.Variable + "=" + standIn, standin.CountFileVariable + "=" + r.service.CountFile,
 	}
@@ -125,8 +124,8 @@ func (r release) healthCheck() *v1.HealthConfig {
 	return &v1.HealthConfig{Test: []string{"CMD", helper, "check"}, Interval: r.check}
 }
 
-// archive is the layer: the programs, and a file with the commit, so that each
-// release has a layer of its own to pull.
+// archive returns the layer as a tar archive. It has the programs and a file with the commit, so that the layers of two
+// releases differ.
 func (r release) archive() ([]byte, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)

@@ -22,8 +22,7 @@ const (
 	DefaultBucket      = "sandbox-state"
 )
 
-// maxInstances bounds what a slip of the keyboard can start; hollow instances
-// cost less.
+// The largest numbers of instances, so that a typing error does not overload the machine. Hollow instances need less of it.
 const (
 	maxInstances = 100
 	maxHollow    = 2000
@@ -31,7 +30,7 @@ const (
 
 // Options describe an environment. The zero value is a usable one.
 type Options struct {
-	// Service is what runs in the containers. The zero value is a stand-in on port 8080 with the health path /healthz.
+	// Service is the service in the containers. The zero value is a stand-in on port 8080 with the health path /healthz.
 	Service Service
 	// Environment is the environment's name in the fleet file. Empty: dev.
 	Environment string
@@ -45,29 +44,26 @@ type Options struct {
 	Bucket string
 	// BucketRegion is the region that requests for buckets must be signed for. Empty: Region.
 	BucketRegion string
-	// Instances is how many run, spread over the zones. Zero: 3.
+	// Instances is the number of instances, which are spread over the zones. Zero: 3.
 	Instances int
-	// Factor is how many times faster than in AWS the load balancer's time goes
-	// by, and the policy's. Zero: 20.
+	// Factor is the number by which the times of the load balancer and of the policy are divided. Zero: 20.
 	Factor float64
-	// Lags are how far the load balancer's data plane is behind its API, as long as
-	// they are in AWS. A zero lag is the one measured there, a negative one is none.
+	// Lags are the times by which the load balancer's data plane is behind its API, as long as in AWS. A zero lag means the
+	// one measured there, and a negative lag means none.
 	Lags Lags
-	// Hollow makes containers run no process: the stand-in answers inside of the
-	// sandbox's own process, and the service's program is not compiled. The faults of
-	// a release need a process and are refused.
+	// Hollow makes containers run no process: the stand-in serves inside the sandbox's own process, and the service's
+	// program is not compiled. The faults of a release need a process, so they return an error.
 	Hollow bool
-	// Dir is where the environment keeps its files; it must be empty or absent,
-	// and is not removed. Empty: a temporary folder that Close removes.
+	// Dir is the folder for the environment's files. It must be empty or absent, and Close does not remove it. Empty: a
+	// temporary folder that Close removes.
 	Dir string
-	// Elsewhere serves the AWS calls that the sandbox does not, such as EC2's; those of a role only after its policies
-	// allowed them. Nil: they are refused as unknown.
+	// Elsewhere serves the AWS calls that the sandbox does not, such as EC2's. It gets the calls of a role only if the role's
+	// policies allow them. Nil: they fail as unknown.
 	Elsewhere http.Handler
-	// Host is the address of this machine that the AWS endpoint, the registry and
-	// the load balancer listen on. Empty: 127.0.0.1. Whoever reaches another one
-	// reaches them too.
+	// Host is the address of this machine on which the AWS endpoint, the registry and the load balancer listen. Empty:
+	// 127.0.0.1. On another address, other machines may be able to connect to them.
 	Host string
-	// Logf receives what is being brought up, a line at a time. Nil: nothing does.
+	// Logf is called with a line for each thing that was started. Nil: there is no log.
 	Logf func(format string, args ...any)
 }
 
@@ -156,7 +152,7 @@ func (o Options) most() int {
 	return maxInstances
 }
 
-// regionOf is a zone's region, or "" for what is no zone.
+// regionOf returns a zone's region, or "" if the name is not a zone's.
 func regionOf(zone string) string {
 	if m := zoneName.FindStringSubmatch(zone); m != nil {
 		return m[1]

@@ -6,7 +6,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// policy is the default policy, factor times faster.
+// policy returns the default policy with every duration divided by the factor.
 func policy(factor float64) rollout.Policy {
 	p := rollout.DefaultPolicy()
 	for _, d := range []*time.Duration{

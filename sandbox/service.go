@@ -23,14 +23,14 @@ const (
 	DefaultHealthPath = "/healthz"
 )
 
-// maxPool bounds the connections of a container to its database.
+// maxPool is the largest number of connections of a container to its database.
 const maxPool = 1000
 
 // Service is the service that the environment runs: both releases are images of it. The zero value is a usable one.
 //
 // Without a Program, the sandbox's own stand-in runs in the containers. It needs nothing of the service: it answers
 // HealthPath with 200, VersionPath with a JSON object whose field "commit" is the release's, and every other path with
-// 200 and a small JSON object. It finishes requests in flight when it is told to stop.
+// 200 and a small JSON object. When it is stopped, it finishes the requests in flight.
 type Service struct {
 	// Name is the name of the container and of the image repository, and the beginning of the names of the instances
 	// and of the target group. Empty: app.
@@ -52,22 +52,22 @@ type Service struct {
 	EnvFile string
 	// Mounts are folders of the instances that the container has. They exist from the start.
 	Mounts []Mount
-	// DrainSignal makes the stand-in end each connection after the next answer, and UndrainSignal takes that back. Names
-	// such as SIGUSR1. Empty: no signal does. Every other signal that ends a program ends the stand-in.
+	// DrainSignal makes the stand-in end each connection after the next answer, and UndrainSignal reverses that. Both are
+	// names such as SIGUSR1. Empty: no signal does. Every other signal that ends a program ends the stand-in.
 	DrainSignal, UndrainSignal string
 	// Program is the folder of a Go program that is compiled, without cgo, and runs instead of the stand-in. A relative
-	// path is looked for in the working directory, and then in each folder above it. The program must listen on the port
+	// path is resolved in the working directory, and then in each folder above it. The program must listen on the port
 	// PORT of the address LISTEN_HOST, which are environment variables, because a container of the sandbox has no
 	// network of its own. GIT_COMMIT is the release's commit. Empty: the stand-in runs.
 	Program string
-	// Env is what the images set besides these variables. A value that is a mount's target, or a path under it, becomes
-	// the place where that mount really is.
+	// Env are further variables that the images set. A value that is a mount's target, or a path under it, becomes the path
+	// of that mount on this machine.
 	Env map[string]string
-	// Labels are the images'.
+	// Labels are the labels of the images.
 	Labels map[string]string
-	// Pool is how many connections each container keeps to a database.
+	// Pool is the number of connections that each container keeps to a database.
 	Pool int
-	// HealthCheck is how often a container checks its own health, as in AWS. Zero: it does not.
+	// HealthCheck is the interval of a container's own health checks, before it is divided by the factor. Zero: it has none.
 	HealthCheck time.Duration
 }
 
@@ -124,7 +124,7 @@ func (s Service) mounted(file string) bool {
 	})
 }
 
-// sources are the mounts' folders on an instance.
+// sources returns the mounts' folders on an instance.
 func (s Service) sources() (folders []string) {
 	for _, m := range s.Mounts {
 		folders = append(folders, m.Source)
@@ -132,7 +132,7 @@ func (s Service) sources() (folders []string) {
 	return folders
 }
 
-// signalOf is a signal by its name, and 0 for no name.
+// signalOf returns the signal with this name, and 0 for no name.
 func signalOf(name string) (syscall.Signal, error) {
 	if name == "" {
 		return 0, nil
@@ -140,7 +140,7 @@ func signalOf(name string) (syscall.Signal, error) {
 	return engine.ParseSignal(name)
 }
 
-// standIn is what stands in for a service that was validated.
+// standIn returns the configuration of the stand-in for a service that was validated.
 func (s Service) standIn() standin.Config {
 	drain, _ := signalOf(s.DrainSignal)
 	undrain, _ := signalOf(s.UndrainSignal)

@@ -1,6 +1,5 @@
-// Package process runs a program so that it never outlives the one who
-// started it: in a process group of its own, which is killed as a whole, and
-// on Linux with a death signal, so that not even SIGKILL leaves it behind.
+// Package process runs a program that never outlives the process that started it. The program has a process group of its
+// own, which is killed as a whole, and on Linux a death signal, so that it ends even if its parent is killed by SIGKILL.
 package process
 
 import (
@@ -11,11 +10,11 @@ import (
 	"time"
 )
 
-// outputGrace is how long output of a program that ended is still read while
-// a process it left behind holds the pipe.
+// outputGrace is the time for which the output of a program is still read after its end, if a process that it started
+// holds the pipe.
 const outputGrace = 2 * time.Second
 
-// Process is a program that was started.
+// Process is a started program.
 type Process struct {
 	pid  int
 	done chan struct{}
@@ -23,7 +22,7 @@ type Process struct {
 	sig  syscall.Signal
 }
 
-// Start starts the command. Its SysProcAttr and WaitDelay are set here.
+// Start starts the command. It sets the command's SysProcAttr and WaitDelay.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	cmd.SysProcAttr = attributes()
 	cmd.WaitDelay = outputGrace
@@ -36,8 +35,8 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// run stays on one thread from start to end: Linux sends the death signal
-// when the thread that forked ends, not the process.
+// run stays on one thread from start to end, because Linux sends the death signal when the thread that forked ends and not
+// only when the process does.
 func (p *Process) run(cmd *exec.Cmd, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -47,9 +46,9 @@ func (p *Process) run(cmd *exec.Cmd, started chan<- error) {
 	}
 	p.pid = cmd.Process.Pid
 	started <- nil
-	// The exit state is read below; what Wait adds is about copying output.
+	// The exit state is read below. Other errors of Wait are about copying the output.
 	_ = cmd.Wait()
-	// As when a container's first process ends, nothing it started goes on.
+	// As in a container, the end of the first process ends every process that it started.
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 	p.code, p.sig = exitCode(cmd)
 	close(p.done)
@@ -74,14 +73,14 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // once Done is closed.
 func (p *Process) ExitCode() int { return p.code }
 
-// ExitSignal is the signal that ended the program, 0 where none did. It is
+// ExitSignal returns the signal that ended the program, or 0. It is
 // valid once Done is closed.
 func (p *Process) ExitSignal() syscall.Signal { return p.sig }
 
-// Signal sends a signal to the program itself. One that has ended is a success.
+// Signal sends a signal to the program itself. It returns nil if the program has ended.
 func (p *Process) Signal(sig syscall.Signal) error { return p.send(p.pid, sig) }
 
-// Kill ends the program and all it started.
+// Kill kills the program and every process that it started.
 func (p *Process) Kill() error { return p.send(-p.pid, syscall.SIGKILL) }
 
 func (p *Process) send(pid int, sig syscall.Signal) error {
