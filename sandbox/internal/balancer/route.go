@@ -23,7 +23,7 @@ func (b *Balancer) pick(g *group, zone string) *registration {
 	case len(live) > 0 && !slices.Contains(live, zone):
 		return nil
 	}
-	pool := b.pool(g, zone, now)
+	pool := g.pool(b.opts, zone, now)
 	if len(pool) == 0 {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (b *Balancer) pick(g *group, zone string) *registration {
 func (b *Balancer) liveZones(now time.Time) []string {
 	var live []string
 	for _, zone := range b.opts.Zones {
-		empty := func(g *group) bool { return !slices.ContainsFunc(b.reach(g, zone, now), up(now)) }
+		empty := func(g *group) bool { return !slices.ContainsFunc(g.reach(b.opts, zone, now), up(now)) }
 		if !slices.ContainsFunc(b.groups, empty) {
 			live = append(live, zone)
 		}
@@ -44,8 +44,8 @@ func (b *Balancer) liveZones(now time.Time) []string {
 }
 
 // pool returns the targets from which a node chooses: its healthy ones, or all of them if none is healthy.
-func (b *Balancer) pool(g *group, zone string, now time.Time) []*registration {
-	reach := b.reach(g, zone, now)
+func (g *group) pool(lb Options, zone string, now time.Time) []*registration {
+	reach := g.reach(lb, zone, now)
 	if !slices.ContainsFunc(reach, up(now)) {
 		return reach
 	}
@@ -53,8 +53,8 @@ func (b *Balancer) pool(g *group, zone string, now time.Time) []*registration {
 }
 
 // reach returns the targets that the data plane has and that a zone's node may use.
-func (b *Balancer) reach(g *group, zone string, now time.Time) []*registration {
-	everywhere := b.crossZone(g)
+func (g *group) reach(lb Options, zone string, now time.Time) []*registration {
+	everywhere := g.crossZone(lb)
 	var reach []*registration
 	for _, r := range g.targets {
 		if r.routed(now) && (everywhere || r.instance.zone == zone) {
@@ -65,11 +65,11 @@ func (b *Balancer) reach(g *group, zone string, now time.Time) []*registration {
 }
 
 // crossZone reports whether the group's nodes use the targets of all zones.
-func (b *Balancer) crossZone(g *group) bool {
+func (g *group) crossZone(lb Options) bool {
 	if v := g.attrs[AttrCrossZone]; v != crossZoneFromBalancer {
 		return v == "true"
 	}
-	return !b.opts.CrossZoneOff
+	return !lb.CrossZoneOff
 }
 
 func up(now time.Time) func(*registration) bool {
