@@ -106,13 +106,16 @@ func (o *Operator) openLedger(environment string) (*ledger.Ledger, error) {
 // no instance.
 func (o *Operator) hosts() (*hosts.Fleet, error) {
 	ssh := o.options.SSH
-	jump, err := remote.ParseJump(cmp.Or(ssh.Jump, o.environment.Jump))
+	if ssh.Jump == "" && ssh.ProxyCommand == "" {
+		ssh.Jump, ssh.ProxyCommand = o.environment.Jump, o.environment.ProxyCommand
+	}
+	jump, err := remote.ParseJump(ssh.Jump)
 	if err != nil {
 		return nil, usage("%v", err)
 	}
 	dial := remote.Config{
 		User: o.fleet.User, KeyFile: ssh.KeyFile, Passphrase: ssh.Passphrase, KnownHosts: ssh.KnownHosts,
-		Jump: jump, ProxyCommand: cmp.Or(ssh.ProxyCommand, o.environment.ProxyCommand),
+		Jump: jump, ProxyCommand: ssh.ProxyCommand,
 	}
 	if len(dial.KnownHosts) == 0 {
 		dial.KnownHosts = remote.KnownHosts(o.service.KnownHosts...)

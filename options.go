@@ -73,7 +73,7 @@ type SSH struct {
 	Passphrase func() ([]byte, error)
 	// KnownHosts are the files to trust instead of the service's and the user's. Empty: those two are used.
 	KnownHosts []string
-	// Jump and ProxyCommand replace the environment's. Empty: the environment's are used.
+	// Jump or ProxyCommand replaces the environment's, whichever of the two that has. Both empty: the environment's is used.
 	Jump, ProxyCommand string
 }
 

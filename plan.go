@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -67,10 +68,7 @@ func (o *Operator) checkFree(ctx context.Context) ([]ledger.Run, error) {
 		return nil, err
 	}
 	status, err := l.Current(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := status.Refusal(); err != nil {
+	if err = cmp.Or(err, status.Refusal()); err != nil {
 		return nil, err
 	}
 	if err := l.CheckClaims(ctx, o.fleet.TargetGroups); err != nil {

@@ -70,7 +70,7 @@ type Environment struct {
 	// ran there under the same commit. Empty: there is no such comparison.
 	PromotedFrom string
 	// Tag is the image tag of the environment's release, which the first boot of a new instance pulls. A deploy moves
-	// it. Empty: deployed-NAME, with the environment's name.
+	// it. Empty: deployed-NAME, with the environment's name, which is what the script of package firstboot pulls.
 	Tag string
 	// Jump are the hosts that SSH connections go through, in the form of ssh -J. ProxyCommand is a command that carries
 	// them instead. Empty: connections are direct.
