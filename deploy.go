@@ -29,8 +29,7 @@ func (o *Operator) Deploy(ctx context.Context, tag string) (report.Document, err
 }
 
 // Rollback rolls the release of a run out again. If runID is empty, it is the last release that was healthy on the
-// whole fleet before the current one. No alarm refuses or halts a rollback, because an alarm is the usual reason for
-// it.
+// whole fleet before the current one. No alarm refuses or halts a rollback, because an alarm is its usual reason.
 func (o *Operator) Rollback(ctx context.Context, runID string) (report.Document, error) {
 	c, err := o.planRollback(ctx, runID)
 	if err != nil {
@@ -75,12 +74,9 @@ func (o *Operator) Heal(ctx context.Context) (report.Document, error) {
 	if err != nil {
 		return report.Document{}, err
 	}
-	run, err := o.acquire(ctx, c)
+	run, err := o.begin(ctx, c)
 	if err != nil {
 		return report.Document{}, err
-	}
-	if err := run.show(); err != nil {
-		return report.Document{}, run.abandon(err)
 	}
 	return run.end(run.heal())
 }

@@ -38,8 +38,7 @@ func (e *fleetError) Error() string        { return e.err.Error() }
 func (e *fleetError) Unwrap() error        { return e.err }
 func (e *fleetError) Is(target error) bool { return target == ErrFleet }
 
-// ExitCode returns the exit code of a process whose last method returned these values; the package's documentation
-// lists the codes.
+// ExitCode returns the exit code for what a method returned. The package's documentation lists the codes.
 func ExitCode(result report.Document, err error) int {
 	code := result.Outcome.ExitCode()
 	switch {

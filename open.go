@@ -19,8 +19,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Operator deploys to one environment of a service. It keeps nothing open between calls of its methods, which may not
-// be called concurrently.
+// Operator deploys to one environment of a service. It keeps nothing open. Its methods may not be called concurrently.
 type Operator struct {
 	service     Service
 	name        string
@@ -102,8 +101,7 @@ func (o *Operator) openLedger(environment string) (*ledger.Ledger, error) {
 	return ledger.Open(store, o.service.key(environment), ledger.Options{Before: o.service.Environments[environment].OldLedgerKey})
 }
 
-// hosts returns the instances with the configuration of their connections. It checks the configuration, and connects to
-// no instance.
+// hosts returns the instances with the checked configuration of their connections. It connects to none of them.
 func (o *Operator) hosts() (*hosts.Fleet, error) {
 	ssh := o.options.SSH
 	if ssh.Jump == "" && ssh.ProxyCommand == "" {

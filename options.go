@@ -11,8 +11,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Options configures one command. The zero value deploys as the service declares it, prints nothing and does not handle
-// signals.
+// Options configures one command. The zero value deploys as the service declares it, silently and without handling signals.
 type Options struct {
 	// SSH configures the connections to the instances.
 	SSH SSH
@@ -47,21 +46,18 @@ type Options struct {
 	AllowZoneLoss, AllowDowntime bool
 
 	// Confirm is called with a question before anything is changed, if the environment requires a confirmation. It
-	// returns ErrNotConfirmed, or another error, to refuse the run. Nil: no confirmation is required, because starting
-	// the program counts as one.
+	// returns ErrNotConfirmed, or another error, to refuse the run. Nil: starting the program counts as confirmation.
 	Confirm func(question string) error
 	// Signals makes the first SIGINT, SIGTERM or SIGHUP interrupt a run, which then puts its instances back into
 	// service. Further signals have no effect. It replaces the program's own handlers of SIGINT.
 	Signals bool
-	// Out receives the view of the run: a live view if it is a terminal, plain lines otherwise. Nil: nothing is
-	// printed.
+	// Out receives the view of the run: live on a terminal, plain lines otherwise. Nil: nothing is printed.
 	Out io.Writer
 	// Observe is called with each event of a run, one at a time. It must return quickly. Nil: it is not called.
 	Observe func(rollout.Event)
 	// Report is the file that the report is written to as JSON. Empty: none is written.
 	Report string
-	// Summary is the file that the report is appended to as Markdown for GitHub, which GITHUB_STEP_SUMMARY names. Empty:
-	// none is written.
+	// Summary is the file, which GITHUB_STEP_SUMMARY names, that the report is appended to as Markdown. Empty: none is.
 	Summary string
 }
 

@@ -85,11 +85,11 @@ func (o *Operator) resolveDigest(ctx context.Context, tag string) (rollout.Relea
 	if err != nil {
 		return rollout.Release{}, o.withRecent(ctx, err)
 	}
-	release := rollout.Release{Image: o.images.URI() + "@" + image.Digest, Tag: tag}
+	release := rollout.Release{Image: o.images.URI() + "@" + image.Digest, Tag: tag, Commit: image.Commit}
 	if commitSHA.MatchString(tag) {
-		release.Commit = tag
+		release.Commit = cmp.Or(image.Commit, tag)
 	}
-	if image.Commit != "" && release.Commit != "" && image.Commit != release.Commit {
+	if commitSHA.MatchString(tag) && release.Commit != tag {
 		return rollout.Release{}, fmt.Errorf("-digest=%s is the image of commit %s, not of %s: deploy %[2]s to use it", o.options.Digest, image.Commit, tag)
 	}
 	return release, nil
@@ -118,9 +118,8 @@ type promotion struct {
 }
 
 // compare compares the release with the one that the history of the environment before has for the same commit. Another
-// digest is an error. A history that cannot be read is an error too, because otherwise a missing permission would
-// disable the comparison. A commit that never ran there is only a remark, because CI also makes images of commits that
-// were skipped there.
+// digest is an error. So is a history that cannot be read: else a missing permission would disable the comparison. A
+// commit that never ran there is only a remark, because CI also makes images of commits that were skipped there.
 func (p promotion) compare(ctx context.Context, l *ledger.Ledger) (remark string, err error) {
 	tag, digest := p.release.Tag, p.release.Digest()
 	byDigest := func(digest, does string) string {

@@ -37,9 +37,9 @@ type run struct {
 	remarks []string
 }
 
-// begin acquires the environment for a run that rolls a release out, after the confirmation if one is required.
+// begin acquires the environment and shows the run. A release is confirmed first, if that is required.
 func (o *Operator) begin(ctx context.Context, c conditions) (*run, error) {
-	if o.environment.Confirm && o.options.Confirm != nil {
+	if c.release.Image != "" && o.environment.Confirm && o.options.Confirm != nil {
 		if err := o.options.Confirm(fmt.Sprintf("Roll %s out to %s?", c.release, o.name)); err != nil {
 			return nil, err
 		}
@@ -174,8 +174,7 @@ func (r *run) end(result rollout.Result, err error) (report.Document, error) {
 	return document, oneline.Error(errors.Join(withRemedy(r.operator.name, err), follow))
 }
 
-// unfinishedError returns the error of a run whose rollout succeeded. Its remedy names the digest, because the tag may
-// name another image by now.
+// unfinishedError returns the error of a run whose rollout succeeded. The tag alone may name another image by now.
 func (r *run) unfinishedError(follow error) error {
 	release := r.config.Release
 	return fmt.Errorf("%w: %s runs on every instance of %s: %w: `mage deploy:to %[3]s -tag=%[5]s -digest=%[6]s` does what is left",

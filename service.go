@@ -25,12 +25,10 @@ type Service struct {
 	// Container is the service's container on each instance. HostPort has no default. An empty Name is the service's,
 	// and an empty ContainerPort is HostPort.
 	Container docker.Spec
-	// Ledger is the location of leases, journals and histories: s3://BUCKET/PREFIX?region=REGION. Everybody who can
-	// move the same targets has to use the same ledger, because leases and claims in another one have no effect. It has
-	// no default.
+	// Ledger is where leases, journals and histories are: s3://BUCKET/PREFIX?region=REGION. It has no default. Everybody
+	// who can move the same targets has to use the same ledger, because leases and claims in another one have no effect.
 	Ledger string
-	// KnownHosts are files with SSH host keys that are trusted in addition to ~/.ssh/known_hosts. Files that do not
-	// exist are ignored.
+	// KnownHosts are files with SSH host keys to trust besides ~/.ssh/known_hosts. Files that do not exist are ignored.
 	KnownHosts []string
 	// Sandbox configures the service in the sandbox. A deploy does not use it.
 	Sandbox Sandbox
@@ -47,8 +45,7 @@ type Sandbox struct {
 	// Program is the folder of a Go program that listens on the port and the address in the environment variables PORT
 	// and LISTEN_HOST. Empty: the stand-in runs.
 	Program string
-	// Env are the variables that the image sets in addition. A path under a mount's target is replaced by the mount's
-	// real path.
+	// Env are further variables of the image. A path under a mount's target is replaced by the mount's real path.
 	Env map[string]string
 	// CountFile is the file under a mount to which the service writes its count of connections. Empty: there is none.
 	CountFile string
@@ -75,8 +72,7 @@ type Environment struct {
 	// Jump are the hosts that SSH connections go through, in the form of ssh -J. ProxyCommand is a command that carries
 	// them instead. Empty: connections are direct.
 	Jump, ProxyCommand string
-	// OldLedgerKey is the key of this environment in version 1 of the ledger. The first run moves its data. Empty:
-	// there was none.
+	// OldLedgerKey is the environment's key in version 1 of the ledger. The first run moves its data. Empty: none.
 	OldLedgerKey string
 }
 
@@ -106,8 +102,7 @@ func (s Service) Validate() error {
 	if !serviceName.MatchString(s.Name) {
 		faults = append(faults, fmt.Errorf("name %q: want lower-case letters, digits and hyphens", s.Name))
 	}
-	filled := s.WithDefaults()
-	if err := filled.Container.Validate(); err != nil {
+	if err := s.WithDefaults().Container.Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("container: %w", err))
 	}
 	if _, err := ledger.ParseLocation(s.Ledger); err != nil {
