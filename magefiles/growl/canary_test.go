@@ -18,8 +18,8 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// TestASecretOfTheEnvFileIsNowhere deploys with a secret in the env file, well and
-// badly, and looks for it in all that is said, reported, booked and left.
+// TestASecretOfTheEnvFileIsNowhere runs deploys that succeed and fail with a secret in the env file, and searches for
+// it in the output, the reports, the ledger and all remaining files.
 func TestASecretOfTheEnvFileIsNowhere(t *testing.T) {
 	needTime(t)
 	t.Parallel()

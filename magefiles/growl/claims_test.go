@@ -9,8 +9,8 @@ import (
 	"github.com/growl-dev/deploy/ledger"
 )
 
-// TestATargetGroupOfAnotherDeclarationIsRefused: a plan is refused as the run would be, nothing is touched, and what
-// the error says hands the group over.
+// TestATargetGroupOfAnotherDeclarationIsRefused checks that a plan is refused like the run, that nothing is changed,
+// and that the remedy in the error releases the group.
 func TestATargetGroupOfAnotherDeclarationIsRefused(t *testing.T) {
 	needTime(t)
 	t.Parallel()

@@ -10,8 +10,8 @@ import (
 	"github.com/growl-dev/deploy/ledger"
 )
 
-// TestBadCommandsTouchNothing: what turns out to be wrong only when the world is
-// asked is told in one line too, through the program that people run.
+// TestBadCommandsTouchNothing runs the compiled program with commands whose fault shows only after calls to AWS or an
+// instance. Each error is one line.
 func TestBadCommandsTouchNothing(t *testing.T) {
 	needTime(t)
 	t.Parallel()
@@ -60,8 +60,7 @@ func TestBadCommandsTouchNothing(t *testing.T) {
 	assert.Empty(t, status.Unfinished)
 }
 
-// assertOneLine wants the last line to tell what is wrong, and nothing before it
-// but what a run says of itself.
+// assertOneLine checks that the last line holds the error, and that only the run's own progress comes before it.
 func assertOneLine(t *testing.T, said, want string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimRight(said, "\n"), "\n")

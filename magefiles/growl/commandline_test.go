@@ -29,8 +29,8 @@ func repositorys(t *testing.T) commandline.Commands {
 	return all
 }
 
-// TestCommandsAreThoseOfMage compares the targets that the check of the command line knows, what they take and
-// their aliases with what mage itself reads from the source.
+// TestCommandsAreThoseOfMage compares the targets, parameters and aliases that the check of the command line reads with
+// those that mage reads from the source.
 func TestCommandsAreThoseOfMage(t *testing.T) {
 	info, err := parse.PrimaryPackage("go", "..", []string{"magefile.go"}, false)
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ func TestCommandsAreThoseOfMage(t *testing.T) {
 	}
 }
 
-// strays are command lines that mage would begin to run, or would run with less than was asked for.
+// strays are command lines that mage would begin to run, or of which it would run only a part.
 var strays = []struct {
 	args []string
 	says string
@@ -141,7 +141,7 @@ func TestAStrayWordRunsNothing(t *testing.T) {
 			assert.Contains(t, said, stray.says)
 		})
 	}
-	assert.Zero(t, w.asked.Load(), "somebody was asked")
+	assert.Zero(t, w.asked.Load(), "a request was made")
 	var files []string
 	require.NoError(t, filepath.WalkDir(checkout, func(path string, entry os.DirEntry, err error) error {
 		if !entry.IsDir() {
@@ -153,7 +153,7 @@ func TestAStrayWordRunsNothing(t *testing.T) {
 
 	code, said := run("deploy:dev", "-tag=v2", "-imageTag=v2", "-dryRun")
 	assert.Equal(t, 1, code, "%s", said)
-	assert.NotZero(t, w.asked.Load(), "the watch does not see what is asked")
+	assert.NotZero(t, w.asked.Load(), "the watch does not see requests")
 	code, said = run("env:seal")
 	assert.Zero(t, code, "%s", said)
 	assert.FileExists(t, filepath.Join(checkout, terraformDir, "env-dev.sha256"))

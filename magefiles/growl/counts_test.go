@@ -16,8 +16,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// counted is a container whose connections are counted: where clients connect, and
-// how the deploy looks.
+// counted is a container whose connections are counted: the address for clients, and the deploy's way to count.
 type counted struct {
 	*testing.T
 	address string
@@ -121,8 +120,8 @@ func open(t *testing.T, conn docker.Conn, spec docker.Spec) *docker.Host {
 	return host
 }
 
-// chapter is what was seen after some requests: the connections open, how many
-// were opened since the last, and by whose count.
+// chapter is a sample after some requests: the open connections, the number opened since the last sample, and the
+// counter.
 type chapter struct {
 	title  string
 	open   int
@@ -130,9 +129,8 @@ type chapter struct {
 	source rollout.Source
 }
 
-// story is the same requests everywhere. The kernel's count holds the load
-// balancer's checks and the deploy's own questions too, so of it only whose it is
-// is told.
+// story makes the same requests everywhere. The kernel's count includes the load balancer's checks and the deploy's own
+// requests, so that only its source is compared.
 func (c counted) story() (told []chapter) {
 	last := c.sample()
 	tell := func(title string, open int) {
@@ -177,7 +175,7 @@ func (c counted) sample() rollout.Traffic {
 	return seen
 }
 
-// ask opens a connection and asks for a path over it; for none it says nothing.
+// ask opens a connection and requests a path over it; for an empty path it sends nothing.
 func (c counted) ask(path string, last bool) net.Conn {
 	c.Helper()
 	conn, err := net.DialTimeout("tcp", c.address, 5*time.Second)

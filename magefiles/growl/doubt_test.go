@@ -18,8 +18,8 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// tardy stands between a run and the load balancer's API: the first deregistration
-// is answered with an error at once and applied when the test says so.
+// tardy is a proxy between a run and the load balancer's API. It answers the first deregistration with an error at
+// once, and applies it later, when the test decides.
 type tardy struct {
 	*httptest.Server
 	api *httputil.ReverseProxy
@@ -77,9 +77,8 @@ func (d *tardy) apply(t *testing.T) {
 	require.Equal(t, http.StatusOK, answer.Code, "%s", answer.Body)
 }
 
-// TestALateDeregistrationIsHealed: a run is broken off while a deregistration that
-// failed may still be applied; recovery knows where to look, and while it waits out
-// the minute of doubt, it is.
+// TestALateDeregistrationIsHealed interrupts a run while a deregistration that failed may still be applied. It is
+// applied during the minute that the recovery waits for such calls.
 func TestALateDeregistrationIsHealed(t *testing.T) {
 	needTime(t)
 	t.Parallel()

@@ -44,8 +44,8 @@ func TestFirstBootAndARolloutMakeTheSameContainer(t *testing.T) {
 	m.assertIsTheService(second)
 }
 
-// plainly is a part of docker inspect without what says nothing: whether a
-// client left a field out or sent it empty makes no difference.
+// plainly returns a part of docker inspect without empty fields, because a client may either omit a field or send it
+// empty.
 func plainly(t *testing.T, part any) any {
 	t.Helper()
 	text, err := json.Marshal(part)
@@ -135,7 +135,7 @@ func TestTheServiceComesUpWithoutItsLogFolder(t *testing.T) {
 	})
 }
 
-// TestScriptsParse asks the shell that each names whether they are its language.
+// TestScriptsParse checks the syntax of each script with the shell that it names.
 func TestScriptsParse(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not on PATH")

@@ -70,7 +70,7 @@ func (s *stack) publish(commit, tag string) (digest string) {
 	return hash.String()
 }
 
-// runsCommit wants every instance to run a commit.
+// runsCommit checks that every instance runs a commit.
 func (s *stack) runsCommit(commit string) {
 	s.t.Helper()
 	for id, found := range s.look(s.t) {
@@ -156,7 +156,8 @@ func TestOnlyForward(t *testing.T) {
 	s.runsCommit(beside)
 }
 
-// TestOnlyForwardNeedsHistory: a shallow checkout cannot tell an older commit from one that it does not hold.
+// TestOnlyForwardNeedsHistory uses a shallow checkout, in which an older commit cannot be distinguished from a missing
+// one.
 func TestOnlyForwardNeedsHistory(t *testing.T) {
 	needTime(t)
 	t.Parallel()

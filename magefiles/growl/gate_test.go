@@ -148,7 +148,7 @@ func gateSeesCode(t *testing.T, s *stack) {
 	s.ok("env:seal")
 }
 
-// gateSeesOutputs: the fleet that a deploy reads is not what the code says.
+// gateSeesOutputs changes the outputs, so that the fleet that a deploy reads differs from the code.
 func gateSeesOutputs(t *testing.T, s *stack) {
 	user := s.fleet.User
 	s.fleet.User = "somebody"
@@ -163,7 +163,7 @@ func gateSeesOutputs(t *testing.T, s *stack) {
 	s.ok("infra:apply", "dev")
 }
 
-// gateIsNotLocked: a gate reads, and waits for nobody who writes.
+// gateIsNotLocked checks that the gate, which only reads, does not wait for the lock.
 func gateIsNotLocked(t *testing.T, s *stack) {
 	bucket, key := defaultBucket, lockKey
 	lock := `{"ID":"0c9b1d2e-1111-2222-3333-444455556666","Operation":"OperationTypeApply","Info":"","Who":"ann@laptop","Version":"1.11.4","Created":"2026-01-02T03:04:05Z","Path":"growl-tf-state/` + stateKey + `"}`

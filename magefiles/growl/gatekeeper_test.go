@@ -37,8 +37,8 @@ func boundaryOf(e rollout.Entry) boundary {
 
 func (b boundary) String() string { return fmt.Sprintf("%s %s", b.step, b.mark) }
 
-// gatekeeper stands between a run and the ledger's bucket. It knows the journal
-// by what passes, and holds the run at a boundary while it is killed.
+// gatekeeper is a proxy between a run and the ledger's bucket. It reads the journal in the requests, and stops the run
+// at a boundary until it is killed.
 type gatekeeper struct {
 	*httptest.Server
 	store *httputil.ReverseProxy
@@ -63,8 +63,8 @@ func guard(t *testing.T, p place) *gatekeeper {
 // variable points a process's ledger at the gatekeeper.
 func (g *gatekeeper) variable() string { return "AWS_ENDPOINT_URL_S3=" + g.URL }
 
-// arm has the run killed at its next write that holds b: before the store gets
-// it, or, kept, when the store has it and the run does not know yet.
+// arm kills the run at its next write that holds b: before the store has received it or, with kept, after the store has
+// it and before the run receives the response.
 func (g *gatekeeper) arm(b boundary, kept bool, kill func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -15,8 +15,7 @@ import (
 	"github.com/growl-dev/deploy/internal/magetest"
 )
 
-// keyMaker is a checkout of somebody who makes host keys, with an AWS CLI that
-// keeps what it is given.
+// keyMaker is a checkout in which host keys are made, with an AWS CLI that records its input.
 type keyMaker struct {
 	t    *testing.T
 	root string
@@ -64,7 +63,7 @@ func (m keyMaker) read(name string) string {
 	return string(content)
 }
 
-// run makes keys, and sees to it that no secret is said or left.
+// run makes keys, and checks that no output or remaining file contains a secret.
 func (m keyMaker) run(variable string, args ...string) (code int, said string) {
 	m.t.Helper()
 	cmd := exec.Command(magetest.Program(m.t), append([]string{"infra:hostkeys"}, args...)...)

@@ -17,7 +17,7 @@ import (
 	"github.com/growl-dev/deploy/internal/magetest"
 )
 
-// plannedTerraform plans what plan.json says, and notes that it applied it.
+// plannedTerraform is a terraform whose plan is plan.json. It records an apply.
 const plannedTerraform = `#!/bin/sh
 case "$1 $2" in
 "version "*) echo '{"terraform_version":"1.11.4"}' ;;
@@ -63,8 +63,7 @@ func newPlannedOf(t *testing.T, plan string) *planned {
 	return p
 }
 
-// run runs a target; what is typed is what a person types at a terminal, and nil
-// that there is none.
+// run runs a target. typed is the input at a terminal; nil means that there is no terminal.
 func (p *planned) run(typed []byte, args ...string) (code int, said string) {
 	p.t.Helper()
 	cmd := exec.Command(magetest.Program(p.t), args...)
@@ -137,7 +136,7 @@ func TestAnApplyToProdAsksAtATerminal(t *testing.T) {
 	}
 }
 
-func TestAPlanSaysWhoMadeEachChange(t *testing.T) {
+func TestAPlanShowsWhoMadeEachChange(t *testing.T) {
 	_, said := newPlanned(t, "output").run(nil, "infra:plan", "prod")
 	assert.Contains(t, said, "not applied, the code was changed: output.alarms (update)\n")
 	_, said = newPlanned(t, "parameter-settled").run(nil, "infra:plan", "prod")

@@ -36,8 +36,8 @@ const goodOutputs = `{
  "instances": {"value": [{"id": "i-1", "name": "one", "zone": "us-west-1a", "address": "10.0.0.1"}], "type": ["list", ["object", {}]]}
 }`
 
-// TestBadInputOfTheInfrastructure: each is one line and exit code 1, and AWS is
-// not asked for anything.
+// TestBadInputOfTheInfrastructure checks that each error is one line with exit code 1, and that AWS gets
+// no request.
 func TestBadInputOfTheInfrastructure(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("sh is not on PATH")
@@ -91,7 +91,7 @@ func TestBadInputOfTheInfrastructure(t *testing.T) {
 				test.spoil(t, root)
 			}
 			nobody := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				t.Errorf("AWS was asked: %s %s", r.Method, r.URL)
+				t.Errorf("request to AWS: %s %s", r.Method, r.URL)
 			}))
 			defer nobody.Close()
 			cmd := exec.Command(magetest.Program(t), test.target)

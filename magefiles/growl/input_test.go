@@ -22,9 +22,8 @@ import (
 	"github.com/growl-dev/deploy/magefiles/targets"
 )
 
-// TestBadInputAsksNobody: what is wrong with a request by itself is found before
-// AWS or an instance hears of it, and told in one line.
-func TestBadInputAsksNobody(t *testing.T) {
+// TestBadInputMakesNoRequest checks that an invalid request fails before any call to AWS or an instance, with one line.
+func TestBadInputMakesNoRequest(t *testing.T) {
 	w := watchedWorld(t)
 	good := w.request(t)
 	tests := []struct {
@@ -72,16 +71,16 @@ func TestBadInputAsksNobody(t *testing.T) {
 			require.ErrorContains(t, err, test.says)
 			assert.NotContains(t, err.Error(), "\n", "more than one line")
 			assert.Equal(t, test.code, mg.ExitStatus(err), "exit code")
-			assert.Zero(t, w.asked.Load(), "somebody was asked")
+			assert.Zero(t, w.asked.Load(), "a request was made")
 		})
 	}
 	require.Error(t, good.roll(t))
-	assert.NotZero(t, w.asked.Load(), "the watch does not see what is asked")
+	assert.NotZero(t, w.asked.Load(), "the watch does not see requests")
 }
 
 const targetGroup = "arn:aws:elasticloadbalancing:us-west-1:000000000000:targetgroup/growl/0123456789abcdef"
 
-// watched is an environment that denies everything and counts who is asked.
+// watched is an environment that denies everything and counts the requests.
 type watched struct {
 	dir, fleet, repository string
 	asked                  atomic.Int32
@@ -125,7 +124,7 @@ func (w *watched) listen(t *testing.T) (address string) {
 	return l.Addr().String()
 }
 
-// request is what the flags and variables of a deploy ask for.
+// request holds the flags and variables of a deploy.
 type request struct {
 	Environment, Tag, Fleet, Policy, Probe, Report, Digest string
 	Key, KnownHosts, Jump                                  string

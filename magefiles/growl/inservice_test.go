@@ -20,16 +20,15 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// running is what an instance is found to run: the commit that its service
-// answers, and its containers' names.
+// running is the state of an instance: the commit that its service returns, and its containers' names.
 type running struct {
 	commit     string
 	id         string // of the container that runs
 	containers []string
 }
 
-// look asks every instance itself, over SSH, what it runs. All have to run one
-// container, the service, that will be there after a reboot and answers.
+// look reads the state of every instance over SSH. Each must run one container, the service, that starts after a reboot
+// and answers requests.
 func (p place) look(t *testing.T) map[string]running {
 	t.Helper()
 	found := map[string]running{}
@@ -95,7 +94,7 @@ func listContainers(ctx context.Context, t *testing.T, conn *remote.Client) []co
 	return found.Items
 }
 
-// commit is what the service on an instance says it was built from.
+// commit returns the commit that the service on an instance reports.
 func commit(ctx context.Context, t *testing.T, conn *remote.Client) string {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 		return conn.DialTCP(ctx, address)
@@ -114,15 +113,14 @@ func commit(ctx context.Context, t *testing.T, conn *remote.Client) string {
 	return version.Commit
 }
 
-// health is what the load balancer says of every target.
+// health returns the health of every target at the load balancer.
 func (p place) health(ctx context.Context, t *testing.T) (rollout.Health, error) {
 	groups, err := nlb.NewFromConfig(p.aws(t), p.fleet.TargetGroups, nlb.Options{})
 	require.NoError(t, err)
 	return groups.Health(ctx)
 }
 
-// assertHealthy looks once: who says that the fleet is in service has waited for
-// its health.
+// assertHealthy checks the health once, without waiting, because a run that ended well has waited for it.
 func (p place) assertHealthy(t *testing.T) {
 	t.Helper()
 	health, err := p.health(t.Context(), t)

@@ -18,8 +18,8 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// TestUnknownTargetsAndHealthAlarms tells one story of a fleet with a target that it does not name and with an
-// alarm on its health: what refuses a deploy, what is only named, and what halts it.
+// TestUnknownTargetsAndHealthAlarms uses a fleet with a target that it does not list and an alarm on its health. It
+// checks which of them refuse a deploy, which are only named, and which halt it.
 func TestUnknownTargetsAndHealthAlarms(t *testing.T) {
 	needTime(t)
 	t.Parallel()

@@ -13,10 +13,9 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// TestKilledAtEveryBoundary kills runs with SIGKILL at the boundaries of their
-// journal, each before the store has the entry and after, heals in a process of
-// its own, and looks at the fleet. Requests are sent through the load balancer
-// all the while.
+// TestKilledAtEveryBoundary kills runs with SIGKILL at the boundaries of their journal, each before and after the store
+// has the entry, heals in a process of its own, and checks the fleet. Requests are sent through the load balancer all
+// the time.
 func TestKilledAtEveryBoundary(t *testing.T) {
 	needTime(t)
 	t.Parallel()
@@ -96,7 +95,7 @@ func (s *story) round(b boundary) {
 	})
 }
 
-// part is a part of the story; what follows one that went wrong would tell nothing.
+// part runs a part of the test, unless an earlier part failed, because its result would mean nothing then.
 func (s *story) part(name string, tell func(*testing.T)) {
 	require.True(s.t, s.t.Run(name, func(t *testing.T) {
 		tell(t)
@@ -129,8 +128,7 @@ func (s *story) killAt(t *testing.T, b boundary, args ...string) {
 	require.Equal(t, -1, run.end(t), "it ended by itself, not by the signal at %s: %s", b, run.said())
 }
 
-// unlock does what an operator does who will not wait for the dead run's lease to
-// end, after a look at the journal it left.
+// unlock releases the lease of a killed run before it ends, as an operator can, after a check of the journal.
 func (s *story) unlock(t *testing.T, b boundary) {
 	t.Helper()
 	status, err := s.place.ledger(t).Current(t.Context())
@@ -161,9 +159,8 @@ func (s *story) assertInService(t *testing.T) map[string]running {
 	return found
 }
 
-// assertNothingLeft wants no container but the service on an instance that was
-// healed. What a run had in service before it died keeps its predecessor until
-// the next run settles.
+// assertNothingLeft checks that an instance that was healed runs only the service. An instance that was in service when
+// the run was killed keeps its old container until the next run settles.
 func (s *story) assertNothingLeft(t *testing.T, b boundary, found running) {
 	t.Helper()
 	if b.step == rollout.StepSettle || b.step == rollout.StepJoin && b.mark == rollout.Done && s.kept {

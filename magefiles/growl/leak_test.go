@@ -22,7 +22,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// leaked is what the env file holds for a release that prints it.
+// leaked is the value in the env file that the release prints.
 const leaked = `0-kanari/one two+"three"`
 
 // TestALeakyReleaseLeaksNothing: a release prints its secrets in many forms and in parts,
@@ -75,7 +75,7 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// assertNoLeak looks for the secrets in each form in which the release prints them.
+// assertNoLeak searches for the secrets in each form in which the release prints them.
 func assertNoLeak(t *testing.T, name, text string) {
 	t.Helper()
 	quoted, err := json.Marshal(leaked)
@@ -91,8 +91,7 @@ func assertNoLeak(t *testing.T, name, text string) {
 	}
 }
 
-// assertHarmless looks for what drives a terminal or GitHub's runner, but for the commands
-// that are ours.
+// assertHarmless searches for text that could drive a terminal or GitHub's runner, except the commands in ours.
 func assertHarmless(t *testing.T, text string, ours ...string) {
 	t.Helper()
 	assert.NotRegexp(t, "[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\u202a-\u202e\u2066-\u2069]", text)
@@ -107,8 +106,8 @@ func assertHarmless(t *testing.T, text string, ours ...string) {
 
 const hostile = "\x1b[2J##[error]x\u202ey\u009b\x07\n::add-mask::z"
 
-// TestTextFromElsewhereIsHarmless: what somebody put into the ledger, the fleet, or an
-// answer of AWS reaches nobody's terminal as it is.
+// TestTextFromElsewhereIsHarmless checks that foreign text in the ledger, the fleet, or a response of AWS is cleaned
+// before it is printed.
 func TestTextFromElsewhereIsHarmless(t *testing.T) {
 	needTime(t)
 	t.Parallel()

@@ -77,7 +77,7 @@ func newMachine(t *testing.T) *machine {
 	m.spec.HostPort, err = strconv.Atoi(m.port)
 	require.NoError(t, err)
 	m.spec.Mounts[0].Source = m.logs
-	// The sandbox's images listen where nobody from outside a container comes.
+	// The sandbox's images listen on an address that cannot be reached from outside a container.
 	m.spec.EnvFile = m.write("env", "CANARY="+canary+"\nLISTEN_HOST=0.0.0.0\n", 0o600)
 	m.tmpfiles()
 	t.Cleanup(m.cleanup)
@@ -124,7 +124,7 @@ func (m *machine) write(name, text string, mode fs.FileMode) string {
 	return file
 }
 
-// fakeAWS answers what the first boot asks AWS.
+// fakeAWS answers the calls to AWS that the first boot makes.
 const fakeAWS = `#!/bin/sh
 case "$1 $2 $*" in
 "ecr get-login-password "*) printf %s "$TOKEN" ;;

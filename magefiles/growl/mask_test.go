@@ -13,8 +13,8 @@ import (
 	"github.com/growl-dev/deploy/internal/magetest"
 )
 
-// TestMask: GitHub's runner is given each value of an env file and each secret part of one,
-// and nobody else is.
+// TestMask checks that GitHub's runner receives each value of an env file and each secret part of one, and that nothing
+// is printed anywhere else.
 func TestMask(t *testing.T) {
 	program, root := magetest.Program(t), t.TempDir()
 	file := filepath.Join(root, devEnv)

@@ -11,8 +11,8 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// TestOperators tells what operators do after runs that ended well, were broken
-// off, or died: they go back, go on, and unlock.
+// TestOperators runs the commands of operators after runs that succeeded, were interrupted, or were killed: rollback,
+// resume and unlock.
 func TestOperators(t *testing.T) {
 	needTime(t)
 	t.Parallel()
@@ -39,7 +39,7 @@ func (s *story) ok(t *testing.T, args ...string) string {
 	return said
 }
 
-// refuses wants exit code 1 and a line that says why.
+// refuses checks that a command ends with exit code 1 and a line with the reason.
 func (s *story) refuses(t *testing.T, says string, args ...string) {
 	t.Helper()
 	code, said := s.place.run(t, args...)

@@ -113,7 +113,7 @@ func (p place) deploy(tag string) []string {
 	return []string{"deploy:dev", "-tag=" + tag, p.policy()}
 }
 
-// tend is the command line of a target that looks after the place.
+// tend returns the command line of a target that operates the place.
 func (p place) tend(target string) []string {
 	return []string{"deploy:" + target, "dev", p.policy()}
 }

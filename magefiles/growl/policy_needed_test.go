@@ -43,8 +43,8 @@ func assertEachActionIsNeeded(t *testing.T, policies []iam.Policy, requests []ia
 	t.Logf("%d distinct requests, %d actions taken out in turn", len(requests), taken)
 }
 
-// assertInstances holds the role of each instance to what its first boot asks: growl-backend/terraform's host-key.sh,
-// env-file.sh and first-boot.sh. What belongs to another instance or environment is denied.
+// assertInstances checks that the role of each instance allows the calls of its first boot: growl-backend/terraform's
+// host-key.sh, env-file.sh and first-boot.sh. Resources of another instance or environment are denied.
 func (c *ci) assertInstances() {
 	t, names := c.t, committedInstances(c.t, c.environment)
 	others := map[string]string{"dev": "prod", "prod": "dev"}

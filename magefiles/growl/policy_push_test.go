@@ -12,8 +12,8 @@ import (
 	"github.com/growl-dev/deploy/ecr"
 )
 
-// push makes the calls of `mage push` as the job: look for the tag, log in, upload, move latest. The upload is
-// go-containerregistry's, because the policy decides about the registry's protocol and not about who speaks it;
+// push makes the calls of `mage push` as the job: resolve the tag, log in, upload, move latest. The upload uses
+// go-containerregistry, because the policy depends on the registry's protocol and not on the client.
 // TestDevsRoleMayBuildAndPush runs the targets themselves with a real engine, if there is one.
 func (c *ci) push() {
 	t := c.t

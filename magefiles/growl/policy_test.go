@@ -28,10 +28,11 @@ import (
 	"github.com/growl-dev/deploy/sandbox"
 )
 
-// TestEveryRoleMayDoItsWorkAndNothingElse runs what the workflows of each environment run, as the role of GitHub Actions
-// with its policies as Terraform plans them: terraform init and the drift gate of the real configuration, a whole deploy,
-// recovery, going back, and dev's build and push. Then it holds the policies to what was asked: each action of each
-// statement is needed by at least one call, and the calls have all that they need because they were answered.
+// TestEveryRoleMayDoItsWorkAndNothingElse runs the commands of each environment's workflows, as the role of GitHub
+// Actions with its policies as Terraform plans them: terraform init and the drift gate of the real configuration, a
+// whole deploy, recovery, rollback, and dev's build and push. Then it compares the policies with the requests: at least
+// one request needs each action of each statement, and the calls have all permissions that they need because they
+// succeeded.
 func TestEveryRoleMayDoItsWorkAndNothingElse(t *testing.T) {
 	needTime(t)
 	tftest.NeedProvider(t)
@@ -152,8 +153,8 @@ func (c *ci) asAdmin() {
 }
 
 // gate runs the drift gate of the real configuration over a state in the bucket, from a fresh checkout. The recording
-// has one resource of each kind and little of what a real one is like, so the gate finds differences; it has to find
-// them, and not that it may not look.
+// has one resource of each kind with few of its attributes, so the gate finds differences. It must report them, and not
+// a missing permission.
 func (c *ci) gate() {
 	t := c.t
 	c.checkout()
@@ -172,7 +173,7 @@ func (c *ci) gate() {
 	c.asAdmin()
 }
 
-// putState makes the environment's state what text says; without a text there is none.
+// putState writes text as the environment's state; without a text it removes the state.
 func (c *ci) putState(text string) {
 	t := c.t
 	bucket, key := defaultBucket, "env:/"+c.environment+"/growl-backend/terraform.tfstate"
@@ -311,8 +312,8 @@ func (c *ci) rollback() {
 	}
 }
 
-// tunnel decides what the workflow's SSH_PROXY_COMMAND asks: aws ec2-instance-connect open-tunnel, to port 22 of each
-// instance. The sandbox has no such endpoint.
+// tunnel decides the requests of the workflow's SSH_PROXY_COMMAND, aws ec2-instance-connect open-tunnel to port 22 of
+// each instance, because the sandbox has no such endpoint.
 func (c *ci) tunnel() {
 	for _, address := range []string{networksOf[c.environment] + "0.11", networksOf[c.environment] + "1.11"} {
 		assert.NoError(c.t, c.role.Authorize(iam.Request{

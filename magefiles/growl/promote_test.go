@@ -12,7 +12,7 @@ import (
 	"github.com/growl-dev/deploy/ecr"
 )
 
-// handOver deletes the claims of target groups, as somebody does who gives them to another environment.
+// handOver deletes the claims of target groups, as a person does who gives them to another environment.
 func (s *stack) handOver() {
 	t, bucket := s.t, s.bucket()
 	t.Helper()

@@ -53,7 +53,7 @@ func (r *recording) at(pairs ...string) {
 	r.rewrite = strings.NewReplacer(pairs...)
 }
 
-// regionsOf and networksOf are what the committed variables say of each environment.
+// regionsOf and networksOf hold the regions and networks in the committed variables of each environment.
 var (
 	regionsOf  = map[string]string{"dev": "us-west-1", "prod": "us-west-2"}
 	networksOf = map[string]string{"dev": "10.20.", "prod": "10.30."}

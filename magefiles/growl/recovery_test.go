@@ -100,7 +100,7 @@ func (s *story) race(t *testing.T, instance string) {
 	s.assertRuns(t, release)
 }
 
-// assertRuns wants one release on the whole fleet, and nothing beside it.
+// assertRuns checks that the whole fleet runs one release, and nothing else.
 func (s *story) assertRuns(t *testing.T, release string) {
 	t.Helper()
 	for id, r := range s.assertInService(t) {
@@ -109,7 +109,7 @@ func (s *story) assertRuns(t *testing.T, release string) {
 	}
 }
 
-// end wants no request to have failed.
+// end checks that no request has failed.
 func (s *story) end() {
 	receipt := s.load.Stop()
 	s.t.Log(receipt)

@@ -66,7 +66,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// assertBrokenOff wants a run that a signal ended to have put back what it took.
+// assertBrokenOff checks that a run that a signal ended has put its instances back.
 func (p place) assertBrokenOff(t *testing.T, step *step, code int) {
 	t.Helper()
 	assert.Equal(t, rollout.Interrupted.ExitCode(), code, "%s", step.said())

@@ -19,8 +19,7 @@ import (
 	"github.com/growl-dev/deploy/remote"
 )
 
-// stack is a checkout of somebody who deploys to a place: the targets run in it,
-// and what they say is kept.
+// stack is a checkout from which a place is deployed to: the targets run in it, and their output is kept.
 type stack struct {
 	place
 	t    *testing.T
@@ -97,7 +96,7 @@ func (s *stack) ok(args ...string) string {
 	return said
 }
 
-// refuses runs a target that has to exit with 1 and say why in its last line.
+// refuses runs a target that has to exit with 1 and a reason in its last line.
 func (s *stack) refuses(more []string, args ...string) string {
 	s.t.Helper()
 	code, said := s.run(more, args...)
@@ -137,7 +136,7 @@ func (s *stack) variables(delay int) {
 	s.describe(map[string]any{"deregistration_delay": delay, "instances": s.fleet.Instances})
 }
 
-// describe writes the environment's tfvars: what all configurations ask, and more.
+// describe writes the environment's tfvars: the variables that all configurations need, and more.
 func (s *stack) describe(more map[string]any) {
 	s.t.Helper()
 	values := map[string]any{
@@ -153,7 +152,7 @@ func (s *stack) bucket() *s3.Client {
 	return s3.NewFromConfig(s.aws(s.t), func(o *s3.Options) { o.UsePathStyle, o.Region = true, ledgerRegion })
 }
 
-// requireNoCanary looks for the secret in everything that was said and left.
+// requireNoCanary searches for the secret in the output and in all remaining files.
 func (s *stack) requireNoCanary() {
 	t := s.t
 	t.Helper()
@@ -171,8 +170,8 @@ func (s *stack) requireNoCanary() {
 	s.noCanaryInBucket()
 }
 
-// noCanaryBelow looks at every file below a folder, but for those that hold the
-// secret for good reason, and these must. It returns how many it looked at.
+// noCanaryBelow searches every file below a folder for the secret. The files in but must contain it. It returns the
+// number of files.
 func (s *stack) noCanaryBelow(folder string, but ...string) (seen int) {
 	t := s.t
 	t.Helper()

@@ -10,7 +10,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// TestStatus tells a story of commands, and what an operator sees in between.
+// TestStatus runs a sequence of commands, and checks the status in between.
 func TestStatus(t *testing.T) {
 	needTime(t)
 	t.Parallel()

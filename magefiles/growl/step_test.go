@@ -14,14 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// step is a program under way, such as a job's step, with what it said so far.
+// step is a running program, such as a job's step, with its output so far.
 type step struct {
 	transcript
 	cmd   *exec.Cmd
 	ended chan struct{}
 }
 
-// transcript is what a program said so far.
+// transcript is the output of a program so far.
 type transcript struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -105,7 +105,7 @@ func (s *step) end(t *testing.T) int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// await waits until the program has said something that matches.
+// await waits until the program has written a matching text.
 func (s *step) await(t *testing.T, pattern string) {
 	t.Helper()
 	matcher := regexp.MustCompile(pattern)

@@ -55,9 +55,8 @@ func refuse(w http.ResponseWriter, status int, code string) bool {
 	return true
 }
 
-// TestAStoreInTrouble: a store that is slow, throttled, or an hour off costs a
-// run no more than time; one that cannot be written to is said in a line, and no
-// instance is lost.
+// TestAStoreInTrouble checks that a store that is slow, throttled, or an hour off costs a run no more than time. For
+// one that cannot be written to, the run fails with one line, and no instance is lost.
 func TestAStoreInTrouble(t *testing.T) {
 	needTime(t)
 	t.Parallel()
@@ -129,7 +128,7 @@ func (p place) readOnly(t *testing.T, from rollout.Entry) trouble {
 	}, nil)
 }
 
-// refusedBy wants a deploy to be refused in one line, and nothing touched.
+// refusedBy checks that a deploy is refused in one line, and that nothing was changed.
 func (p place) refusedBy(t *testing.T, b trouble, says string) {
 	before := p.look(t)
 	run := p.start(t, []string{b.variable()}, p.deploy(p.other(t))...)
@@ -139,8 +138,8 @@ func (p place) refusedBy(t *testing.T, b trouble, says string) {
 	p.assertHealthy(t)
 }
 
-// strandedBy: a run that can write no intent any more does nothing more, not even
-// put back what it took. It says so, and the next command puts it back.
+// strandedBy checks that a run that cannot write to its journal makes no further change, not even to put its instances
+// back. It reports that, and the next command puts them back.
 func (p place) strandedBy(t *testing.T) {
 	first, release := p.fleet.Instances[0].ID, p.other(t)
 	b := p.readOnly(t, rollout.Entry{Instance: first, Step: rollout.StepStop, Mark: rollout.Begun})

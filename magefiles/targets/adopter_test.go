@@ -38,7 +38,7 @@ func inAdopter(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// shell is where somebody works: a folder, and the environment's variables.
+// shell is a shell of a person: a folder, and the environment's variables.
 type shell struct {
 	dir  string
 	vars []string

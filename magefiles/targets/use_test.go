@@ -10,7 +10,8 @@ import (
 	"github.com/growl-dev/deploy"
 )
 
-// TestWithoutAServiceNothingRuns: every target that needs the service says what to write, with exit code 2.
+// TestWithoutAServiceNothingRuns checks that every target that needs the service fails with the line to add to the
+// magefile, and exit code 2.
 func TestWithoutAServiceNothingRuns(t *testing.T) {
 	require.Nil(t, declared)
 	ctx := t.Context()

@@ -80,7 +80,7 @@ func TestBenchLoadSendsThroughARun(t *testing.T) {
 	assert.Contains(t, said, "10 instances in ")
 }
 
-func TestBenchServicesTellsWhatDrainsSaw(t *testing.T) {
+func TestBenchServicesShowsTheEvidenceOfDrains(t *testing.T) {
 	needTime(t)
 	t.Parallel()
 	said, results := measured[bench.ServiceResult](t, "bench:services", "-factor=60")

@@ -11,7 +11,7 @@ import (
 	"github.com/growl-dev/deploy/magefiles/growl"
 )
 
-func TestTheHookKnowsTheEnvironments(t *testing.T) {
+func TestTheHookSealsEveryEnvironment(t *testing.T) {
 	script, err := os.ReadFile("../../internal/githook/pre-commit.sh")
 	require.NoError(t, err)
 	assert.Contains(t, string(script), "for name in "+strings.Join(growl.Service().EnvironmentNames(), " ")+"; do")

@@ -29,8 +29,8 @@ func goMods(t *testing.T) map[string]*modfile.File {
 	return found
 }
 
-// TestModulesNameOneToolchain: setup-go installs what the toolchain line of the root's go.mod says, so that line decides
-// which compiler makes the image that ships.
+// TestModulesNameOneToolchain compares the toolchain lines, because setup-go installs the one in the root's go.mod, so
+// that it decides which compiler makes the image that ships.
 func TestModulesNameOneToolchain(t *testing.T) {
 	want := goMods(t)["."].Toolchain
 	require.NotNil(t, want)

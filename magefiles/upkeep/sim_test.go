@@ -50,7 +50,7 @@ func TestSimTellsStoriesAndCountsThem(t *testing.T) {
 }
 
 // What goes wrong names its seed and the command that tells it again.
-func TestSimFailsForAMutantAndSaysWhichSeed(t *testing.T) {
+func TestSimFailsForAMutantAndNamesTheSeed(t *testing.T) {
 	t.Chdir("../..")
 	seeds, mutant := 100, "forget-journal"
 	r := simulated(t, &seeds, nil, &mutant, true)

@@ -44,8 +44,8 @@ func assignedIn(t *testing.T, dir string, names []string) []string {
 	return assignments(files, parsed)
 }
 
-// assignments looks names up as the compiler does, so that a local variable of the same name is not mistaken for one of
-// the package. Imports are not read: a name of another package that is assigned to can only be a variable.
+// assignments resolves names like the compiler, so that a local variable of the same name is not mistaken for one of
+// the package. It does not read imports, because an assigned name of another package can only be a variable.
 func assignments(files *token.FileSet, parsed []*ast.File) (found []string) {
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
 	config := types.Config{Importer: noImports{}, Error: func(error) {}}

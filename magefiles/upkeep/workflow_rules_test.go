@@ -20,7 +20,7 @@ func TestDevDeploysForwardOnly(t *testing.T) {
 	assert.NotContains(t, workflows(t)["deploy-prod.yml"], "onlyForward", "prod is deployed by hand, also backwards")
 }
 
-// TestCIRunsWhatHasToPass compares ci.yml with the script that says what has to pass.
+// TestCIRunsWhatHasToPass compares ci.yml with the script that lists the checks that have to pass.
 func TestCIRunsWhatHasToPass(t *testing.T) {
 	script, err := os.ReadFile("../../.ci/run")
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func triggers(t *testing.T, patterns []string, file string) bool {
 	return triggered
 }
 
-// TestOnlyWhatCanChangeTheReleaseDeploys looks at every file of the repository.
+// TestOnlyWhatCanChangeTheReleaseDeploys checks every file of the repository.
 func TestOnlyWhatCanChangeTheReleaseDeploys(t *testing.T) {
 	_, rest, found := strings.Cut(workflows(t)["deploy-dev-backend.yml"], "\n    paths:\n")
 	require.True(t, found)
