@@ -11,7 +11,7 @@ import (
 	"github.com/growl-dev/deploy/fleet"
 )
 
-func TestTheEnvironmentsAlarmsAreAsked(t *testing.T) {
+func TestTheEnvironmentsAlarmsAreChecked(t *testing.T) {
 	o := &Operator{fleet: fleet.Fleet{Alarms: []string{"errors"}}, aws: aws.Config{Region: "us-west-1"}, options: Options{Alarms: []string{"latency", "errors"}}}
 	c, err := o.addAlarms(conditions{})
 	require.NoError(t, err)

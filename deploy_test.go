@@ -156,7 +156,7 @@ func TestARunIsBrokenOff(t *testing.T) {
 	assert.Equal(t, p.V2, resumed.Release.Commit)
 }
 
-// TestRulesOfAnEnvironment: live takes full SHAs, wants to be confirmed, and compares with what staging ran.
+// TestRulesOfAnEnvironment checks that live accepts full SHAs only, requires a confirmation, and compares with staging.
 func TestRulesOfAnEnvironment(t *testing.T) {
 	t.Parallel()
 	p := bringUp(t, "live", 2)

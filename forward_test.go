@@ -10,7 +10,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// TestOnlyForwardIsOfDeploysAlone: a rollback goes back whatever it says, and its plan says the same.
+// TestOnlyForwardIsOfDeploysAlone checks that a rollback and its plan ignore OnlyForward.
 func TestOnlyForwardIsOfDeploysAlone(t *testing.T) {
 	t.Parallel()
 	p := bringUp(t, "staging", 2)

@@ -49,8 +49,7 @@ func bringUp(t testing.TB, environment string, instances int) place {
 	return place{env, optionsOf(env)}
 }
 
-// optionsOf are the options of somebody who deploys to a sandbox, with a policy that leaves a busy machine the time it
-// needs.
+// optionsOf returns options for a deploy to a sandbox, with a policy that leaves a busy machine enough time.
 func optionsOf(env *sandbox.Environment) deploy.Options {
 	vars := variables(env.Env())
 	policy, err := rollout.ParsePolicy(rollout.DefaultPolicy(), env.Policy())

@@ -45,7 +45,7 @@ func TestRetagMovesTheTagByteForByte(t *testing.T) {
 	assert.Equal(t, manifests(), f.called("BatchGetImage")[0].in.Accepted)
 }
 
-func TestRetagLooksAtFailuresInA200(t *testing.T) {
+func TestRetagReturnsFailuresInA200(t *testing.T) {
 	f, r := newFake(t)
 	err := r.Retag(t.Context(), unknown, "latest")
 	require.ErrorIs(t, err, ErrNotFound)

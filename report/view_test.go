@@ -13,7 +13,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// boardAt is the story told up to a moment.
+// boardAt returns the board of the story up to a point in time.
 func boardAt(seconds float64) (*board, time.Time) {
 	b := newBoard(Options{Environment: "dev", Release: release, Instances: fleet,
 		Footer: func() string { return "9120 requests · 0 failed · longest gap 11ms" }})

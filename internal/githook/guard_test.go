@@ -100,7 +100,7 @@ func TestTheHookGuardsWhatIsStaged(t *testing.T) {
 	c.commit()
 }
 
-func TestTheGuardSaysWhatKeptItFromLooking(t *testing.T) {
+func TestTheGuardReturnsWhyItCouldNotScan(t *testing.T) {
 	t.Chdir(t.TempDir())
 	read := func(context.Context, string) ([]byte, error) { return nil, nil }
 	err := guardTfvars(t.Context(), []string{"x.tfvars"}, read)

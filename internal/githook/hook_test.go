@@ -16,10 +16,10 @@ import (
 	"github.com/growl-dev/deploy/internal/magetest"
 )
 
-// terraformDir is where the repository's env files are.
+// terraformDir is the folder of the repository's env files.
 const terraformDir = "growl-backend/terraform"
 
-// clone is a git repository with the hook in it, as far as the hook looks.
+// clone is a git repository with the hook and the files that the hook reads.
 type clone struct {
 	t   *testing.T
 	dir string
@@ -61,7 +61,7 @@ exec %q "$@"
 
 func (c clone) calls() string { return filepath.Join(c.top, "go-calls") }
 
-// started is how often the hook started Go since the last look.
+// started returns the number of times that the hook started Go since the last call.
 func (c clone) started() int {
 	c.t.Helper()
 	text, _ := os.ReadFile(c.calls())
@@ -84,7 +84,7 @@ func (c clone) read(name string) string {
 	return string(text)
 }
 
-// try runs a program in the clone, with nobody's configuration of git.
+// try runs a program in the clone, without a user's git configuration.
 func (c clone) try(program string, args ...string) (string, error) {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = c.dir
@@ -115,7 +115,7 @@ func (c clone) install() string {
 	return out
 }
 
-// refused wants a commit not to be made, and returns what was said.
+// refused checks that a commit fails, and returns the output.
 func (c clone) refused(args ...string) string {
 	c.t.Helper()
 	before := c.git("rev-parse", "HEAD")
@@ -171,7 +171,7 @@ func TestAnotherHookStays(t *testing.T) {
 	assert.Equal(t, hookMark, c.read("elsewhere"), "it was written through a link")
 }
 
-func TestTheHookIsWhereGitLooks(t *testing.T) {
+func TestTheHookIsInGitsHooksFolder(t *testing.T) {
 	for name, hooks := range map[string]string{"relative": "own/hooks", "absolute": filepath.Join(t.TempDir(), "hooks")} {
 		t.Run(name, func(t *testing.T) {
 			c := newClone(t)
