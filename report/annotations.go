@@ -7,7 +7,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// mostAnnotated is how many error annotations of one step GitHub shows.
+// mostAnnotated is the number of error annotations per step that GitHub shows.
 const mostAnnotated = 10
 
 // Annotations returns the run's errors as GitHub's workflow commands, one on each line. When a step prints them they

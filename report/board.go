@@ -19,7 +19,7 @@ type board struct {
 	rows    []*row
 	byID    map[string]*row
 	remarks []string // not shown yet
-	// ends is when the run will be over, by the latest estimate; zero if there is none.
+	// ends is the time at which the run will be over, by the latest estimate; zero if there is none.
 	ends time.Time
 }
 

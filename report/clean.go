@@ -103,7 +103,7 @@ func beginsEscape(r rune) bool { return r == escape || isEightBit(r) }
 // isEightBit reports whether r is one of the control characters that stand for an escape and a letter.
 func isEightBit(r rune) bool { return r >= 0x80 && r <= 0x9f }
 
-// sevenBit writes the eight-bit control characters as an escape and a letter, which is how the library knows them.
+// sevenBit replaces each eight-bit control character by an escape and a letter, the form that the library decodes.
 func sevenBit(text string) string {
 	var b strings.Builder
 	for _, r := range text {
