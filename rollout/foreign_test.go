@@ -39,6 +39,33 @@ func TestWhatCouldNotBePutBackIsNotTakenOut(t *testing.T) {
 	})
 }
 
+// TestWhatCouldNotBeProvenIsNotTakenOut holds that an instance which serves, and whose container could not be proven after
+// it was put back, keeps its place in the load balancer, and that one which serves nobody gets the release.
+func TestWhatCouldNotBeProvenIsNotTakenOut(t *testing.T) {
+	for name, since := range map[string]time.Duration{"healthy": -time.Hour, "initial": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 3)
+				w.machines["i-2"].unproven = "GET /ready answers 404"
+				for target, m := range w.targets {
+					if target.Instance == "i-2" {
+						m.since = time.Now().Add(since)
+					}
+				}
+				result, err := w.run(t.Context(), w.config())
+				if name == "initial" {
+					require.NoError(t, err)
+					w.requireServing("i-2", newDigest)
+					return
+				}
+				require.ErrorContains(t, err, "i-2: prepare: the load balancer calls it healthy, and what serves there could not be put back: GET /ready answers 404")
+				assert.Equal(t, Pending, result.Instances[1].Outcome)
+				w.requireServing("i-2", oldDigest)
+			})
+		})
+	}
+}
+
 // TestAnInstanceThatServesNobodyNeedsNoContainer holds that one whose first boot failed is brought into service, and
 // one of which the load balancer does not know yet how it is.
 func TestAnInstanceThatServesNobodyNeedsNoContainer(t *testing.T) {

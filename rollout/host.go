@@ -77,6 +77,9 @@ type State struct {
 	// Missing is the end of a sentence for people, if Container is empty: what was searched for, and how to name what
 	// runs there instead. It may be empty.
 	Missing string
+	// Unproven is the end of a sentence for people, if Running: why Revert could not prove this container, and what to set.
+	// Empty: it could.
+	Unproven string
 	// Since is the time of its last start, by the instance's clock; zero if that is not
 	// known.
 	Since time.Time

@@ -77,13 +77,16 @@ func serves(u *instanceUpdate) bool {
 	return u.before.Running && u.running == u.release.Digest() && len(before) > 0 && !slices.ContainsFunc(before, out)
 }
 
-// refuseIrreplaceable returns an error if the instance serves and no container of the service was found on it. Whatever
-// serves there, such as a process outside of Docker, would be in the way of the new container and could not be put
-// back. An instance that is not healthy has nothing to lose, so it needs no container.
+// refuseIrreplaceable returns an error if the instance serves and no container of the service was found on it, or one
+// that could not be proven. Whatever serves there, such as a process outside of Docker, would be in the way of the new
+// container and could not be put back. An instance that is not healthy has nothing to lose, so it needs no container.
 func refuseIrreplaceable(u *instanceUpdate) error {
-	if u.before.Running || u.before.Container != "" || !slices.ContainsFunc(u.registration.before, healthy) {
+	reason := u.before.Unproven
+	if !u.before.Running && u.before.Container == "" {
+		reason = cmp.Or(u.before.Missing, "no container of the service was found")
+	}
+	if reason == "" || !slices.ContainsFunc(u.registration.before, healthy) {
 		return nil
 	}
-	return fmt.Errorf("%s: the load balancer calls it healthy, and what serves there could not be put back: %s",
-		StepPrepare, cmp.Or(u.before.Missing, "no container of the service was found"))
+	return fmt.Errorf("%s: the load balancer calls it healthy, and what serves there could not be put back: %s", StepPrepare, reason)
 }

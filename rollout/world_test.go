@@ -59,6 +59,7 @@ type machine struct {
 	zone     string
 	running  string // digest of the container that listens; "" when none does
 	foreign  bool   // something that is no container of the service's serves
+	unproven string // why what runs could not be proven, if it were put back
 	kept     string // digest of the stopped old container
 	created  bool   // the new container stands ready
 	told     bool   // the running service sends its clients away
@@ -299,7 +300,7 @@ func (h *fakeHost) call(ctx context.Context, name string, act func()) error {
 
 func (h *fakeHost) Inspect(ctx context.Context) (s State, err error) {
 	err = h.call(ctx, "inspect", func() {
-		s = State{InstanceID: h.m.id, Running: h.m.running != "", Release: Release{Image: "repo/app@" + h.m.running}}
+		s = State{InstanceID: h.m.id, Running: h.m.running != "", Unproven: h.m.unproven, Release: Release{Image: "repo/app@" + h.m.running}}
 		switch found := cmp.Or(h.m.running, h.m.kept); found {
 		case "":
 			s.Missing = "there is no container app"

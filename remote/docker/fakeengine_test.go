@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,6 +36,7 @@ type fakeEngine struct {
 	made       int
 
 	foreign bool   // a process that is in no container answers for the service
+	status  int    // what the service answers; zero: 200
 	version string // what the ping answers
 	// lose lets a changing call happen and its answer be lost; refuse answers
 	// with a status instead of doing it; cut ends that many connections before
@@ -152,13 +154,13 @@ func (f *fakeEngine) dialService() (net.Conn, error) {
 	defer f.mu.Unlock()
 	if f.foreign {
 		near, far := net.Pipe()
-		go serveOnce(far, "foreign")
+		go serveOnce(far, f.status, "foreign")
 		return near, nil
 	}
 	for _, c := range f.containers {
 		if c.State == "running" {
 			near, far := net.Pipe()
-			go serveOnce(far, f.images[c.Image].Commit)
+			go serveOnce(far, f.status, f.images[c.Image].Commit)
 			return near, nil
 		}
 	}
@@ -166,13 +168,13 @@ func (f *fakeEngine) dialService() (net.Conn, error) {
 }
 
 // serveOnce answers one request with the commit, whatever was asked.
-func serveOnce(conn net.Conn, commit string) {
+func serveOnce(conn net.Conn, status int, commit string) {
 	defer conn.Close()
 	if _, err := conn.Read(make([]byte, 4096)); err != nil {
 		return
 	}
 	body := fmt.Sprintf(`{"commit":%q}`, commit)
-	_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	_, _ = fmt.Fprintf(conn, "HTTP/1.1 %d Status\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", cmp.Or(status, http.StatusOK), len(body), body)
 }
 
 func (f *fakeEngine) ReadFile(_ context.Context, path string) ([]byte, error) {

@@ -63,3 +63,24 @@ func TestInspectNamesWhatIsMissing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "no container is called svc or publishes port 8080 (a process outside of Docker, or host networking under another name?)"+namesWhatRuns, state.Missing)
 }
+
+// Inspect says why the running container could not be put back: it has no such health path. One that fails or does not
+// answer has it, as far as anybody can tell.
+func TestInspectNamesAHealthPathThatIsNotThere(t *testing.T) {
+	f := newFakeEngine(t)
+	for status, says := range map[int]string{
+		200: "",
+		404: "GET /healthz answers 404: set HealthPath of the service's container to a path that answers 200",
+		503: "",
+	} {
+		f.status = status
+		state, err := f.host().Inspect(t.Context())
+		require.NoError(t, err)
+		require.True(t, state.Running)
+		require.Equal(t, says, state.Unproven)
+	}
+	f.status, f.containers[0].State = 404, "exited"
+	state, err := f.host().Inspect(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, state.Unproven)
+}

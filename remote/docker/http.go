@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -107,9 +108,27 @@ func (s service) healthy(ctx context.Context) error {
 	case response.status == http.StatusOK:
 		return nil
 	case response.status < http.StatusInternalServerError:
-		return fmt.Errorf("GET %s answers %d: set HealthPath of the service's container to a path that answers %d", s.spec.HealthPath, response.status, http.StatusOK)
+		return fmt.Errorf("%w: set HealthPath of the service's container to a path that answers %d", noHealthPath{s.spec.HealthPath, response.status}, http.StatusOK)
 	}
 	return fmt.Errorf("GET %s answers %d", s.spec.HealthPath, response.status)
+}
+
+// noHealthPath is the error of a service that answers, but not on the health path.
+type noHealthPath struct {
+	path   string
+	status int
+}
+
+func (e noHealthPath) Error() string { return fmt.Sprintf("GET %s answers %d", e.path, e.status) }
+
+// lacksHealthPath says what the running service answers if it has no health path; empty if it has one, or does not answer.
+// It could not be proven, should it have to be put back.
+func (s service) lacksHealthPath(ctx context.Context) string {
+	err := s.healthy(ctx)
+	if _, lacks := errors.AsType[noHealthPath](err); !lacks {
+		return ""
+	}
+	return err.Error()
 }
 
 // version is the answer of the version path.

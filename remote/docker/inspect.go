@@ -35,6 +35,9 @@ func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
 	if s := list.serving(); same(s, found) {
 		h.traffic.found(s, details)
 	}
+	if state.Running {
+		state.Unproven = h.service.lacksHealthPath(ctx)
+	}
 	release, remarks, err := h.images.release(ctx, details)
 	if err != nil {
 		return rollout.State{}, fmt.Errorf("inspect container %s: %w", title(found), err)
