@@ -21,6 +21,9 @@ type File string
 // Fleet reads the file. An empty environment accepts a file of any environment. The error names the file, and its
 // missing and unknown fields.
 func (path File) Fleet(_ context.Context, environment string) (Fleet, error) {
+	if path == "" {
+		return Fleet{}, errors.New("read the fleet: the name of its file is empty")
+	}
 	content, err := os.ReadFile(string(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Fleet{}, fmt.Errorf("read the fleet: %s does not exist", path)

@@ -25,6 +25,8 @@ func TestFile(t *testing.T) {
 	assert.ErrorContains(t, err, `it describes "dev", not "prod"`)
 	_, err = File(path+".none").Fleet(t.Context(), "dev")
 	assert.ErrorContains(t, err, "does not exist")
+	_, err = File("").Fleet(t.Context(), "dev")
+	assert.EqualError(t, err, "read the fleet: the name of its file is empty")
 }
 
 func TestAFileNamesWhatIsMissing(t *testing.T) {
