@@ -59,11 +59,13 @@ func (i InstanceStatus) since() string {
 	return i.State.Since.UTC().Format(minute)
 }
 
-// env returns a word that says whether the instance's env file is the sealed one.
+// env returns a word that says whether the instance's env file is the sealed one. A service without an env file has none.
 func (i InstanceStatus) env(seal string) string {
 	switch has := i.EnvSeal; {
-	case has == "":
+	case has == "" && i.Err != nil:
 		return "unknown"
+	case has == "":
+		return "none"
 	case seal == "":
 		return fmt.Sprintf("%.12s", has)
 	case seal == has:
