@@ -12,6 +12,7 @@ import (
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // s3Error is a call that S3 refused, without the SDK's words around it.
@@ -66,6 +67,10 @@ func plain(err error) error {
 	var unsigned *credentialsError
 	if errors.As(err, &unsigned) {
 		return unsigned.error
+	}
+	var unsent *smithyhttp.RequestSendError
+	if errors.As(err, &unsent) {
+		return &brokenError{unsent.Err}
 	}
 	var response *awshttp.ResponseError
 	if !errors.As(err, &response) || response.Response == nil {

@@ -73,8 +73,8 @@ func TestAStoreInTrouble(t *testing.T) {
 			time.Sleep(200 * time.Millisecond)
 			return false
 		}},
-		{name: "an hour behind", after: shift(-time.Hour)},
-		{name: "an hour ahead", after: shift(time.Hour)},
+		{name: "an hour behind", before: signedBy(-time.Hour), after: shift(-time.Hour)},
+		{name: "an hour ahead", before: signedBy(time.Hour), after: shift(time.Hour)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			release := p.other(t)
@@ -107,6 +107,17 @@ func shift(by time.Duration) func(*http.Response) {
 				r.Header.Set(name, at.Add(by).UTC().Format(http.TimeFormat))
 			}
 		}
+	}
+}
+
+// signedBy is the other half of a store whose clock is off: it judges the time of a request's signature by its own clock.
+func signedBy(by time.Duration) func(http.ResponseWriter, *http.Request) bool {
+	const form = "20060102T150405Z"
+	return func(_ http.ResponseWriter, r *http.Request) bool {
+		if at, err := time.Parse(form, r.Header.Get("X-Amz-Date")); err == nil {
+			r.Header.Set("X-Amz-Date", at.Add(-by).Format(form))
+		}
+		return false
 	}
 }
 
