@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/growl-dev/deploy/alarm"
 	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/internal/hosts"
+	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/rollout"
 )
 
@@ -50,7 +53,7 @@ func (o *Operator) rolloutConditions(inFlight []string) (conditions, error) {
 	if err != nil {
 		return c, err
 	}
-	if err := o.checkPort(); err != nil {
+	if err := checkPort(o.fleet, o.service.Container); err != nil {
 		return c, err
 	}
 	checked, ok := o.source.(fleet.Checked)
@@ -68,13 +71,13 @@ func (o *Operator) rolloutConditions(inFlight []string) (conditions, error) {
 
 // checkPort returns an error if the load balancer uses another port than the one that the container publishes. The two
 // are declared in different places, because Terraform cannot read the declaration of the service.
-func (o *Operator) checkPort() error {
-	made, declared := o.fleet.ServicePort, o.service.Container.HostPort
+func checkPort(f fleet.Fleet, container docker.Spec) error {
+	made, declared := f.ServicePort, container.HostPort
 	if made == 0 || made == declared {
 		return nil
 	}
 	return fmt.Errorf("%s is made for a service at port %d (service_port of its Terraform variables or of its fleet file), and the container publishes port %d (HostPort of the service's Container): make HostPort %[2]d, because another service_port needs a new target group",
-		o.name, made, declared)
+		f.Environment, made, declared)
 }
 
 // deployConditions adds the conditions of a deploy and a resume. They do not apply to a rollback or a heal, because
@@ -92,22 +95,23 @@ func (o *Operator) deployConditions(inFlight []string) (conditions, error) {
 		c.skip("-skipAlarms: no CloudWatch alarm can refuse or halt the run")
 		return c, nil
 	}
-	return o.addAlarms(c)
+	err = c.addAlarms(o.aws, o.fleet, o.options.Alarms)
+	return c, err
 }
 
 // addAlarms adds the alarms of the fleet and of the options. An alarm that is also named as a health alarm is treated
 // as an alarm.
-func (o *Operator) addAlarms(c conditions) (conditions, error) {
-	names := slices.Concat(o.fleet.Alarms, o.options.Alarms)
+func (c *conditions) addAlarms(cfg aws.Config, f fleet.Fleet, more []string) error {
+	names := slices.Concat(f.Alarms, more)
 	isAlarm := func(name string) bool { return slices.Contains(names, name) }
-	health := slices.DeleteFunc(slices.Clone(o.fleet.HealthAlarms), isAlarm)
+	health := slices.DeleteFunc(slices.Clone(f.HealthAlarms), isAlarm)
 	for n, of := range [][]string{names, health} {
 		if len(of) == 0 {
 			continue
 		}
-		alarms, err := alarm.NewFromConfig(o.aws, of, alarm.Options{})
+		alarms, err := alarm.NewFromConfig(cfg, of, alarm.Options{})
 		if err != nil {
-			return c, usage("%v", err)
+			return usage("%v", err)
 		}
 		var gate rollout.Gate = alarms
 		if n == 1 {
@@ -115,5 +119,5 @@ func (o *Operator) addAlarms(c conditions) (conditions, error) {
 		}
 		c.gates, c.watches = append(c.gates, gate), append(c.watches, gate)
 	}
-	return c, nil
+	return nil
 }

@@ -12,13 +12,11 @@ import (
 )
 
 func TestTheEnvironmentsAlarmsAreChecked(t *testing.T) {
-	o := &Operator{fleet: fleet.Fleet{Alarms: []string{"errors"}}, aws: aws.Config{Region: "us-west-1"}, options: Options{Alarms: []string{"latency", "errors"}}}
-	c, err := o.addAlarms(conditions{})
-	require.NoError(t, err)
+	var c, quiet conditions
+	require.NoError(t, c.addAlarms(aws.Config{Region: "us-west-1"}, fleet.Fleet{Alarms: []string{"errors"}}, []string{"latency", "errors"}))
 	require.Len(t, c.gates, 1)
 	require.Len(t, c.watches, 1)
 	assert.IsType(t, &alarm.Alarms{}, c.gates[0])
-	quiet, err := (&Operator{}).addAlarms(conditions{})
-	require.NoError(t, err)
+	require.NoError(t, quiet.addAlarms(aws.Config{}, fleet.Fleet{}, nil))
 	assert.Empty(t, quiet.gates)
 }

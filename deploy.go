@@ -25,7 +25,14 @@ func (o *Operator) Deploy(ctx context.Context, tag string) (report.Document, err
 	if err != nil {
 		return report.Document{}, err
 	}
-	return run.rollOut(o.options.OnlyForward)
+	result, err := run.heal()
+	if err == nil && o.options.OnlyForward {
+		result, err = run.compare()
+	}
+	if err == nil && result.Outcome != rollout.Skipped {
+		result, err = rollout.Run(run.ctx, run.config)
+	}
+	return run.end(result, err)
 }
 
 // Rollback rolls the release of a run out again. If runID is empty, it is the last release that was healthy on the
@@ -39,7 +46,7 @@ func (o *Operator) Rollback(ctx context.Context, runID string) (report.Document,
 	if err != nil {
 		return report.Document{}, err
 	}
-	return run.rollOut(false)
+	return run.rollOut()
 }
 
 // Resume puts back the instances that an unfinished run left out of service, and then continues with its release.
@@ -52,14 +59,14 @@ func (o *Operator) Resume(ctx context.Context) (report.Document, error) {
 	if err != nil {
 		return report.Document{}, err
 	}
-	run.config.Release, err = o.releaseToResume(run.ctx, run.ledger, run.lease.Inherited())
-	if err = cmp.Or(err, o.checkRepository(run.config.Release)); err == nil {
+	run.config.Release, err = releaseToResume(run.ctx, run.ledger, run.lease.Inherited())
+	if err = cmp.Or(err, checkRepository(run.config.Release, o.images)); err == nil {
 		err = run.show()
 	}
 	if err != nil {
 		return report.Document{}, run.abandon(err)
 	}
-	return run.rollOut(false)
+	return run.rollOut()
 }
 
 // Heal puts the instances that unfinished runs left out of service back. If there are none and no run is in progress,
@@ -103,7 +110,7 @@ func (o *Operator) idle(ctx context.Context) (bool, report.Document, error) {
 // releaseToResume returns the release of the run that did not finish. That is a run that was killed, or else the last
 // one in the history, if it was interrupted or has been healed already. A run that was refused, such as an earlier
 // resume, changed nothing, so it is skipped.
-func (o *Operator) releaseToResume(ctx context.Context, l *ledger.Ledger, inherited []ledger.Run) (rollout.Release, error) {
+func releaseToResume(ctx context.Context, l *ledger.Ledger, inherited []ledger.Run) (rollout.Release, error) {
 	if release := ledger.Dead(inherited).Release; release.Image != "" {
 		return release, nil
 	}
@@ -120,15 +127,11 @@ func (o *Operator) releaseToResume(ctx context.Context, l *ledger.Ledger, inheri
 		}
 		break
 	}
-	return rollout.Release{}, fmt.Errorf("nothing to resume: the last run in %s finished", o.name)
+	return rollout.Release{}, fmt.Errorf("nothing to resume: the last run in %s finished", l.Environment())
 }
 
 // releaseToRollBackTo returns the release of the named run, or that of the last good run before the current release.
-func (o *Operator) releaseToRollBackTo(ctx context.Context, runID string) (rollout.Release, error) {
-	l, err := o.openLedger(o.name)
-	if err != nil {
-		return rollout.Release{}, err
-	}
+func releaseToRollBackTo(ctx context.Context, l *ledger.Ledger, runID string) (rollout.Release, error) {
 	if runID != "" {
 		record, err := l.Find(ctx, runID)
 		if err == nil && !record.Good() {
@@ -146,14 +149,10 @@ func (o *Operator) releaseToRollBackTo(ctx context.Context, runID string) (rollo
 	return last.Result.Release, err
 }
 
-// rollOut heals the instances that unfinished runs left out of service, and then rolls the release out. With
-// onlyForward it skips a release that is older than the one of an instance.
-func (r *run) rollOut(onlyForward bool) (report.Document, error) {
+// rollOut heals the instances that unfinished runs left out of service, and then rolls the release out.
+func (r *run) rollOut() (report.Document, error) {
 	result, err := r.heal()
-	if err == nil && onlyForward {
-		result, err = r.compare()
-	}
-	if err == nil && result.Outcome != rollout.Skipped {
+	if err == nil {
 		result, err = rollout.Run(r.ctx, r.config)
 	}
 	return r.end(result, err)

@@ -33,16 +33,20 @@ func (o *Operator) planRollback(ctx context.Context, runID string, inFlight ...s
 	if err != nil {
 		return c, err
 	}
-	c.release, err = o.releaseToRollBackTo(ctx, runID)
-	return c, cmp.Or(err, o.checkRepository(c.release))
+	l, err := o.openLedger(o.name)
+	if err != nil {
+		return c, err
+	}
+	c.release, err = releaseToRollBackTo(ctx, l, runID)
+	return c, cmp.Or(err, checkRepository(c.release, o.images))
 }
 
 // checkRepository returns an error if the release's image is in another repository than the environment's.
-func (o *Operator) checkRepository(release rollout.Release) error {
-	if release.Repository() == o.images.URI() {
+func checkRepository(release rollout.Release, images *ecr.Repository) error {
+	if release.Repository() == images.URI() {
 		return nil
 	}
-	return fmt.Errorf("%w: %s is of %s, and %s runs images of %s", ErrOtherRepository, release, release.Repository(), o.name, o.images.URI())
+	return fmt.Errorf("%w: %s is of %s, and the environment runs images of %s", ErrOtherRepository, release, release.Repository(), images.URI())
 }
 
 // pinRelease sets the release to a digest: the one in Options.Digest, or the one that the tag names. If the release is
@@ -50,11 +54,11 @@ func (o *Operator) checkRepository(release rollout.Release) error {
 // in the registry.
 func (o *Operator) pinRelease(ctx context.Context, c conditions, tag string) (_ conditions, err error) {
 	if o.options.Digest != "" {
-		c.release, err = o.resolveDigest(ctx, tag)
+		c.release, err = resolveDigest(ctx, o.images, tag, o.options.Digest)
 		c.skip("-digest=%s: this image was chosen by its digest, and was not compared with what %s ran", o.options.Digest, cmp.Or(o.environment.PromotedFrom, "another environment"))
 		return c, err
 	}
-	if c.release, err = o.resolve(ctx, tag); err != nil || o.environment.PromotedFrom == "" {
+	if c.release, err = resolve(ctx, o.images, tag); err != nil || o.environment.PromotedFrom == "" {
 		return c, err
 	}
 	l, err := o.openLedger(o.environment.PromotedFrom)
@@ -70,37 +74,37 @@ func (o *Operator) pinRelease(ctx context.Context, c conditions, tag string) (_ 
 }
 
 // resolve resolves the tag to a digest, once for the whole run.
-func (o *Operator) resolve(ctx context.Context, tag string) (rollout.Release, error) {
-	image, err := o.images.Resolve(ctx, tag)
+func resolve(ctx context.Context, images *ecr.Repository, tag string) (rollout.Release, error) {
+	image, err := images.Resolve(ctx, tag)
 	if err != nil {
-		return rollout.Release{}, o.withRecent(ctx, err)
+		return rollout.Release{}, withRecent(ctx, images, err)
 	}
-	return rollout.Release{Image: o.images.URI() + "@" + image.Digest, Tag: tag, Commit: image.Commit}, nil
+	return rollout.Release{Image: images.URI() + "@" + image.Digest, Tag: tag, Commit: image.Commit}, nil
 }
 
-// resolveDigest returns the release of the image in Options.Digest. It returns an error if the registry's tags name
+// resolveDigest returns the release of the image with the digest. It returns an error if the registry's tags name
 // another commit for the image. The image's own label is checked once it is pulled.
-func (o *Operator) resolveDigest(ctx context.Context, tag string) (rollout.Release, error) {
-	image, err := o.images.ResolveDigest(ctx, o.options.Digest)
+func resolveDigest(ctx context.Context, images *ecr.Repository, tag, digest string) (rollout.Release, error) {
+	image, err := images.ResolveDigest(ctx, digest)
 	if err != nil {
-		return rollout.Release{}, o.withRecent(ctx, err)
+		return rollout.Release{}, withRecent(ctx, images, err)
 	}
-	release := rollout.Release{Image: o.images.URI() + "@" + image.Digest, Tag: tag, Commit: image.Commit}
+	release := rollout.Release{Image: images.URI() + "@" + image.Digest, Tag: tag, Commit: image.Commit}
 	if commitSHA.MatchString(tag) {
 		release.Commit = cmp.Or(image.Commit, tag)
 	}
 	if commitSHA.MatchString(tag) && release.Commit != tag {
-		return rollout.Release{}, fmt.Errorf("-digest=%s is the image of commit %s, not of %s: deploy %[2]s to use it", o.options.Digest, image.Commit, tag)
+		return rollout.Release{}, fmt.Errorf("-digest=%s is the image of commit %s, not of %s: deploy %[2]s to use it", digest, image.Commit, tag)
 	}
 	return release, nil
 }
 
 // withRecent adds the latest releases to the error of a missing tag.
-func (o *Operator) withRecent(ctx context.Context, err error) error {
+func withRecent(ctx context.Context, images *ecr.Repository, err error) error {
 	if !errors.Is(err, ecr.ErrNotFound) {
 		return err
 	}
-	recent, listed := o.images.Recent(ctx, 5)
+	recent, listed := images.Recent(ctx, 5)
 	if listed != nil || len(recent) == 0 {
 		return err
 	}
