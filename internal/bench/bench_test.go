@@ -23,9 +23,9 @@ func TestServiceResultsHaveLimits(t *testing.T) {
 }
 
 func TestFleetResultsHaveLimits(t *testing.T) {
-	require.NoError(t, FleetResult{Instances: 1000, CPUMS: 9999, PeakBytes: 199 << 20}.Missed())
-	require.ErrorContains(t, FleetResult{Instances: 1000, CPUMS: 11_000}.Missed(), "11.0ms of CPU each")
-	require.ErrorContains(t, FleetResult{Instances: 10, PeakBytes: 201 << 20}.Missed(), "201 MB: at most 200")
+	require.NoError(t, FleetResult{Instances: 1000, CPUMS: 49_999, PeakBytes: 399 << 20}.Missed())
+	require.ErrorContains(t, FleetResult{Instances: 1000, CPUMS: 51_000}.Missed(), "51.0ms of CPU each")
+	require.ErrorContains(t, FleetResult{Instances: 10, PeakBytes: 401 << 20}.Missed(), "401 MB: at most 400")
 	require.NoError(t, FleetResult{Instances: 10, CPUMS: 500}.Missed(), "the program's own start is spread over ten")
 	require.ErrorContains(t, LoadResult{Seconds: 1, Rate: 10, Traffic: probe.Receipt{Requests: 10, Failed: 1}}.Missed(), "1 of 10 requests failed")
 	require.ErrorContains(t, LoadResult{Seconds: 1, Rate: 10, Traffic: probe.Receipt{Requests: 9}}.Missed(), "sent 9 requests a second")
@@ -70,8 +70,8 @@ func TestAReportNamesTheLimitsThatWereMissed(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(text), `"run_ms": 1`)
 
-	r.Add(FleetResult{Instances: 10, PeakBytes: 201 << 20})
-	r.Add(FleetResult{Instances: 100, PeakBytes: 202 << 20})
-	require.EqualError(t, r.End(""), "10 instances took 201 MB: at most 200; 100 instances took 202 MB: at most 200")
+	r.Add(FleetResult{Instances: 10, PeakBytes: 401 << 20})
+	r.Add(FleetResult{Instances: 100, PeakBytes: 402 << 20})
+	require.EqualError(t, r.End(""), "10 instances took 401 MB: at most 400; 100 instances took 402 MB: at most 400")
 	require.ErrorContains(t, r.End("/nonesuch/report.json"), "; write the report: ")
 }
