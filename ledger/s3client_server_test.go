@@ -21,7 +21,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/growl-dev/deploy/ledger"
@@ -111,10 +110,6 @@ func (b *bucketServer) store(t *testing.T) *ledger.S3 {
 	store, err := ledger.NewS3FromConfig(b.config, ledger.S3Options{Bucket: b.bucket, Prefix: "deploy"})
 	require.NoError(t, err)
 	return store
-}
-
-func (b *bucketServer) sdk() *s3.Client {
-	return s3.NewFromConfig(b.config, func(o *s3.Options) { o.UsePathStyle = b.config.BaseEndpoint != nil })
 }
 
 func (b *bucketServer) objects() int {

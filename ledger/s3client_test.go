@@ -58,6 +58,31 @@ func TestListsThatGoNowhereAreNone(t *testing.T) {
 	}
 }
 
+// The bucket is a host name at AWS where it can be one, and in the path elsewhere. Objects arrive there as they were sent,
+// under their keys, and every request is signed.
+func TestABucketIsFoundAtEachKindOfAddress(t *testing.T) {
+	for name, server := range servers(t) {
+		t.Run(name, func(t *testing.T) {
+			store := server.store(t)
+			for n, key := range []string{"orders-api/live/current", "orders-api/live/history/20260101T000000Z-0a0a", "claims/a b+c.1"} {
+				stamp, err := store.Put(t.Context(), key, []byte(key), ledger.Absent)
+				require.NoError(t, err)
+				_, err = store.Put(t.Context(), key, nil, ledger.Absent)
+				require.ErrorIs(t, err, ledger.ErrConflict)
+				object, err := store.Get(t.Context(), key)
+				require.NoError(t, err)
+				assert.Equal(t, key, string(object.Data))
+				assert.Equal(t, stamp.Version, object.Version)
+				assert.Equal(t, n+1, server.objects())
+			}
+			infos, err := store.List(t.Context(), "")
+			require.NoError(t, err)
+			assert.Len(t, infos, 3)
+			assert.Empty(t, server.unsigned())
+		})
+	}
+}
+
 // skewed is S3 whose clock is off by what ahead holds.
 func skewed(ahead *atomic.Int64) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
