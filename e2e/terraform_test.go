@@ -64,7 +64,7 @@ func (f *fleet) underTerraform(t *testing.T) {
 	f.dir = t.TempDir()
 	f.vars = slices.DeleteFunc(f.vars, func(line string) bool { return strings.HasPrefix(line, "FLEET=") })
 	f.vars = append(f.vars, "AWS_EC2_METADATA_DISABLED=true", "TF_CLI_CONFIG_FILE="+file(t, "terraformrc", tftest.CLIConfig(mirror)))
-	main, err := os.ReadFile("../magefiles/targets/testdata/stack/main.tf")
+	main, err := os.ReadFile("../magefiles/growl/testdata/stack/main.tf")
 	require.NoError(t, err)
 	env, err := os.ReadFile(f.hosts[0].path("/etc/growl-backend/env"))
 	require.NoError(t, err)
