@@ -113,8 +113,8 @@ func (p *publisher) addHelper(ctx context.Context, r *release) error {
 	return nil
 }
 
-// standInProgram returns the program of the stand-in, which it compiles once. A hollow environment runs no program, so
-// there it is a placeholder.
+// standInProgram returns the program of the stand-in, which it compiles once. In a hollow environment it is
+// a sentence, because nothing runs there.
 func (p *publisher) standInProgram(ctx context.Context) ([]byte, error) {
 	if p.opts.Hollow {
 		return []byte("the sandbox answers for this program\n"), nil

@@ -39,14 +39,6 @@ func fprintf(w *report.Writer, format string, args ...any) {
 	_ = w.Flush()
 }
 
-// Cells joins the cells of a table's row. No cell can end the row or begin another cell.
-func Cells(texts ...string) string {
-	for n, text := range texts {
-		texts[n] = report.Clean(text)
-	}
-	return strings.Join(texts, "\t")
-}
-
 // Commands prints workflow commands for GitHub's runner, the only text that it should run as such. The caller escapes
 // their values.
 func Commands(commands string) { fmt.Print(commands) }

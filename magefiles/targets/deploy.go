@@ -204,7 +204,7 @@ func (Deploy) History(ctx context.Context,
 	fmt.Fprintln(table, "RUN\tBY\tOUTCOME\tRELEASE\tTOOK\tERROR")
 	for _, r := range records {
 		took := r.Result.Finished.Sub(r.Result.Started).Round(time.Second)
-		fmt.Fprintln(table, console.Cells(r.Holder.RunID, r.Holder.Owner, string(r.Result.Outcome), r.Result.Release.String(), took.String(),
+		fmt.Fprintln(table, report.Cells(r.Holder.RunID, r.Holder.Owner, string(r.Result.Outcome), r.Result.Release.String(), took.String(),
 			fmt.Sprintf("%.80s", report.Clean(r.Result.Error))))
 	}
 	return table.Flush()
