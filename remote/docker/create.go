@@ -44,6 +44,7 @@ func (s *swapper) createNext(ctx context.Context, r rollout.Release, previousRes
 			RestartPolicy: restart,
 			Mounts:        s.spec.mounts(),
 			LogConfig:     s.spec.Log.config(),
+			Resources:     container.Resources{Memory: s.spec.MemoryLimit},
 		},
 	})
 	if err != nil {

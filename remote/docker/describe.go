@@ -47,7 +47,7 @@ func (s Spec) differences(found container.InspectResponse, variables []string) [
 	var differs []string
 	compare := func(what, has, wants string) {
 		if has != wants {
-			differs = append(differs, fmt.Sprintf("%s %s, not %s", what, cmp.Or(has, "none"), wants))
+			differs = append(differs, fmt.Sprintf("%s %s, not %s", what, cmp.Or(has, "none"), cmp.Or(wants, "none")))
 		}
 	}
 	config, host := found.Config, found.HostConfig
@@ -56,6 +56,7 @@ func (s Spec) differences(found container.InspectResponse, variables []string) [
 	compare("port", publishedBy(host), publishedBy(s.host()))
 	compare("mounts", mountsOf(host), mountsOf(s.host()))
 	compare("log", logOf(host.LogConfig), logOf(s.Log.config()))
+	compare("memory limit", bytesOf(host.Memory), bytesOf(s.MemoryLimit))
 	compare("stop grace", graceOf(config), s.StopGrace.String())
 	for _, asked := range []struct{ what, has, wants string }{
 		{"user", config.User, s.User},
@@ -124,6 +125,14 @@ func graceOf(config *container.Config) string {
 		return "10s"
 	}
 	return (time.Duration(*config.StopTimeout) * time.Second).String()
+}
+
+// bytesOf returns a number of bytes as text; empty for none.
+func bytesOf(bytes int64) string {
+	if bytes == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d bytes", bytes)
 }
 
 func joined(texts []string) string {

@@ -74,7 +74,7 @@ func newLab(t *testing.T) *lab {
 			Name: "lab-" + suffix, HostPort: porttest.Free(t), ContainerPort: 8080,
 			VersionPath: "/version", CountField: "connections",
 			DrainSignal: "SIGUSR1", UndrainSignal: "SIGUSR2",
-			StopGrace: 10 * time.Second,
+			StopGrace: 10 * time.Second, MemoryLimit: 64 << 20,
 		},
 	}
 	t.Cleanup(l.cleanup)

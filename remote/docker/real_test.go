@@ -66,6 +66,7 @@ func TestLifeOverSSH(t *testing.T) {
 	require.Equal(t, "r1", found.Config.Labels[l.spec.Label(docker.LabelRun)])
 	require.Equal(t, map[string]string{"max-size": "10m", "max-file": "3"}, found.HostConfig.LogConfig.Config)
 	require.Equal(t, "/data", found.Mounts[0].Destination)
+	require.EqualValues(t, l.spec.MemoryLimit, found.HostConfig.Memory)
 
 	described, err := h.Describe(t.Context())
 	require.NoError(t, err)

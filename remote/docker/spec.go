@@ -21,6 +21,9 @@ const (
 	DefaultLabelPrefix = "internal.deploy"
 )
 
+// LeastMemory is the smallest memory limit that the engine takes.
+const LeastMemory = 6 << 20
+
 // MaxStopGrace is the longest stop grace. One act of a rollout stops the container, and takes [rollout.ActTimeout] at
 // most. The rest of that time is for creating the new container, renaming the old one, and waiting until the engine has
 // killed what did not stop in time.
@@ -73,6 +76,8 @@ type Spec struct {
 	// Empty: the image's labels count.
 	DrainSignal   string `json:"drain_signal,omitempty"`
 	UndrainSignal string `json:"undrain_signal,omitempty"`
+	// MemoryLimit is how many bytes the container may use before the kernel kills it: [LeastMemory] or more. Zero: no limit.
+	MemoryLimit int64 `json:"memory_limit,omitempty"`
 	// Labels are set besides those of this package.
 	Labels map[string]string `json:"labels,omitempty"`
 	// Keep is how many of the repository's images stay on the instance, the newest ones. Images in use stay anyway.

@@ -19,12 +19,12 @@ func TestSpecValidate(t *testing.T) {
 		Env:    map[string]string{"A B": "x"}, EnvFile: "rel", Restart: "sometimes",
 		Log: docker.Log{MaxSize: "big", MaxFile: -1}, StopSignal: "TERM", StopGrace: -1,
 		HealthPath: "healthz", CountField: "n", DrainSignal: "SIGUSR1",
-		Labels: map[string]string{"internal.deploy.x": ""}, Keep: -1, MinFreeBytes: -1,
+		Labels: map[string]string{"internal.deploy.x": ""}, Keep: -1, MinFreeBytes: -1, MemoryLimit: 1 << 20,
 	}.Validate()
 	for _, fault := range []string{
 		`name "-"`, "host_port 70000", "container_port -1", "host networking", `source "rel"`, `target "/" is`,
 		`"/b/" is given twice`, `"A B"`, `env_file "rel"`, `"sometimes"`, `"big"`, "max_file", `"TERM"`, "stop_grace -1ns",
-		"health_path", "count_field", "need each other", "internal.deploy.x", "keep -1", "min_free_bytes",
+		"health_path", "count_field", "need each other", "internal.deploy.x", "keep -1", "min_free_bytes", "memory_limit 1048576 is below",
 	} {
 		require.ErrorContains(t, err, fault)
 	}

@@ -41,6 +41,7 @@ func (s Spec) Validate() error {
 	s.checkGrace(f)
 	f.add(s.Keep < 1, "keep %d must be at least 1", s.Keep)
 	f.add(s.MinFreeBytes < 1, "min_free_bytes %d must be positive", s.MinFreeBytes)
+	f.add(s.MemoryLimit != 0 && s.MemoryLimit < LeastMemory, "memory_limit %d is below %d bytes, the least that the engine takes", s.MemoryLimit, LeastMemory)
 	s.checkPaths(f)
 	s.checkSignals(f)
 	s.checkMounts(f)

@@ -91,6 +91,9 @@ func flags(s docker.Spec) []string {
 	flag("log-opt", "max-file="+strconv.Itoa(s.Log.MaxFile))
 	flag("stop-timeout", strconv.Itoa(int(s.StopGrace/time.Second)))
 	flag("stop-signal", s.StopSignal)
+	if s.MemoryLimit > 0 {
+		flag("memory", strconv.FormatInt(s.MemoryLimit, 10))
+	}
 	flag("network", s.Network)
 	if s.Network != "host" {
 		flags = append(flags, fmt.Sprintf(`--publish "$port:%d"`, s.ContainerPort))

@@ -39,7 +39,7 @@ func awkward() docker.Spec {
 		Env:        map[string]string{"B": "$(touch pwned)", "A": `two "words"`},
 		Labels:     map[string]string{"dev.example/team": "`us`"},
 		StopSignal: "SIGQUIT", Restart: "on-failure:3", Log: docker.Log{MaxSize: "1g", MaxFile: 1}, StopGrace: 5 * time.Second,
-		DrainSignal: "SIGUSR1", UndrainSignal: "SIGUSR2",
+		DrainSignal: "SIGUSR1", UndrainSignal: "SIGUSR2", MemoryLimit: 512 << 20,
 	}
 }
 

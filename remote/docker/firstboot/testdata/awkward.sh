@@ -88,6 +88,7 @@ docker run --detach \
   --log-opt 'max-file=1' \
   --stop-timeout '5' \
   --stop-signal 'SIGQUIT' \
+  --memory '536870912' \
   --network 'host' \
   --mount 'type=bind,source=/srv/it'\''s $HOME,target=/data,readonly' \
   --env 'A=two "words"' \
