@@ -31,6 +31,9 @@ type Entry struct {
 	Instance string    `json:"instance"`
 	Step     StepName  `json:"step"`
 	Mark     Mark      `json:"mark"`
+	// Seconds is set on intents of acts: the time within which the act must have been sent, counted from before the entry
+	// was written. It is a duration because the clocks of two machines are never compared.
+	Seconds int `json:"seconds,omitempty"`
 	// Targets are the instance's registrations before the run. Recovery restores them.
 	Targets []Target `json:"targets,omitempty"`
 	// Old and New are the digests of the container it ran before and the release.
@@ -54,6 +57,13 @@ func (e Entry) Closes() bool {
 	default:
 		return false
 	}
+}
+
+// intends reports whether the entry is the intent of an act, so that the act may still be sent for some time. Preparing,
+// proving and waiting to join change nothing.
+func (e Entry) intends() bool {
+	changes := e.Step != StepPrepare && e.Step != StepProve && e.Step != StepJoin
+	return changes && (e.Mark == Begun || e.Mark == Undoing)
 }
 
 // noJournal is the journal of a run that was given none. It stores nothing.

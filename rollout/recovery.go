@@ -17,6 +17,9 @@ type UnfinishedRun struct {
 	Release Release
 	// Entries is its journal, in order, with that of a recovery which died too.
 	Entries []Entry
+	// ActsUntil is the time from which on none of its acts can be sent any more, by this machine's clock. Heal waits for it
+	// before it looks at anything. Zero: all acts have ended.
+	ActsUntil time.Time
 }
 
 // Heal puts every instance that a dead run had in flight back into service. What
@@ -43,6 +46,9 @@ type recovery struct {
 }
 
 func (r *recovery) heal(ctx context.Context) error {
+	if err := r.awaitActs(ctx); err != nil {
+		return err
+	}
 	r.selectInstances()
 	if len(r.updates) == 0 {
 		return nil
@@ -64,6 +70,20 @@ func (r *recovery) heal(ctx context.Context) error {
 	r.verify(ctx, false)
 	_ = sleep(ctx, r.untilRouted(nil)) // the next run counts on these instances; a signal ends only the wait
 	return errors.Join(r.updates.in(stateOutOfService).failure(), r.unresolved(ctx))
+}
+
+// awaitActs waits until the dead run cannot act any more, because what it changed after this run had looked at an
+// instance would be overlooked. A signal ends the wait, and nothing was touched then.
+func (r *recovery) awaitActs(ctx context.Context) error {
+	left := time.Until(r.dead.ActsUntil)
+	if r.dead.ActsUntil.IsZero() || left <= 0 {
+		return nil
+	}
+	r.report.emit(Event{Kind: StepMoved, Detail: fmt.Sprintf("waiting %s, because an act of run %s may still be sent", round(left), r.dead.Run)})
+	if err := sleep(ctx, left); err != nil {
+		return fmt.Errorf("broken off before anything was looked at: %w", err)
+	}
+	return nil
 }
 
 // selectInstances keeps the instances that are to be recovered, and remarks on those that left the fleet.

@@ -170,6 +170,9 @@ func (u *instanceUpdate) journal(ctx context.Context, name StepName, mark Mark, 
 	if cause != nil {
 		e.Error = cause.Error()
 	}
+	if e.intends() {
+		e.Seconds = int(ActTimeout.Seconds())
+	}
 	return act(ctx, func(ctx context.Context) error { return u.session.Journal.Record(ctx, e) })
 }
 
