@@ -113,6 +113,10 @@ func (r *recovery) unresolved(ctx context.Context) error {
 func (r *recovery) recover(ctx context.Context, u *instanceUpdate, health Health) {
 	s := r.states[u.instance.ID]
 	r.resume(u, s, health)
+	if s.untouched() {
+		r.registerUntouched(ctx, u)
+		return
+	}
 	err := u.connect(ctx)
 	runs := u.before.Release.Digest()
 	u.before.Release = r.releaseOf(s.old)
@@ -133,6 +137,24 @@ func (r *recovery) recover(ctx context.Context, u *instanceUpdate, health Health
 		}
 	}
 	last := lastToUndo(s, u.before.Running, runsNew, len(missing) < len(u.registration.targets))
+	u.undo(ctx, life[:index(last)+1], fmt.Errorf("run %s died with this instance out of service", r.dead.Run))
+}
+
+// registerUntouched registers an instance that the dead run deregistered and did not change. It connects to the instance
+// afterwards, so that one that cannot be reached stays in service.
+func (r *recovery) registerUntouched(ctx context.Context, u *instanceUpdate) {
+	failed := u.registerMissing(ctx, StepDeregister, u.registration.targets)
+	if errors.Is(failed, errNoIntent) {
+		u.state, u.err = stateOutOfService, failed
+		return
+	}
+	last := StepDrain
+	if err := u.connect(ctx); err != nil {
+		u.disconnect()
+		u.report.remark(StepDeregister, "registered again without a look at it: %s", oneLine(err))
+	} else if u.running = u.before.Release.Digest(); !u.before.Running {
+		last = StepProve // the old container ended by itself
+	}
 	u.undo(ctx, life[:index(last)+1], fmt.Errorf("run %s died with this instance out of service", r.dead.Run))
 }
 

@@ -15,6 +15,9 @@ type recoveryState struct {
 	open bool
 }
 
+// untouched reports whether nothing on the instance was changed: it was deregistered at most.
+func (s recoveryState) untouched() bool { return !s.swapping && !s.joining && !s.joined }
+
 // unrecovered reads from a journal which instances were taken out and not put
 // back. A later run's entries count after an earlier one's.
 func unrecovered(entries []Entry) map[string]recoveryState {

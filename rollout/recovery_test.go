@@ -141,6 +141,7 @@ func TestHealSaysWhatItCannotReach(t *testing.T) {
 		w := newWorld(t, 2)
 		entries := []Entry{
 			{Instance: "i-1", Step: StepDeregister, Mark: Begun, Targets: []Target{{groupA, "i-1", 8080}}, Old: oldDigest, New: newDigest},
+			{Instance: "i-1", Step: StepStop, Mark: Begun},
 			{Instance: "i-9", Step: StepDeregister, Mark: Begun, Old: oldDigest, New: newDigest},
 		}
 		w.fail("connect/i-1")
