@@ -36,6 +36,21 @@ func (all Commands) Check(args []string, getenv func(string) string) error {
 	return all.check(rest)
 }
 
+// Help returns the command line that prints the help of a target, if the given one asks for that in the usual way, as
+// in `deploy:dev -help`. Mage itself has only `mage -h TARGET`.
+func (all Commands) Help(args []string) (help []string, asked bool) {
+	rest, _, err := mageFlags(args)
+	if err != nil || len(rest) == 0 {
+		return nil, false
+	}
+	if _, known := all.find(rest[0]); !known || !slices.ContainsFunc(rest[1:], asksForHelp) {
+		return nil, false
+	}
+	return []string{"-h", rest[0]}, true
+}
+
+func asksForHelp(word string) bool { return word == "-h" || word == "-help" || word == "--help" }
+
 // mageFlags removes mage's own flags from the command line, as the main function that mage generates does. shows
 // reports that one of them makes mage print something instead of running targets.
 func mageFlags(args []string) (rest []string, shows bool, err error) {

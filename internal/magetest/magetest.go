@@ -45,6 +45,26 @@ func Environ(more ...string) []string {
 	return slices.Concat(own, []string{"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull}, more)
 }
 
+// Sourced returns the variables that a shell has after a line, such as the one that sandbox:up prints.
+func Sourced(tb testing.TB, line string) map[string]string {
+	tb.Helper()
+	shell := exec.Command("sh", "-c", line+"\nenv -0")
+	shell.Env = []string{"PATH=" + os.Getenv("PATH")}
+	out, err := shell.Output()
+	if err != nil {
+		tb.Fatalf("run %q in a shell: %v", line, err)
+	}
+	vars := map[string]string{}
+	for variable := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		name, value, _ := strings.Cut(variable, "=")
+		vars[name] = value
+	}
+	for _, own := range []string{"PATH", "PWD", "OLDPWD", "SHLVL", "_"} {
+		delete(vars, own)
+	}
+	return vars
+}
+
 // scratch is the folder that the program is in.
 var scratch = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "targets-") })
 

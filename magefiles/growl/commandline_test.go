@@ -171,6 +171,22 @@ func TestGoToolMageChecksToo(t *testing.T) {
 	}
 }
 
+// TestHelpOfATarget gets the help of a target in the ways that people try, by mage and by the compiled program.
+func TestHelpOfATarget(t *testing.T) {
+	needTime(t)
+	program := magetest.Program(t)
+	for _, line := range []string{"-h deploy:dev", "deploy:dev -help", "deploy:dev --help", "-v deploy:DEV -tag=v2 -h"} {
+		out, err := exec.CommandContext(t.Context(), program, strings.Fields(line)...).CombinedOutput()
+		require.NoError(t, err, "%s: %s", line, out)
+		assert.Contains(t, string(out), "-dryRun", line)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "tool", "mage", "deploy:dev", "--help")
+	cmd.Dir = "../.."
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Contains(t, string(out), "-dryRun")
+}
+
 // TestCommandLinesThatAreRight: what mage takes as it is meant passes, and what only prints something too.
 func TestCommandLinesThatAreRight(t *testing.T) {
 	none := func(string) string { return "" }

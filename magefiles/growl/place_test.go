@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -38,20 +37,18 @@ func keepSandbox(t *testing.T, flags ...string) place {
 	up.Env = p.environ()
 	notes := &transcript{}
 	up.Stderr = notes
-	exports, err := up.StdoutPipe()
+	printed, err := up.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, up.Start())
 	t.Cleanup(func() {
 		_ = up.Process.Signal(os.Interrupt)
 		assert.NoError(t, up.Wait(), "the sandbox did not end well: %s", notes.said())
 	})
-	lines := bufio.NewScanner(exports)
-	for p.vars["POLICY"] == "" && lines.Scan() {
-		name, value, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
-		p.vars[name] = strings.Trim(value, "'")
-	}
-	described, err := os.ReadFile(p.vars["FLEET"])
+	line, err := bufio.NewReader(printed).ReadString('\n')
 	require.NoError(t, err, "the sandbox did not come up: %s", notes.said())
+	p.vars = magetest.Sourced(t, line)
+	described, err := os.ReadFile(p.vars["FLEET"])
+	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(described, &p.fleet))
 	p.vars["POLICY"] = unhurried(t, p.vars["POLICY"])
 	return p

@@ -26,19 +26,16 @@ func keepSandbox(t *testing.T, mage string) (shell, map[string]string) {
 	up.Dir, up.Env = s.dir, magetest.Environ(s.vars...)
 	var notes bytes.Buffer
 	up.Stderr = &notes
-	exports, err := up.StdoutPipe()
+	printed, err := up.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, up.Start())
 	t.Cleanup(func() {
 		_ = up.Process.Signal(os.Interrupt)
 		assert.NoError(t, up.Wait(), "the sandbox did not end well: %s", &notes)
 	})
-	vars := map[string]string{}
-	for lines := bufio.NewScanner(exports); vars["POLICY"] == "" && lines.Scan(); {
-		name, value, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
-		vars[name] = strings.Trim(value, "'")
-	}
-	require.NotEmpty(t, vars["POLICY"], "the sandbox did not come up")
+	line, err := bufio.NewReader(printed).ReadString('\n')
+	require.NoError(t, err, "the sandbox did not come up")
+	vars := magetest.Sourced(t, line)
 	vars["POLICY"] = unhurried(t, vars["POLICY"])
 	s.write(t, "staging.json", readFile(t, vars["FLEET"]))
 	for name, value := range vars {

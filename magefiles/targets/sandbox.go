@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/magefile/mage/mg"
@@ -77,7 +78,11 @@ func (Sandbox) Up(ctx context.Context,
 	}
 	o.Hollow = set(hollow)
 	return inSandbox(ctx, o, fault, func(ctx context.Context, env *sandbox.Environment) error {
-		console.Printf("%s", exports(env))
+		file := filepath.Join(filepath.Dir(env.FleetFile), "env.sh") // removed with the environment
+		if err := os.WriteFile(file, []byte(exports(env)), 0o600); err != nil {
+			return fmt.Errorf("write the environment's variables: %w", err)
+		}
+		console.Printf(". '%s'\n", file)
 		console.Warnf(handbook, o.Environment)
 		<-ctx.Done()
 		return (callCounts{env.Calls()}).write(value(report, ""))
@@ -253,7 +258,7 @@ func exports(env *sandbox.Environment) string {
 
 // handbook describes the use of the variables.
 const handbook = `
-Paste these into another shell, then for example:
+Paste that line into another shell, then for example:
 
   go tool mage deploy:to %s -fleet="$FLEET" -tag="$V2" -policy="$POLICY" -probe="http://$NLB/"
   curl "http://$NLB/"

@@ -35,15 +35,17 @@ func Use(service deploy.Service, also ...Also) deploy.Service {
 		panic(fmt.Sprintf("targets.Use declares a second service, %q: there is %q already", service.Name, declared.Name))
 	}
 	declared = &service
-	if err := check(os.Args[1:], also); err != nil {
+	args, err := check(os.Args[1:], also)
+	if err != nil {
 		console.Warnf("Error: %v\n", err)
 		os.Exit(2)
 	}
+	os.Args = append(os.Args[:1:1], args...)
 	return service
 }
 
-// check returns an error for a wrong command line.
-func check(args []string, also []Also) error {
+// check returns the command line as mage takes it, and an error for a wrong one.
+func check(args []string, also []Also) ([]string, error) {
 	all, aliases := []fs.FS{Sources}, map[string]any{}
 	for _, a := range also {
 		all = append(all, a.Sources...)
@@ -51,9 +53,12 @@ func check(args []string, also []Also) error {
 	}
 	commands, err := commandline.Read(all, aliases)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return commands.Check(args, os.Getenv)
+	if help, asked := commands.Help(args); asked {
+		return help, nil
+	}
+	return args, commands.Check(args, os.Getenv)
 }
 
 // service returns the declared service.
