@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -70,6 +71,9 @@ type State struct {
 	// Release is the image of the container that holds the service's port; zero
 	// if there is none.
 	Release Release
+	// SameImage lists the image's other digests in the repository, if nothing records from which of them the container was
+	// created. One image has several, because an index, such as one with attestations, has a digest of its own.
+	SameImage []string
 	// Container is that container's ID; empty if no container holds the port.
 	Container string
 	// Running is set if it runs.
@@ -86,6 +90,11 @@ type State struct {
 	// Remarks are oddities for the report, such as a service whose connections cannot
 	// be counted.
 	Remarks []string
+}
+
+// Runs reports whether the container was created from the digest, or may have been.
+func (s State) Runs(digest string) bool {
+	return s.Release.Digest() == digest || slices.Contains(s.SameImage, digest)
 }
 
 // Progress counts the bytes of a pull.

@@ -184,6 +184,9 @@ func (u *instanceUpdate) connect(ctx context.Context) error {
 	}
 	u.host, u.meter.service = host, host
 	u.before, err = host.Inspect(ctx)
+	if u.before.Runs(u.release.Digest()) {
+		u.before.Release.Image = u.release.Image // one image can have several digests
+	}
 	u.meter.serving = u.before.Running
 	if err == nil && u.before.InstanceID != u.instance.ID {
 		err = fmt.Errorf("inspect %s: the machine at %s says it is %s: apply Terraform, or correct the addresses of the fleet", u.instance.ID, u.instance.Address, u.before.InstanceID)

@@ -58,6 +58,7 @@ type machine struct {
 	id       string
 	zone     string
 	running  string // digest of the container that listens; "" when none does
+	alias    string // another digest of the image that runs; the container was started by a tag
 	foreign  bool   // something that is no container of the service's serves
 	unproven string // why what runs could not be proven, if it were put back
 	kept     string // digest of the stopped old container
@@ -301,6 +302,9 @@ func (h *fakeHost) call(ctx context.Context, name string, act func()) error {
 func (h *fakeHost) Inspect(ctx context.Context) (s State, err error) {
 	err = h.call(ctx, "inspect", func() {
 		s = State{InstanceID: h.m.id, Running: h.m.running != "", Unproven: h.m.unproven, Release: Release{Image: "repo/app@" + h.m.running}}
+		if h.m.alias != "" {
+			s.SameImage = []string{h.m.alias}
+		}
 		switch found := cmp.Or(h.m.running, h.m.kept); found {
 		case "":
 			s.Missing = "there is no container app"

@@ -113,5 +113,5 @@ func (f *Fleet) Runs(ctx context.Context, i rollout.Instance, release rollout.Re
 	case !state.Running:
 		return "runs nothing yet", false
 	}
-	return "runs " + state.Release.String(), state.Release.Digest() == release.Digest()
+	return "runs " + state.Release.String(), state.Runs(release.Digest())
 }

@@ -23,19 +23,37 @@ type imageStore struct {
 	keep    int
 }
 
-// release returns the release that a container runs: its image, by digest if the engine has the registry's, and the commit
-// that the image was built from.
-func (s imageStore) release(ctx context.Context, found container.InspectResponse) (rollout.Release, []string, error) {
+// release returns the release that a container runs: the digest that it was created from, and the commit that the image was
+// built from. A container that was created by a tag may have been created from any of its image's digests: then same lists
+// the other ones. Without any digest the release has only a tag, because the image was built on the instance.
+func (s imageStore) release(ctx context.Context, found container.InspectResponse) (r rollout.Release, same []string, err error) {
 	image, err := s.inspect(ctx, found.Image)
 	if err != nil {
-		return rollout.Release{}, nil, fmt.Errorf("inspect image %s: %w", found.Image, err)
+		return r, nil, fmt.Errorf("inspect image %s: %w", found.Image, err)
 	}
-	release := rollout.Release{Image: image.digestFor(found.Config.Image), Commit: image.commit()}
-	if release.Image == "" {
-		release.Tag = found.Config.Image
-		return release, []string{fmt.Sprintf("image %s has no registry's digest: it was built on the instance", found.Config.Image)}, nil
+	r.Commit = image.commit()
+	if r.Image = pinned(found.Config.Image); r.Image != "" {
+		return r, nil, nil
 	}
-	return release, nil, nil
+	names := image.digestsFor(found.Config.Image)
+	if len(names) == 0 {
+		r.Tag = found.Config.Image
+		return r, nil, nil
+	}
+	r.Image = names[0]
+	for _, name := range names[1:] {
+		same = append(same, rollout.Release{Image: name}.Digest())
+	}
+	return r, same, nil
+}
+
+// pinned returns a reference that has a digest as repository@digest, and nothing for any other one.
+func pinned(ref string) string {
+	_, digest, found := strings.Cut(ref, "@")
+	if repo := repository(ref); found && repo != "" {
+		return repo + "@" + digest
+	}
+	return ""
 }
 
 // inspect describes an image, by its ID or reference.
@@ -62,19 +80,20 @@ func (i image) commit() string {
 	return commit
 }
 
-// digestFor returns the image as repository@digest, in the repository of the name that the container uses if the engine
-// has a digest there, else in any; empty if the engine has none.
-func (i image) digestFor(used string) string {
+// digestsFor returns the image as repository@digest by each digest that the engine knows in the repository of the name
+// that a container uses, or in any repository if it knows none there.
+func (i image) digestsFor(used string) []string {
 	wanted := repository(used)
+	var names []string
 	for _, candidate := range i.RepoDigests {
 		if wanted != "" && repository(candidate) == wanted {
-			return candidate
+			names = append(names, candidate)
 		}
 	}
-	if len(i.RepoDigests) == 0 {
-		return ""
+	if len(names) == 0 {
+		return i.RepoDigests
 	}
-	return i.RepoDigests[0]
+	return names
 }
 
 // has reports whether the image was pulled as repository@digest.

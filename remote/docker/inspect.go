@@ -38,12 +38,14 @@ func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
 	if state.Running {
 		state.Unproven = h.service.lacksHealthPath(ctx)
 	}
-	release, remarks, err := h.images.release(ctx, details)
+	state.Release, state.SameImage, err = h.images.release(ctx, details)
 	if err != nil {
 		return rollout.State{}, fmt.Errorf("inspect container %s: %w", title(found), err)
 	}
-	state.Release, state.Since = release, started(details)
-	state.Remarks = append(state.Remarks, remarks...)
+	if state.Release.Image == "" {
+		state.Remarks = append(state.Remarks, fmt.Sprintf("image %s has no registry's digest: it was built on the instance", state.Release.Tag))
+	}
+	state.Since = started(details)
 	return state, nil
 }
 
