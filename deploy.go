@@ -103,8 +103,7 @@ func (o *Operator) idle(ctx context.Context) (bool, report.Document, error) {
 	if err != nil {
 		return false, report.Document{}, fmt.Errorf("read the target groups' health: %w", err)
 	}
-	document := report.Document{Result: rollout.Result{Environment: o.name, Remarks: o.fleet.Unknown(health)}}
-	return true, document, nil
+	return true, report.Document{Result: rollout.Result{Environment: o.name, Remarks: o.fleet.Unknown(health)}}, nil
 }
 
 // releaseToResume returns the release of the run that did not finish. That is a run that was killed, or else the last

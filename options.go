@@ -42,6 +42,8 @@ type Options struct {
 	SkipAlarms bool
 	// AllowUnknownTargets allows a run although a target is registered that is not in the fleet.
 	AllowUnknownTargets bool
+	// Register registers an instance also in target groups that somebody took it out of, or that it never was in.
+	Register bool
 	// AllowZoneLoss and AllowDowntime set the policy's zoneloss and downtime.
 	AllowZoneLoss, AllowDowntime bool
 

@@ -10,7 +10,7 @@ import (
 func (u *instanceUpdate) deregister(ctx context.Context) (string, error) {
 	u.meter.measure(ctx)
 	u.state = stateOut
-	return fmt.Sprintf("left %s, %s", countGroups(len(u.registration.targets)), u.meter.rate), u.registration.deregister(ctx)
+	return fmt.Sprintf("left %s, %s", countGroups(u.registration.targets), u.meter.rate), u.registration.deregister(ctx)
 }
 
 // rejoin is deregister's compensation. It registers the instance on the ports it had and waits until it is healthy, if
@@ -18,6 +18,8 @@ func (u *instanceUpdate) deregister(ctx context.Context) (string, error) {
 func (u *instanceUpdate) rejoin(ctx context.Context) (string, error) {
 	err := u.registration.register(ctx, u.registration.targets)
 	switch {
+	case len(u.registration.targets) == 0:
+		return "was in no target group", nil
 	case ctx.Err() != nil && err == nil:
 		return "registered again; not waited for health, the run was broken off", nil
 	case ctx.Err() != nil:
@@ -37,7 +39,7 @@ func (u *instanceUpdate) rejoin(ctx context.Context) (string, error) {
 func (u *instanceUpdate) drain(ctx context.Context) (string, error) {
 	before := u.registration.before
 	switch { // a healthy target receives traffic, whatever serves it
-	case len(before) == 0:
+	case len(before) == 0 && !u.registration.draining:
 		return "was in no target group: no traffic to wait for", nil
 	case u.host != nil && !u.before.Running && !slices.ContainsFunc(before, healthy):
 		return "no container runs: no traffic to wait for", nil

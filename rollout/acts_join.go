@@ -9,7 +9,7 @@ import (
 // register registers the instance in its target groups, on the ports it had.
 func (u *instanceUpdate) register(ctx context.Context) (string, error) {
 	targets := u.registration.targets
-	return fmt.Sprintf("in %s", countGroups(len(targets))), u.registration.register(ctx, targets)
+	return "in " + countGroups(targets), u.registration.register(ctx, targets)
 }
 
 // leave is register's compensation. It deregisters the new container and drains it like the old one. A run that is
@@ -30,6 +30,9 @@ func (u *instanceUpdate) leave(ctx context.Context) (string, error) {
 
 // join waits until the load balancer calls the instance healthy and clients arrive.
 func (u *instanceUpdate) join(ctx context.Context) (string, error) {
+	if len(u.registration.targets) == 0 {
+		return "in no target group: nothing to wait for", nil
+	}
 	healthy, err := u.awaitHealthy(ctx, StepJoin)
 	if err != nil {
 		return healthy, err

@@ -136,7 +136,7 @@ func (h Health) String() string {
 type Timing struct {
 	// Group is the target group's ARN.
 	Group string
-	// Port is the group's default port. An instance that is in no group is registered on it.
+	// Port is the group's default port. [Config.Register] registers an instance that is in no group on it.
 	Port int
 	// Interval is the time between two health checks of a target.
 	Interval time.Duration

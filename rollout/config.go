@@ -39,6 +39,10 @@ type Config struct {
 	// RefuseUnknown refuses a run if a target that is not in the fleet is registered when it begins. Otherwise such
 	// targets are named in the result only.
 	RefuseUnknown bool
+	// Register registers an instance also where it is not registered when the run begins: on the targets that somebody
+	// deregistered, or, if it is in no group, in all of them on their default ports. Otherwise such an instance is updated,
+	// named, and left out of the load balancer, because a target that somebody took out is not to be put back by a deploy.
+	Register bool
 	// Observe is called with every event, one at a time; nil: events are dropped.
 	Observe func(Event)
 

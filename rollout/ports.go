@@ -7,9 +7,8 @@ import (
 )
 
 // refusePort refuses a run that would leave an instance without a target on the port that the service's container
-// publishes. Port 0 is not compared. If an instance has targets on several ports, one of them has to be that port: the others may lead to
-// something else, or to the same service with host networking. An instance that is in no group is judged by the targets
-// that it would get.
+// publishes. Port 0 is not compared, and neither is an instance that is in no group and stays out. If an instance has targets on several ports, one of them has to be that port: the others may lead to
+// something else, or to the same service with host networking. A target that somebody deregistered counts.
 func refusePort(port int, us updates) error {
 	if port == 0 {
 		return nil
@@ -17,7 +16,7 @@ func refusePort(port int, us updates) error {
 	var order []string // of the places, as they were met
 	astray := map[string][]string{}
 	for _, u := range us {
-		if slices.ContainsFunc(u.registration.targets, func(t Target) bool { return t.Port == port }) {
+		if len(u.registration.targets) == 0 || slices.ContainsFunc(slices.Concat(u.registration.targets, u.registration.absent), func(t Target) bool { return t.Port == port }) {
 			continue
 		}
 		places, name := placesOf(u.registration.targets), u.instance.ID

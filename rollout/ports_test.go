@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,11 +15,6 @@ import (
 func TestAPortThatNoTargetHasRefusesARun(t *testing.T) {
 	const remedy = ": set HostPort of the container to the targets' port, or register the instances on port 9000"
 	both := "8080 in " + groupA + " and 9090 in " + groupB
-	move := func(w *world, id string, port int) {
-		w.targets[Target{groupA, id, port}] = w.targets[Target{groupA, id, 8080}]
-		delete(w.targets, Target{groupA, id, 8080})
-		delete(w.targets, Target{groupB, id, 9090})
-	}
 	for _, test := range []struct {
 		name  string
 		port  int
@@ -38,6 +34,11 @@ func TestAPortThatNoTargetHasRefusesARun(t *testing.T) {
 			move(w, "i-1", 9000)
 			delete(w.targets, Target{groupA, "i-2", 8080})
 			delete(w.targets, Target{groupB, "i-2", 9090})
+		}, ""},
+		{"of an instance that is to be registered", 9000, func(w *world) {
+			move(w, "i-1", 9000)
+			delete(w.targets, Target{groupA, "i-2", 8080})
+			delete(w.targets, Target{groupB, "i-2", 9090})
 		}, "publishes: i-2 (in no group yet) on " + both + remedy},
 		{"the port on which a target drains", 9000, func(w *world) {
 			move(w, "i-1", 9000)
@@ -51,6 +52,7 @@ func TestAPortThatNoTargetHasRefusesARun(t *testing.T) {
 				test.spoil(w)
 				c := w.config()
 				c.Port, c.Policy.Downtime = test.port, true
+				c.Register = strings.HasSuffix(test.name, "to be registered")
 				plan, err := MakePlan(t.Context(), c)
 				if test.says == "" {
 					require.NoError(t, err)
@@ -65,6 +67,13 @@ func TestAPortThatNoTargetHasRefusesARun(t *testing.T) {
 			})
 		})
 	}
+}
+
+// move registers an instance on another port of group A alone.
+func move(w *world, id string, port int) {
+	w.targets[Target{groupA, id, port}] = w.targets[Target{groupA, id, 8080}]
+	delete(w.targets, Target{groupA, id, 8080})
+	delete(w.targets, Target{groupB, id, 9090})
 }
 
 // TestARefusalNamesThreeInstances holds that the error of a large fleet stays short.

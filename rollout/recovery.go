@@ -58,11 +58,6 @@ func (r *recovery) heal(ctx context.Context) error {
 		return fmt.Errorf("read the target groups' health: %w", err)
 	}
 	r.unknown.find(health, r.report)
-	if slices.ContainsFunc(r.updates, func(u *instanceUpdate) bool { return len(r.states[u.instance.ID].targets) == 0 }) {
-		if r.groups, err = r.Balancer.Timing(ctx); err != nil {
-			return fmt.Errorf("read the target groups' timing: %w", err)
-		}
-	}
 	r.each(r.updates, func(u *instanceUpdate) {
 		r.recover(ctx, u, health)
 		u.reportEnd()
@@ -112,9 +107,9 @@ func (r *recovery) unresolved(ctx context.Context) error {
 // recover puts one instance back into service.
 func (r *recovery) recover(ctx context.Context, u *instanceUpdate, health Health) {
 	s := r.states[u.instance.ID]
-	r.resume(u, s, health)
+	r.resume(u, s)
 	if s.untouched() {
-		r.registerUntouched(ctx, u)
+		r.registerUntouched(ctx, u, s.old)
 		return
 	}
 	err := u.connect(ctx)
@@ -142,7 +137,8 @@ func (r *recovery) recover(ctx context.Context, u *instanceUpdate, health Health
 
 // registerUntouched registers an instance that the dead run deregistered and did not change. It connects to the instance
 // afterwards, so that one that cannot be reached stays in service.
-func (r *recovery) registerUntouched(ctx context.Context, u *instanceUpdate) {
+func (r *recovery) registerUntouched(ctx context.Context, u *instanceUpdate, old string) {
+	u.before.Release = r.releaseOf(old)
 	failed := u.registerMissing(ctx, StepDeregister, u.registration.targets)
 	if errors.Is(failed, errNoIntent) {
 		u.state, u.err = stateOutOfService, failed
@@ -155,17 +151,14 @@ func (r *recovery) registerUntouched(ctx context.Context, u *instanceUpdate) {
 	} else if u.running = u.before.Release.Digest(); !u.before.Running {
 		last = StepProve // the old container ended by itself
 	}
+	u.before.Release = r.releaseOf(old)
 	u.undo(ctx, life[:index(last)+1], fmt.Errorf("run %s died with this instance out of service", r.dead.Run))
 }
 
 // resume makes the update continue where the dead run left the instance.
-func (r *recovery) resume(u *instanceUpdate, s recoveryState, health Health) {
+func (r *recovery) resume(u *instanceUpdate, s recoveryState) {
 	u.state, u.release = stateOut, r.releaseOf(s.new)
 	u.registration.targets = s.targets
-	if len(s.targets) == 0 {
-		u.report.remark(StepRegister, "the journal of run %s names no targets: taken from the target groups", r.dead.Run)
-		u.registration = newRegistration(r.Balancer, u.instance.ID, health, r.groups)
-	}
 	before := TargetHealthy
 	if s.unserved {
 		before = TargetUnhealthy

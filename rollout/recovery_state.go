@@ -41,7 +41,7 @@ func unrecovered(entries []Entry) map[string]recoveryState {
 // restart returns the state of an instance whose way through a run begins with an entry. A lean entry leaves out what
 // the entries before it hold.
 func (s recoveryState) restart(e Entry) recoveryState {
-	if e.New == "" {
+	if e.New == "" && e.Old == "" && len(e.Targets) == 0 {
 		return recoveryState{targets: s.targets, old: s.old, new: s.new, unserved: s.unserved}
 	}
 	return recoveryState{targets: e.Targets, old: e.Old, new: e.New, unserved: e.Unserved}

@@ -11,8 +11,14 @@ type registration struct {
 	balancer Balancer
 	// targets are the registrations that the instance shall have when the run ends.
 	targets []Target
-	// before is the health of its targets when the run began. It is empty if the instance received no traffic.
+	// before is the health of its targets when the run began. It is empty if the instance was in no group.
 	before Health
+	// absent are registrations that the instance did not have when the run began: the targets that were draining, in groups
+	// in which it has no other, and the default port of each group for an instance that was in none. They are not registered,
+	// because somebody took the instance out, unless the run is to.
+	absent []Target
+	// draining is set if a target that the run does not register was draining when it began: clients may still arrive there.
+	draining bool
 
 	// deregisteredAt is the time at which the last call of Deregister returned; zero: the run has not called it. A call
 	// that failed counts too, because it may have been applied.
@@ -27,34 +33,67 @@ type registration struct {
 	inDoubtSince time.Time
 }
 
-// newRegistration returns the present place of an instance. An instance that is in no group
-// belongs to all of the fleet's groups, on their default ports.
+// newRegistration returns the present place of an instance. A target that is draining was deregistered by somebody else,
+// because recovery has registered again what an earlier run had deregistered.
 func newRegistration(b Balancer, instance string, health Health, groups []Timing) *registration {
-	r := &registration{balancer: b, before: health.Of(instance)}
-	for _, h := range r.before {
-		r.targets = append(r.targets, h.Target)
+	r := &registration{balancer: b}
+	var draining []Target
+	for _, h := range health.Of(instance) {
+		if h.State == TargetDraining {
+			draining = append(draining, h.Target)
+			continue
+		}
+		r.before, r.targets = append(r.before, h), append(r.targets, h.Target)
 		if h.State == TargetInitial {
 			r.registeredAt = time.Now() // at the latest: the load balancer does not say when
 		}
 	}
-	if len(r.targets) > 0 {
+	r.draining = len(draining) > 0
+	for _, target := range draining {
+		if len(instancesIn(r.before, target.Group, func(TargetHealth) bool { return true })) == 0 {
+			r.absent = append(r.absent, target)
+		}
+	}
+	if len(r.before) > 0 || r.draining {
 		return r
 	}
 	for _, g := range groups {
-		r.targets = append(r.targets, Target{Group: g.Group, Instance: instance, Port: g.Port})
+		r.absent = append(r.absent, Target{Group: g.Group, Instance: instance, Port: g.Port})
 	}
 	return r
+}
+
+// complete adds the absent registrations to those that the instance shall have.
+func (r *registration) complete() { r.targets, r.absent = append(r.targets, r.absent...), nil }
+
+// leftOut returns a sentence on why the absent registrations are not added; empty if there are none.
+func (r *registration) leftOut() string {
+	switch {
+	case len(r.absent) == 0:
+		return ""
+	case r.draining:
+		return "was deregistered from " + placesOf(r.absent) + " before this run, and not by a run: left out, -register registers it"
+	default:
+		return "is in no target group, and no run left it so: it is updated and stays out, -register registers it"
+	}
 }
 
 // register registers targets of the instance, and deregister deregisters all of them. After an error of either, the
 // load balancer may have applied the call, or may apply it later.
 func (r *registration) register(ctx context.Context, targets []Target) error {
+	if len(targets) == 0 {
+		return nil
+	}
 	err := act(ctx, func(ctx context.Context) error { return r.balancer.Register(ctx, targets) })
 	r.registeredAt, r.clientsArrived = time.Now(), false
 	return r.noteDoubt(err)
 }
 
 func (r *registration) deregister(ctx context.Context) error {
+	if len(r.targets) == 0 {
+		r.deregisteredAt = time.Now()
+		return nil
+	}
 	err := act(ctx, func(ctx context.Context) error { return r.balancer.Deregister(ctx, r.targets) })
 	r.deregisteredAt = time.Now()
 	return r.noteDoubt(err)
@@ -104,10 +143,12 @@ func (r *registration) routedAt(d Drain) time.Time {
 	return r.registeredAt.Add(d.Lag)
 }
 
-// hand makes the place the one of an instance that replaces the first and was registered while it was made.
+// hand makes the place the one of an instance that replaces the first and was registered while it was made, also where
+// the first was not.
 func (r *registration) hand(to Instance) {
 	r.registeredAt, r.clientsArrived = time.Now(), false
 	r.targets = slices.Clone(r.targets)
+	r.complete()
 	for i := range r.targets {
 		r.targets[i].Instance = to.ID
 	}

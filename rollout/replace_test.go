@@ -122,3 +122,26 @@ func killedReplacing(t *testing.T, k int, written bool) (killed bool) {
 	})
 	return killed
 }
+
+// TestHealAfterAKilledReplacementRegistersOnThePortsOfBefore, which need not be the groups' default ports.
+func TestHealAfterAKilledReplacementRegistersOnThePortsOfBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.leaveGroupB()
+		move(w, "i-2", 9000)
+		journal := &mortal{w: w, left: 3, written: true} // deregistered, and the drain begins
+		c := w.config()
+		c.Journal, c.Release = journal, Release{}
+		_, _ = w.do(func() (Result, error) {
+			return Replace(t.Context(), c, "i-2", w.terraform("i-2", "i-4", time.Minute))
+		})
+		require.True(t, w.dead)
+		w.dead = false
+		_, err := w.do(func() (Result, error) {
+			return Heal(t.Context(), w.config(), UnfinishedRun{Run: "run-1", Entries: journal.Entries()})
+		})
+		require.NoError(t, err)
+		assert.True(t, registered(w, Target{groupA, "i-2", 9000}))
+		assert.False(t, registered(w, Target{groupA, "i-2", 8080}))
+	})
+}

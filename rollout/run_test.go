@@ -413,13 +413,15 @@ func TestRunLeavesTheWrongMachineAlone(t *testing.T) {
 	})
 }
 
-// A dead run left an instance out of its groups: the next run brings it back.
-func TestRunBringsBackAnInstanceThatIsInNoGroup(t *testing.T) {
+// TestRunRegistersAnInstanceThatIsInNoGroup if it is to.
+func TestRunRegistersAnInstanceThatIsInNoGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3)
 		delete(w.targets, Target{groupA, "i-3", 8080})
 		delete(w.targets, Target{groupB, "i-3", 9090})
-		result, err := w.run(t.Context(), w.config())
+		c := w.config()
+		c.Register = true
+		result, err := w.run(t.Context(), c)
 		require.NoError(t, err)
 		assert.Equal(t, Deployed, result.Outcome)
 		assert.Zero(t, w.failed)

@@ -31,6 +31,12 @@ func (f *fleet) survey(ctx context.Context) error {
 	}
 	for _, u := range f.updates {
 		u.registration = newRegistration(f.Balancer, u.instance.ID, health, groups)
+		if f.Register {
+			u.registration.complete()
+		}
+		if text := u.registration.leftOut(); text != "" && waiting(u) {
+			u.report.remark(StepRegister, "%s", text)
+		}
 	}
 	if err := refusePort(f.Port, f.updates); err != nil {
 		return err
@@ -70,11 +76,10 @@ func inspect(ctx context.Context, u *instanceUpdate) {
 	}
 }
 
-// serves reports whether the instance serves the release already.
+// serves reports whether the instance serves the release already, or runs it and is not to be registered.
 func serves(u *instanceUpdate) bool {
-	before := u.registration.before
-	out := func(h TargetHealth) bool { return !h.State.Registered() }
-	return u.before.Running && u.running == u.release.Digest() && len(before) > 0 && !slices.ContainsFunc(before, out)
+	missing, _ := u.registration.compare(u.registration.before)
+	return u.before.Running && u.running == u.release.Digest() && len(missing) == 0
 }
 
 // refuseIrreplaceable returns an error if the instance serves and no container of the service was found on it, or one

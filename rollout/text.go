@@ -27,12 +27,20 @@ func firstFew(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// countGroups returns "1 target group" or "2 target groups".
-func countGroups(n int) string {
-	if n == 1 {
-		return "1 target group"
+// countGroups returns in how many groups the targets are: "no target group", "1 target group" or "2 target groups".
+func countGroups(targets []Target) string {
+	groups := map[string]bool{}
+	for _, t := range targets {
+		groups[t.Group] = true
 	}
-	return fmt.Sprintf("%d target groups", n)
+	switch n := len(groups); n {
+	case 0:
+		return "no target group"
+	case 1:
+		return "1 target group"
+	default:
+		return fmt.Sprintf("%d target groups", n)
+	}
 }
 
 // btoi returns 1 for true and 0 for false, so that booleans can be counted and compared.

@@ -38,6 +38,8 @@ func (Deploy) Dev(ctx context.Context,
 	skipAlarms *bool,
 	// continue even if a registered target is not in the fleet
 	allowUnknownTargets *bool,
+	// register an instance also where somebody deregistered it, or in all target groups if it is in none
+	register *bool,
 	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
 	allowZoneLoss *bool,
 	// update an instance that serves alone, which takes the service down; the same as -policy=downtime=true
@@ -56,7 +58,7 @@ func (Deploy) Dev(ctx context.Context,
 	}
 	return targets.Roll(ctx, Service(), "dev", targets.Flags{
 		Tag: tag, SSHKey: sshKey, Fleet: fleet, Policy: policy, Probe: probe, Alarms: alarms, Report: report,
-		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets,
+		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets, Register: register,
 		AllowZoneLoss: allowZoneLoss, AllowDowntime: allowDowntime, OnlyForward: onlyForward, DryRun: dryRun,
 	})
 }
@@ -84,6 +86,8 @@ func (Deploy) Prod(ctx context.Context,
 	skipAlarms *bool,
 	// continue even if a registered target is not in the fleet
 	allowUnknownTargets *bool,
+	// register an instance also where somebody deregistered it, or in all target groups if it is in none
+	register *bool,
 	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
 	allowZoneLoss *bool,
 	// update an instance that serves alone, which takes the service down; the same as -policy=downtime=true
@@ -98,7 +102,7 @@ func (Deploy) Prod(ctx context.Context,
 	defer console.CleanError(&err)
 	return targets.Roll(ctx, Service(), "prod", targets.Flags{
 		Tag: &sha, SSHKey: sshKey, Fleet: fleet, Policy: policy, Probe: probe, Alarms: alarms, Report: report, Digest: digest,
-		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets,
+		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets, Register: register,
 		AllowZoneLoss: allowZoneLoss, AllowDowntime: allowDowntime, DryRun: dryRun, Yes: yes,
 	})
 }

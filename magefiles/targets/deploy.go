@@ -44,6 +44,8 @@ func (Deploy) To(ctx context.Context,
 	skipAlarms *bool,
 	// continue even if a registered target is not in the fleet
 	allowUnknownTargets *bool,
+	// register an instance also where somebody deregistered it, or in all target groups if it is in none
+	register *bool,
 	// take the last healthy instance of a zone out; the same as -policy=zoneloss=true
 	allowZoneLoss *bool,
 	// update an instance that serves alone, which takes the service down; the same as -policy=downtime=true
@@ -62,7 +64,7 @@ func (Deploy) To(ctx context.Context,
 	}
 	return Roll(ctx, declared, environment, Flags{
 		Tag: tag, SSHKey: sshKey, Fleet: fleet, Policy: policy, Probe: probe, Alarms: alarms, Report: report, Digest: digest,
-		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets,
+		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets, Register: register,
 		AllowZoneLoss: allowZoneLoss, AllowDowntime: allowDowntime, OnlyForward: onlyForward, DryRun: dryRun, Yes: yes,
 	})
 }
@@ -117,11 +119,13 @@ func (Deploy) Resume(ctx context.Context,
 	skipAlarms *bool,
 	// continue even if a registered target is not in the fleet
 	allowUnknownTargets *bool,
+	// register an instance also where somebody deregistered it, or in all target groups if it is in none
+	register *bool,
 ) (err error) {
 	defer console.CleanError(&err)
 	operator, err := open(ctx, environment, Flags{
 		SSHKey: sshKey, Fleet: fleet, Policy: policy, Probe: probe, Alarms: alarms, Report: report,
-		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets,
+		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets, Register: register,
 	})
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ type Flags struct {
 	Yes    *bool
 
 	SkipDrift, AllowEnvDrift, SkipAlarms, AllowUnknownTargets *bool
-	AllowZoneLoss, AllowDowntime, OnlyForward                 *bool
+	Register, AllowZoneLoss, AllowDowntime, OnlyForward       *bool
 }
 
 // options converts the flags and the environment variables to the options of package deploy.
@@ -46,7 +46,7 @@ func (f Flags) options() deploy.Options {
 		Policy: value(f.Policy, ""), Digest: value(f.Digest, ""),
 		Probe: value(f.Probe, ""), Alarms: split(value(f.Alarms, "")), Report: value(f.Report, ""),
 		OnlyForward: set(f.OnlyForward), SkipDrift: set(f.SkipDrift), AllowEnvDrift: set(f.AllowEnvDrift),
-		SkipAlarms: set(f.SkipAlarms), AllowUnknownTargets: set(f.AllowUnknownTargets),
+		SkipAlarms: set(f.SkipAlarms), AllowUnknownTargets: set(f.AllowUnknownTargets), Register: set(f.Register),
 		AllowZoneLoss: set(f.AllowZoneLoss), AllowDowntime: set(f.AllowDowntime),
 		Signals: true, Out: console.Screen(), Summary: os.Getenv("GITHUB_STEP_SUMMARY"),
 	}

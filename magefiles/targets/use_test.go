@@ -17,7 +17,7 @@ func TestWithoutAServiceNothingRuns(t *testing.T) {
 	ctx := t.Context()
 	for name, run := range map[string]func() error{
 		"deploy:to": func() error {
-			return Deploy{}.To(ctx, "live", nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil)
+			return Deploy{}.To(ctx, "live", nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil)
 		},
 		"deploy:heal":    func() error { return Deploy{}.Heal(ctx, "live", nil, nil, nil, nil) },
 		"deploy:history": func() error { return Deploy{}.History(ctx, "live", nil, nil) },
