@@ -31,7 +31,7 @@ func (p *Probe) openOne(ctx context.Context, free chan struct{}) {
 	select {
 	case free <- struct{}{}:
 	default:
-		p.tally.failed(overrun)
+		p.tally.failed(overrun, time.Now())
 		return
 	}
 	p.clients.Go(func() {
@@ -71,13 +71,13 @@ func (p *Probe) request(ctx context.Context, l *link, text []byte) *link {
 	if l == nil {
 		var f fault
 		if l, f = p.connect(ctx, deadline); f != "" {
-			p.tally.failed(f)
+			p.tally.failed(f, time.Now())
 			return nil
 		}
 	}
 	a, f := l.exchange(text, deadline)
 	if f != "" {
-		p.tally.failed(f)
+		p.tally.failed(f, time.Now())
 		l.close()
 		return nil
 	}

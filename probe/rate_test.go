@@ -93,7 +93,7 @@ func TestGapsAreBetweenGoodAnswers(t *testing.T) {
 	var c tally
 	c.start(at(0))
 	c.good("a", at(2))
-	c.failed(timeout)
+	c.failed(timeout, at(2))
 	assert.Equal(t, 3*time.Second, c.receipt(at(5)).LongestGap, "the running one")
 	c.good("a", at(6))
 	c.good("b", at(7))

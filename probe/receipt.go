@@ -24,6 +24,8 @@ type Receipt struct {
 	LongestGap time.Duration
 	// Answers counts the good answers by the commit that they name.
 	Answers map[string]int64
+	// Timeline shows when they were.
+	Timeline Timeline
 }
 
 // Own returns the number of failed requests that this machine could not send. They are no evidence about the service.
@@ -36,15 +38,16 @@ type receiptJSON struct {
 	ByError      map[string]int64 `json:"by_error"`
 	LongestGapMS int64            `json:"longest_gap_ms"`
 	Answers      map[string]int64 `json:"answers,omitempty"`
+	Timeline     Timeline         `json:"timeline,omitzero"`
 }
 
-// MarshalJSON writes requests, failed, by_error, longest_gap_ms and answers.
+// MarshalJSON writes requests, failed, by_error, longest_gap_ms, answers and timeline.
 func (r Receipt) MarshalJSON() ([]byte, error) {
 	if r.ByError == nil {
 		r.ByError = map[string]int64{}
 	}
 	gap := r.LongestGap.Round(time.Millisecond).Milliseconds()
-	return json.Marshal(receiptJSON{r.Requests, r.Failed, r.ByError, gap, r.Answers})
+	return json.Marshal(receiptJSON{r.Requests, r.Failed, r.ByError, gap, r.Answers, r.Timeline})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -54,7 +57,7 @@ func (r *Receipt) UnmarshalJSON(text []byte) error {
 		return fmt.Errorf("read receipt: %w", err)
 	}
 	gap := time.Duration(j.LongestGapMS) * time.Millisecond
-	*r = Receipt{j.Requests, j.Failed, j.ByError, gap, j.Answers}
+	*r = Receipt{j.Requests, j.Failed, j.ByError, gap, j.Answers, j.Timeline}
 	return nil
 }
 

@@ -22,13 +22,14 @@ type tally struct {
 	lastGood time.Time
 	longest  time.Duration
 	stopped  time.Time
+	timeline Timeline
 }
 
 func (t *tally) start(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failures, t.answers = map[fault]int64{}, map[string]int64{}
-	t.lastGood = now
+	t.lastGood, t.timeline = now, newTimeline(now)
 }
 
 // stop ends the time in which a gap counts: answers may still arrive after it, but nothing more is sent. Only the first
@@ -41,17 +42,19 @@ func (t *tally) stop(now time.Time) {
 	}
 }
 
-func (t *tally) failed(f fault) {
+func (t *tally) failed(f fault, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.requests++
 	t.failures[f]++
+	t.timeline.count(now, true)
 }
 
 func (t *tally) good(commit string, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.requests++
+	t.timeline.count(now, false)
 	t.longest = max(t.longest, t.gap(now))
 	if now.After(t.lastGood) {
 		t.lastGood = now
@@ -82,6 +85,7 @@ func (t *tally) receipt(now time.Time) Receipt {
 		ByError:    make(map[string]int64, len(t.failures)),
 		LongestGap: max(t.longest, t.gap(now)),
 		Answers:    maps.Clone(t.answers),
+		Timeline:   t.timeline.clone(),
 	}
 	for f, n := range t.failures {
 		r.Failed += n
