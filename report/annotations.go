@@ -25,13 +25,13 @@ func Annotations(d Document) string {
 			lines = append(lines, annotation(title, fmt.Sprintf("and %d more, see the report", left)))
 			break
 		}
-		lines = append(lines, annotation(trouble.who, trouble.what))
+		lines = append(lines, annotation(trouble.Who, trouble.What))
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
 
 // trouble describes what went wrong on an instance, or in the whole run.
-type trouble struct{ who, what string }
+type trouble struct{ Who, What string }
 
 // troubles returns the run's errors, the worst instances first.
 func troubles(d Document) []trouble {

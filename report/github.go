@@ -23,7 +23,7 @@ func GitHub(d Document) string {
 		writeTable(&b, d.Instances)
 	}
 	for _, trouble := range troubles(d) {
-		fmt.Fprintf(&b, "- **%s**: %s\n", markdown(trouble.who), markdown(trouble.what))
+		fmt.Fprintf(&b, "- **%s**: %s\n", markdown(trouble.Who), markdown(trouble.What))
 	}
 	for _, remark := range d.Remarks {
 		fmt.Fprintf(&b, "- %s\n", markdown(remark))

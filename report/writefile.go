@@ -5,22 +5,31 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
-// WriteFile writes the document to path as indented JSON that only its owner can read (0600). It writes all of it or
-// nothing, so that a reader never sees half a report. If path is something other than an ordinary file, such as
-// /dev/stdout, it writes directly to it.
+// WriteFile writes the document to path as indented JSON, or as a page if path ends in ".html", so that only its owner
+// can read it (0600). It writes all of it or nothing, so that a reader never sees half a report. If path is something
+// other than an ordinary file, such as /dev/stdout, it writes directly to it.
 func (d Document) WriteFile(path string) error {
-	text, err := json.MarshalIndent(d, "", "  ")
+	encode := d.indented
+	if strings.EqualFold(filepath.Ext(path), ".html") {
+		encode = d.HTML
+	}
+	text, err := encode()
 	if err != nil {
 		return fmt.Errorf("encode report of run %s: %w", d.Run, err)
 	}
-	text = append(text, '\n')
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 		err = os.WriteFile(path, text, 0o600)
 		return wrote(path, err)
 	}
 	return wrote(path, replaceFile(path, text))
+}
+
+func (d Document) indented() ([]byte, error) {
+	text, err := json.MarshalIndent(d, "", "  ")
+	return append(text, '\n'), err
 }
 
 func wrote(path string, err error) error {

@@ -28,7 +28,7 @@ func (Deploy) Dev(ctx context.Context,
 	probe *string,
 	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always checked
 	alarms *string,
-	// file to write the JSON report to
+	// file to write the report to: a page if it ends in .html, else JSON
 	report *string,
 	// do not compare AWS with the Terraform code
 	skipDrift *bool,
@@ -76,7 +76,7 @@ func (Deploy) Prod(ctx context.Context,
 	probe *string,
 	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always checked
 	alarms *string,
-	// file to write the JSON report to
+	// file to write the report to: a page if it ends in .html, else JSON
 	report *string,
 	// do not compare AWS with the Terraform code
 	skipDrift *bool,

@@ -32,7 +32,7 @@ func (Deploy) To(ctx context.Context,
 	probe *string,
 	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always checked
 	alarms *string,
-	// file to write the JSON report to
+	// file to write the report to: a page if it ends in .html, else JSON
 	report *string,
 	// image to deploy, sha256:…, instead of the one that the tag names
 	digest *string,
@@ -78,7 +78,7 @@ func (Deploy) Heal(ctx context.Context,
 	fleet *string,
 	// changes to the environment's policy, such as 'batch=2 drain.min=30s'
 	policy *string,
-	// file to write the JSON report to
+	// file to write the report to: a page if it ends in .html, else JSON
 	report *string,
 ) (err error) {
 	defer console.CleanError(&err)
@@ -109,7 +109,7 @@ func (Deploy) Resume(ctx context.Context,
 	probe *string,
 	// CloudWatch alarms, NAME,NAME, that refuse or halt the run; the environment's own are always checked
 	alarms *string,
-	// file to write the JSON report to
+	// file to write the report to: a page if it ends in .html, else JSON
 	report *string,
 	// do not compare AWS with the Terraform code
 	skipDrift *bool,
@@ -146,7 +146,7 @@ func (Deploy) Rollback(ctx context.Context,
 	policy *string,
 	// URL to send requests to during the run, through the load balancer
 	probe *string,
-	// file to write the JSON report to
+	// file to write the report to: a page if it ends in .html, else JSON
 	report *string,
 	// show the plan and change nothing
 	dryRun *bool,

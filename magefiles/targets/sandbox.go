@@ -34,7 +34,7 @@ func (Sandbox) Run(ctx context.Context,
 	fault *string,
 	// how many times faster than in AWS the load balancer's time passes; default 20
 	factor *float64,
-	// file to write the JSON report to
+	// file to write the report to: a page if it ends in .html, else JSON
 	report *string,
 ) (err error) {
 	defer console.CleanError(&err)
