@@ -113,7 +113,7 @@ func (o *Operator) hosts() (*hosts.Fleet, error) {
 	}
 	dial := remote.Config{
 		User: o.fleet.User, KeyFile: ssh.KeyFile, Passphrase: ssh.Passphrase, KnownHosts: ssh.KnownHosts,
-		Jump: jump, ProxyCommand: ssh.ProxyCommand,
+		Jump: jump, ProxyCommand: ssh.ProxyCommand, MaxConnections: ssh.MaxConnections,
 	}
 	if len(dial.KnownHosts) == 0 {
 		dial.KnownHosts = remote.KnownHosts(o.service.KnownHosts...)

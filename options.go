@@ -73,6 +73,8 @@ type SSH struct {
 	KnownHosts []string
 	// Jump or ProxyCommand replaces the environment's, whichever of the two that has. Both empty: the environment's is used.
 	Jump, ProxyCommand string
+	// MaxConnections limits the connections that are open at once. Zero: 20 with a ProxyCommand, else there is no limit.
+	MaxConnections int
 }
 
 // check returns the policy, or an ErrUsage for an invalid option.

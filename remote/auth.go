@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// login holds the keys to log in with. The agent's connection stays open until the last hop has authenticated.
+// login holds the keys to log in with. The agent's connection stays open until the server has authenticated them.
 type login struct {
 	signers []ssh.Signer
 	agent   io.Closer
@@ -33,15 +34,15 @@ func newLogin(c Config) (*login, error) {
 	return &login{signers: []ssh.Signer{signer}}, nil
 }
 
-// addAgent adds the agent's keys, if an agent is used. The connection's deadline is the context's, so that a stuck
-// agent cannot hold up the login.
-func (l *login) addAgent(ctx context.Context, socket string) error {
+// withAgent returns the login with the agent's keys too, if an agent is used. The connection's deadline is the
+// context's, so that a stuck agent cannot hold up the login.
+func (l *login) withAgent(ctx context.Context, socket string) (*login, error) {
 	if socket == "" {
-		return nil
+		return l, nil
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 	if err != nil {
-		return fmt.Errorf("dial agent %s: %w: %w: start one, or give a key file", socket, ErrAgent, err)
+		return nil, fmt.Errorf("dial agent %s: %w: %w: start one, or give a key file", socket, ErrAgent, err)
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline)
@@ -52,10 +53,9 @@ func (l *login) addAgent(ctx context.Context, socket string) error {
 	}
 	if err != nil {
 		_ = conn.Close()
-		return fmt.Errorf("ask agent %s for keys: %w: %w", socket, ErrAgent, err)
+		return nil, fmt.Errorf("ask agent %s for keys: %w: %w", socket, ErrAgent, err)
 	}
-	l.signers, l.agent = append(l.signers, signers...), conn
-	return nil
+	return &login{slices.Concat(l.signers, signers), conn}, nil
 }
 
 // methods returns the login in the form that the ssh package needs.

@@ -20,18 +20,25 @@ type Client struct {
 	ssh    ssh.Conn
 	// opened are the connections to close, the outermost first, the instance's own last.
 	opened []io.Closer
-	tcp    *net.TCPConn // the stream that carries the connection; nil with a ProxyCommand
+	tcp    *net.TCPConn // the stream that carries the connection; nil with a ProxyCommand or through a jump host
+	jump   *Client      // the last jump host, which others use too; nil if there is none
 	files  *files
 	uses   *uses
 
 	// life ends with the connection, and its cause is the reason.
 	life context.Context
 	die  context.CancelCauseFunc
+	// closed ends when everything that was opened is closed.
+	closing sync.Once
+	closed  context.Context
+	done    context.CancelFunc
 }
 
-func newClient(config Config, connection *connection, opened []io.Closer, tcp *net.TCPConn) *Client {
-	c := &Client{config: config, ssh: connection, opened: opened, tcp: tcp, uses: &uses{}}
+func newClient(config Config, connection *connection, w *way, jump *Client) *Client {
+	c := &Client{config: config, ssh: connection, opened: w.opened, tcp: w.tcp, jump: jump, uses: &uses{}}
+	c.uses.ended.Store(time.Now().UnixNano())
 	c.life, c.die = context.WithCancelCause(context.Background())
+	c.closed, c.done = context.WithCancel(context.Background())
 	c.files = newFiles(connection)
 	go func() {
 		connection.serve()
@@ -134,13 +141,23 @@ func (c *Client) Close() error {
 // opposite.
 func (c *Client) end(reason error) {
 	c.die(reason)
-	if c.tcp != nil && errors.Is(reason, ErrLost) {
-		_ = c.tcp.SetLinger(0)
-	}
-	for _, conn := range c.opened {
-		_ = conn.Close()
-	}
+	c.closing.Do(func() {
+		defer c.done()
+		lost := errors.Is(context.Cause(c.life), ErrLost)
+		if c.tcp != nil && lost {
+			_ = c.tcp.SetLinger(0)
+		}
+		if c.jump != nil && lost {
+			go c.jump.verify() // because what was written may still be on its way to the jump host
+		}
+		for _, conn := range c.opened {
+			_ = conn.Close()
+		}
+	})
 }
+
+// whenClosed calls do once everything that was opened is closed.
+func (c *Client) whenClosed(do func()) { context.AfterFunc(c.closed, do) }
 
 // use returns a context that also ends with the connection, and counts as a use of the connection until it is
 // cancelled.

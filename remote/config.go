@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -17,6 +18,8 @@ const (
 	DefaultPort      = "22"
 	DefaultTimeout   = 15 * time.Second
 	DefaultKeepAlive = 15 * time.Second
+	// DefaultProxied is how many connections an EC2 Instance Connect endpoint carries at once.
+	DefaultProxied = 20
 )
 
 // Config describes how to reach one instance and as which user. Address and KnownHosts have no default. The zero value
@@ -41,10 +44,18 @@ type Config struct {
 	// Jump are hosts to go through, the nearest first, as in ssh's ProxyJump. They are logged into with the same keys
 	// and checked against the same known hosts.
 	Jump []Hop
-	// ProxyCommand is run by sh, with %h, %p and %r replaced by host, port and user (%% is a percent sign). Its
+	// ProxyCommand is run by sh, with %h, %p, %r and %n replaced by host, port, user and Name (%% is a percent sign). Its
 	// standard input and output are the connection. It excludes Jump.
 	ProxyCommand string
-	// Timeout limits dialing, handshake and authentication together, over all hops. Zero: 15 s.
+	// MaxConnections limits how many connections of one Shared are open at once. If another one is needed, the one that
+	// was not used for the longest time is closed. Zero: 20 with a ProxyCommand, because an EC2 Instance Connect
+	// endpoint carries no more, and no limit without one.
+	MaxConnections int
+	// Shared holds the connection to the jump hosts, which all configurations with the same Shared use, and their
+	// limits. Nil: the connection is made for this dial alone.
+	Shared *Shared
+	// Timeout limits dialing, handshake and authentication together, for the jump hosts and for the instance each.
+	// Waiting until fewer connections are being made does not count. Zero: 15 s.
 	Timeout time.Duration
 	// KeepAlive is the interval of requests that check whether the server still answers; it is three times as long
 	// while nobody uses the connection. Three intervals without an answer close the connection. A call over a [Link]
@@ -61,24 +72,42 @@ type Hop struct {
 	Address string
 }
 
-// ParseJump parses ssh's ProxyJump form, [user@]host[:port] separated by commas. The empty string and "none" mean no
-// hops.
+// ParseJump parses ssh's ProxyJump form, [user@]host[:port] or ssh://[user@]host[:port] separated by commas. The empty
+// string and "none" mean no hops.
 func ParseJump(text string) ([]Hop, error) {
 	if text == "" || text == "none" {
 		return nil, nil
 	}
 	var hops []Hop
 	for word := range strings.SplitSeq(text, ",") {
-		hop := Hop{Address: word}
-		if i := strings.LastIndex(word, "@"); i >= 0 {
-			hop = Hop{User: word[:i], Address: word[i+1:]}
+		hop, err := parseHop(word)
+		if err == nil {
+			_, err = parseAddress(hop.Address)
 		}
-		if _, err := parseAddress(hop.Address); err != nil {
+		if err != nil {
 			return nil, fmt.Errorf("parse jump host %q: %w", word, err)
 		}
 		hops = append(hops, hop)
 	}
 	return hops, nil
+}
+
+// parseHop parses [user@]host[:port], or the same as a URI.
+func parseHop(word string) (Hop, error) {
+	if strings.HasPrefix(word, "ssh://") {
+		u, err := url.Parse(word)
+		if err != nil {
+			return Hop{}, errors.New("want ssh://user@host:port")
+		}
+		if _, password := u.User.Password(); password || strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" {
+			return Hop{}, errors.New("want ssh://user@host:port and nothing else")
+		}
+		return Hop{User: u.User.Username(), Address: u.Host}, nil
+	}
+	if i := strings.LastIndex(word, "@"); i >= 0 {
+		return Hop{User: word[:i], Address: word[i+1:]}, nil
+	}
+	return Hop{Address: word}, nil
 }
 
 // shellSafe matches names that have no special meaning to a shell: those that OpenSSH 9.6 and newer accept together
@@ -104,6 +133,8 @@ func (c Config) Validate() error {
 	fault(c.ProxyCommand != "" && len(c.Jump) > 0, "both a proxy command and jump hosts are given: want one of them")
 	fault(c.ProxyCommand != "" && err == nil && !shellSafe.MatchString(a.host), "host %q is not safe in a proxy command", a.host)
 	fault(c.ProxyCommand != "" && c.User != "" && !shellSafe.MatchString(c.User), "user %q is not safe in a proxy command", c.User)
+	fault(strings.Contains(strings.ReplaceAll(c.ProxyCommand, "%%", ""), "%n") && !shellSafe.MatchString(c.Name), "name %q is not safe in a proxy command, which contains %%n", c.Name)
+	fault(c.MaxConnections < 0, "the limit of %d connections is negative", c.MaxConnections)
 	fault(c.Timeout < 0, "timeout %s is negative", c.Timeout)
 	fault(c.KeepAlive < 0, "keep-alive %s is negative", c.KeepAlive)
 	return errors.Join(faults...)
@@ -114,6 +145,10 @@ func (c Config) withDefaults() Config {
 	c.User = cmp.Or(c.User, DefaultUser)
 	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
 	c.KeepAlive = cmp.Or(c.KeepAlive, DefaultKeepAlive)
+	if c.ProxyCommand != "" {
+		c.MaxConnections = cmp.Or(c.MaxConnections, DefaultProxied)
+	}
+	c.Shared = cmp.Or(c.Shared, &Shared{})
 	if c.AgentSocket == "" && c.KeyFile == "" {
 		c.AgentSocket = os.Getenv("SSH_AUTH_SOCK")
 	}

@@ -1,13 +1,13 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
@@ -45,24 +45,123 @@ func dial(ctx context.Context, c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	login, err := newLogin(c)
+	keys, err := newLogin(c)
 	if err != nil {
 		return nil, err
 	}
-	defer login.Close()
-	// The timeout starts after the key is loaded, because a person may have to type its passphrase.
-	bounded, cancel := context.WithTimeout(ctx, c.Timeout)
+	d := &dialer{config: c, hosts: hosts, keys: keys}
+	if c.MaxConnections == 0 {
+		return d.instance(ctx)
+	}
+	free, err := c.Shared.takePlace(ctx, c.MaxConnections)
+	if err != nil {
+		return nil, err
+	}
+	client, err := d.instance(ctx)
+	if err != nil {
+		free()
+		return nil, err
+	}
+	c.Shared.occupy(client, free)
+	return client, nil
+}
+
+// dialer makes the connections of one configuration.
+type dialer struct {
+	config Config
+	hosts  *hostKeys
+	keys   *login
+}
+
+// instance connects to the instance, and to the jump hosts if nobody has done that yet.
+func (d *dialer) instance(ctx context.Context) (*Client, error) {
+	if len(d.config.Jump) == 0 {
+		return d.through(ctx, nil)
+	}
+	leave := d.config.Shared.enter()
+	for again := false; ; again = true {
+		jump, err := d.config.Shared.jump(ctx, d.jumpHosts)
+		if err != nil {
+			leave()
+			return nil, err
+		}
+		client, err := d.through(ctx, jump)
+		switch {
+		case err == nil:
+			client.whenClosed(leave)
+			return client, nil
+		case again || ctx.Err() != nil || jump.life.Err() == nil:
+			leave()
+			return nil, err
+		}
+	}
+}
+
+// through connects to the instance through the last jump host, or directly if jump is nil.
+func (d *dialer) through(ctx context.Context, jump *Client) (*Client, error) {
+	if jump != nil || d.config.ProxyCommand != "" {
+		end, err := d.config.Shared.begin(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer end()
+	}
+	return d.bounded(ctx, func(ctx context.Context, keys *login) (*Client, error) {
+		w := &way{dialer: d, login: keys}
+		if jump != nil {
+			w.carrier, w.from = jump.ssh, jump.config.Address
+			defer jump.watch()()
+		}
+		last, err := w.hop(ctx, Hop{Address: d.config.Address})
+		if err != nil {
+			return nil, err
+		}
+		return newClient(d.config, last, w, jump), nil
+	})
+}
+
+// jumpHosts connects to the last jump host, through all others.
+func (d *dialer) jumpHosts(ctx context.Context) (*Client, error) {
+	var current string
+	client, err := d.bounded(ctx, func(ctx context.Context, keys *login) (*Client, error) {
+		w := &way{dialer: d, login: keys}
+		var last *connection
+		for _, hop := range d.config.Jump {
+			if last != nil {
+				go last.serve()
+			}
+			current = hop.Address
+			var err error
+			if last, err = w.hop(ctx, hop); err != nil {
+				w.close()
+				return nil, err
+			}
+		}
+		config := d.config
+		config.Name, config.Address = "the jump host", current
+		return newClient(config, last, w, nil), nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("jump host %s: %w", current, err)
+	}
+	return client, nil
+}
+
+// bounded calls work within Config.Timeout, with all keys. The timeout starts after the key file is loaded, because a
+// person may have to type its passphrase.
+func (d *dialer) bounded(ctx context.Context, work func(context.Context, *login) (*Client, error)) (*Client, error) {
+	bounded, cancel := context.WithTimeout(ctx, d.config.Timeout)
 	defer cancel()
-	if err := login.addAgent(bounded, c.AgentSocket); err != nil {
+	keys, err := d.keys.withAgent(bounded, d.config.AgentSocket)
+	if err != nil {
 		return nil, err
 	}
-	d := &dialer{config: c, hosts: hosts, login: login}
-	last, err := d.chain(bounded)
+	defer keys.Close()
+	client, err := work(bounded, keys)
 	if err != nil {
-		d.closeAll()
-		return nil, bounding(bounded, ctx, c, err)
+		return nil, bounding(bounded, ctx, d.config, err)
 	}
-	return newClient(c, last, d.opened, d.tcp), nil
+	return client, nil
 }
 
 // bounding returns why the context ended, instead of the error that closing the stream caused.
@@ -77,81 +176,80 @@ func bounding(bounded, ctx context.Context, c Config, err error) error {
 	}
 }
 
-// dialer makes one chain of connections, each through the one before.
-type dialer struct {
-	config Config
-	hosts  *hostKeys
-	login  *login
+// way is a chain of connections, each through the one before.
+type way struct {
+	*dialer
+	login   *login
+	carrier ssh.Conn // the connection to the host before; nil before the first one
+	from    string   // that host's address
 	// opened are the connections to close when the last one ends. The outermost is closed first, because a stream
 	// inside a dead one would wait for its peer's answer.
 	opened []io.Closer
 	tcp    *net.TCPConn // what carries them; nil with a ProxyCommand
 }
 
-// chain goes through all jump hosts to the instance.
-func (d *dialer) chain(ctx context.Context) (*connection, error) {
-	var through *connection
-	for _, hop := range slices.Concat(d.config.Jump, []Hop{{Address: d.config.Address}}) {
-		if hop.User == "" {
-			hop.User = d.config.User
-		}
-		a, err := parseAddress(hop.Address)
+// hop connects to the next host. A server that closes the connection before authentication may have too many logins
+// under way, so that hop tries again.
+func (w *way) hop(ctx context.Context, next Hop) (*connection, error) {
+	user := cmp.Or(next.User, w.config.User)
+	a, err := parseAddress(next.Address)
+	if err != nil {
+		return nil, err
+	}
+	c, err := persist(ctx, func() (*connection, error) {
+		conn, err := w.connect(ctx, user, a)
 		if err != nil {
 			return nil, err
 		}
-		if through != nil {
-			go through.serve()
-		}
-		through, err = d.hop(ctx, through, hop.User, a)
-		if err != nil && hop.Address != d.config.Address {
-			return nil, fmt.Errorf("jump host %s: %w", a, err)
-		}
-		if err != nil {
-			return nil, err
-		}
-		d.opened = append(d.opened, through)
+		return w.handshake(ctx, &greeted{Conn: conn}, user, a)
+	})
+	if err != nil {
+		return nil, err
 	}
-	return through, nil
-}
-
-func (d *dialer) hop(ctx context.Context, through *connection, user string, a address) (*connection, error) {
-	conn, err := d.connect(ctx, through, user, a)
-	switch {
-	case err != nil && through != nil:
-		return nil, fmt.Errorf("%w: the jump host %s cannot reach %s: %w", ErrUnreachable, through.to, a, err)
-	case err != nil && d.config.ProxyCommand != "":
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w: %s", ErrUnreachable, err, checkTheWay)
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		d.tcp = tcp
-	}
-	return d.handshake(ctx, conn, user, a)
+	w.carrier, w.from, w.opened = c, a.String(), append(w.opened, c)
+	return c, nil
 }
 
 // connect opens the stream that carries the SSH connection.
-func (d *dialer) connect(ctx context.Context, through *connection, user string, a address) (net.Conn, error) {
+func (w *way) connect(ctx context.Context, user string, a address) (net.Conn, error) {
 	switch {
-	case through != nil:
-		return dialStream(ctx, through, "tcp", a.String())
-	case d.config.ProxyCommand != "":
-		return proxyCommand(d.config.ProxyCommand, user, a)
-	default:
-		return new(net.Dialer).DialContext(ctx, "tcp", a.String())
+	case w.carrier != nil:
+		conn, err := dialStream(ctx, w.carrier, "tcp", a.String())
+		if err != nil {
+			return nil, fmt.Errorf("%w: the jump host %s cannot reach %s: %w", ErrUnreachable, w.from, a, err)
+		}
+		return conn, nil
+	case w.config.ProxyCommand != "":
+		conn, err := proxyCommand(w.config.ProxyCommand, user, w.config.Name, a)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		return conn, nil
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", a.String())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w: %s", ErrUnreachable, err, checkTheWay)
+	}
+	w.tcp, _ = conn.(*net.TCPConn)
+	return conn, nil
+}
+
+func (w *way) close() {
+	for _, c := range w.opened {
+		_ = c.Close()
 	}
 }
 
 // handshake logs in over conn. It closes conn when ctx ends, because the ssh package's own timeout covers only the TCP
 // connect, and because that works for every kind of stream.
-func (d *dialer) handshake(ctx context.Context, conn net.Conn, user string, a address) (*connection, error) {
+func (w *way) handshake(ctx context.Context, conn *greeted, user string, a address) (*connection, error) {
 	var trusted atomic.Bool
 	config := &ssh.ClientConfig{
 		User:              user,
-		Auth:              d.login.methods(),
-		HostKeyAlgorithms: d.hosts.algorithms(a),
+		Auth:              w.login.methods(),
+		HostKeyAlgorithms: w.hosts.algorithms(a),
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
-			err := d.hosts.check(a, key)
+			err := w.hosts.check(a, key)
 			trusted.Store(err == nil)
 			return err
 		},
@@ -164,22 +262,29 @@ func (d *dialer) handshake(ctx context.Context, conn net.Conn, user string, a ad
 	}
 	if err != nil {
 		_ = conn.Close()
-		return nil, d.classify(conn, err, trusted.Load(), user)
+		return nil, w.classify(conn, err, trusted.Load(), user)
 	}
 	return &connection{c, channels, requests, a}, nil
 }
 
 // classify finds out in which stage a handshake failed. The ssh package's errors for a refused login have no type, so
 // that the stage decides: the host key was accepted and the stream did not break.
-func (d *dialer) classify(conn net.Conn, err error, trusted bool, user string) error {
+func (w *way) classify(conn *greeted, err error, trusted bool, user string) error {
 	if refused, ok := errors.AsType[*HostKeyError](err); ok {
 		return refused
 	}
-	if said, ok := conn.(interface{ lastWords() string }); ok && said.lastWords() != "" {
-		err = fmt.Errorf("%w: the proxy command said: %s", err, said.lastWords())
+	command, proxied := conn.Conn.(*commandConn)
+	said := conn.greeting()
+	if proxied {
+		said = cmp.Or(command.lastWords(), said)
 	}
-	if trusted && !broken(err) {
-		return fmt.Errorf("%w for user %s: %w: offered %s: check User, KeyFile and the instance's authorized_keys", ErrAuth, user, err, d.login)
+	switch {
+	case trusted && !broken(err):
+		return fmt.Errorf("%w for user %s: %w: offered %s: check User, KeyFile and the instance's authorized_keys", ErrAuth, user, err, w.login)
+	case broken(err) && !trusted:
+		return &closedEarlyError{err: err, said: said, proxied: proxied}
+	case said != "":
+		err = fmt.Errorf("%w: the other end wrote %q", err, said)
 	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
@@ -190,10 +295,4 @@ func broken(err error) bool {
 	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
-
-func (d *dialer) closeAll() {
-	for _, c := range d.opened {
-		_ = c.Close()
-	}
 }

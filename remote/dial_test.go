@@ -113,7 +113,7 @@ func TestProxyCommand(t *testing.T) {
 	t.Setenv(proxyTarget, server.Addr)
 	executable, err := os.Executable()
 	require.NoError(t, err)
-	c.ProxyCommand = fmt.Sprintf("test %%r%%%%%%h%%p = ec2-user%%%%%s && exec '%s' proxy", hostPort(server.Addr), executable)
+	c.ProxyCommand = fmt.Sprintf("test %%r%%n%%%%%%h%%p = ec2-useri-0abc%%%%%s && exec '%s' proxy", hostPort(server.Addr), executable)
 	client := dial(t, c)
 	out, err := client.Run(t.Context(), "echo proxied")
 	require.NoError(t, err)

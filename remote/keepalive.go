@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -63,33 +64,54 @@ func (c *Client) ask() error {
 	return err
 }
 
+// patience is how long a call may take before the server is requested to answer, and how long that answer may take.
+func (c *Client) patience() time.Duration { return c.config.KeepAlive / silent }
+
 // watch sends a request if a call takes long, and ends the connection if that is not answered either, because after an
 // outage TCP may be silent for as long again, while a new connection could be made at once. The caller calls settled
 // when its call has returned.
 func (c *Client) watch() (settled func()) {
-	patience := c.config.KeepAlive / silent
-	timer := time.AfterFunc(patience, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if errors.Is(awaitEnd(ctx, c.ask), context.DeadlineExceeded) {
-			c.end(fmt.Errorf("%w: no answer in %s", ErrLost, 2*patience))
-		}
-	})
+	timer := time.AfterFunc(c.patience(), c.verify)
 	return func() { timer.Stop() }
+}
+
+// verify sends a request, and ends the connection if it is not answered.
+func (c *Client) verify() {
+	ctx, cancel := context.WithTimeout(context.Background(), c.patience())
+	defer cancel()
+	if errors.Is(awaitEnd(ctx, c.ask), context.DeadlineExceeded) {
+		c.end(fmt.Errorf("%w: no answer in %s", ErrLost, 2*c.patience()))
+	}
 }
 
 // uses counts who uses the connection.
 type uses struct {
 	now   atomic.Int32
-	began atomic.Bool // a use, since the last call of lately
+	began atomic.Bool  // a use, since the last call of lately
+	ended atomic.Int64 // when the last use ended, in nanoseconds
 }
+
+// retired is the count of a connection that is closed because nobody used it.
+const retired = math.MinInt32 / 2
 
 // begin counts a use until its end.
 func (u *uses) begin() (end func()) {
-	u.began.Store(true)
-	u.now.Add(1)
-	return func() { u.now.Add(-1) }
+	end, _ = u.pin()
+	return end
 }
 
+// pin is begin. It returns false if the connection is retired.
+func (u *uses) pin() (end func(), ok bool) {
+	u.began.Store(true)
+	ok = u.now.Add(1) > 0
+	return func() {
+		u.ended.Store(time.Now().UnixNano())
+		u.now.Add(-1)
+	}, ok
+}
+
+// retire retires the connection. It returns false if somebody uses it.
+func (u *uses) retire() bool { return u.now.CompareAndSwap(0, retired) }
+
 // lately reports whether there was a use since the last call.
-func (u *uses) lately() bool { return u.began.Swap(false) || u.now.Load() > 0 }
+func (u *uses) lately() bool { return u.began.Swap(false) || u.now.Load() != 0 }

@@ -29,33 +29,48 @@ type Link struct {
 // whether it leads to the same machine. It may be nil.
 func NewLink(ctx context.Context, c Config, check func(context.Context, *Client) error) (*Link, error) {
 	l := &Link{config: c, check: check}
-	if _, err := l.live(ctx); err != nil {
-		return nil, err
-	}
-	return l, nil
-}
-
-// live returns the connection, and dials a new one if the last was lost.
-func (l *Link) live(ctx context.Context) (*Client, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return nil, fmt.Errorf("dial %s: %w", l.config.title(), net.ErrClosed)
-	}
-	if l.client != nil && l.client.life.Err() == nil {
-		return l.client, nil
-	}
-	client, err := l.dial(ctx)
+	_, end, err := l.live(ctx)
 	if err != nil {
 		return nil, err
 	}
+	end()
+	return l, nil
+}
+
+// live returns the connection, and dials a new one if the last was lost. The caller calls end when it does not use the
+// connection any more.
+func (l *Link) live(ctx context.Context) (client *Client, end func(), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		if l.closed {
+			return nil, nil, fmt.Errorf("dial %s: %w", l.config.title(), net.ErrClosed)
+		}
+		if l.client != nil && l.client.life.Err() == nil {
+			if end, ok := l.client.uses.pin(); ok {
+				return l.client, end, nil
+			}
+		}
+		if err := l.replace(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// replace dials and checks a new connection.
+func (l *Link) replace(ctx context.Context) error {
+	client, err := l.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.uses.begin()()
 	if l.check != nil {
 		if err := l.check(ctx, client); err != nil {
-			return nil, errors.Join(err, client.Close())
+			return errors.Join(err, client.Close())
 		}
 	}
 	l.client = client
-	return client, nil
+	return nil
 }
 
 // A server that was there may be back in a moment, because it is restarted or a network fails for a short time.
@@ -87,7 +102,7 @@ func (l *Link) dial(ctx context.Context) (*Client, error) {
 // to be lost.
 func over[T any](ctx context.Context, l *Link, call func(*Client) (T, error)) (T, error) {
 	for again := false; ; again = true {
-		client, err := l.live(ctx)
+		client, end, err := l.live(ctx)
 		if err != nil {
 			var none T
 			return none, err
@@ -95,6 +110,7 @@ func over[T any](ctx context.Context, l *Link, call func(*Client) (T, error)) (T
 		settled := client.watch()
 		value, err := call(client)
 		settled()
+		end()
 		if err == nil || again || ctx.Err() != nil || answered(err) || client.answers(ctx) {
 			return value, err
 		}

@@ -12,8 +12,8 @@ import (
 )
 
 // proxyCommand starts the command and returns its standard streams as a connection. Closing it kills the command.
-func proxyCommand(command, user string, a address) (net.Conn, error) {
-	cmd := exec.Command("sh", "-c", expand(command, user, a))
+func proxyCommand(command, user, name string, a address) (net.Conn, error) {
+	cmd := exec.Command("sh", "-c", expand(command, user, name, a))
 	ownGroup(cmd)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -33,9 +33,9 @@ func proxyCommand(command, user string, a address) (net.Conn, error) {
 	return conn, nil
 }
 
-// expand replaces ssh's tokens: %h host, %p port, %r user, %% a percent sign.
-func expand(command, user string, a address) string {
-	return strings.NewReplacer("%%", "%", "%h", a.host, "%p", a.port, "%r", user).Replace(command)
+// expand replaces ssh's tokens: %h host, %p port, %r user, %n name, %% a percent sign.
+func expand(command, user, name string, a address) string {
+	return strings.NewReplacer("%%", "%", "%h", a.host, "%p", a.port, "%r", user, "%n", name).Replace(command)
 }
 
 // commandConn is a command's standard streams. It has no deadlines, so that a caller who waits for it has to close it.

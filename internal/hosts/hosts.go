@@ -16,8 +16,7 @@ import (
 const (
 	// readTimeout bounds the time to read one instance.
 	readTimeout = 30 * time.Second
-	// readsAtOnce bounds the number of instances that are read at the same time, because an Instance Connect endpoint
-	// carries twenty connections.
+	// readsAtOnce bounds the number of instances that are read at the same time.
 	readsAtOnce = 10
 )
 
@@ -32,6 +31,8 @@ type Fleet struct {
 	Login func(context.Context) (user, password string, err error)
 	// Seal is the SHA-256 that the env file on each instance must have. Empty: it is not compared.
 	Seal string
+
+	shared remote.Shared
 }
 
 // Connect opens an instance for a run.
@@ -46,7 +47,7 @@ func (f *Fleet) Connect(ctx context.Context, i rollout.Instance) (rollout.Host, 
 // open opens an instance over a link that survives a lost connection.
 func (f *Fleet) open(ctx context.Context, i rollout.Instance) (*docker.Host, error) {
 	config := f.Dial
-	config.Name, config.Address = i.ID, i.Address
+	config.Name, config.Address, config.Shared = i.ID, i.Address, &f.shared
 	link, err := remote.NewLink(ctx, config, func(ctx context.Context, c *remote.Client) error {
 		return docker.Identify(ctx, c, i.ID)
 	})

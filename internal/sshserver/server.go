@@ -120,6 +120,13 @@ func (s *Server) Cut() {
 	clear(s.conns)
 }
 
+// Open returns how many connections are open.
+func (s *Server) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
 // EndSessions closes every session, SFTP's included. Connections stay open.
 func (s *Server) EndSessions() {
 	s.mu.Lock()

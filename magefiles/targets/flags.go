@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -66,6 +67,19 @@ func value(flag *string, variable string) string {
 	default:
 		return os.Getenv(variable)
 	}
+}
+
+// positive returns the number that an environment variable holds; zero if the variable is empty.
+func positive(variable string) (int, error) {
+	text := os.Getenv(variable)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%w: %s=%q: want a number of at least 1", deploy.ErrUsage, variable, text)
+	}
+	return n, nil
 }
 
 // set reports whether a flag without a value was given.

@@ -32,6 +32,10 @@ func Roll(ctx context.Context, service deploy.Service, environment string, flags
 // open opens an environment with the flags' options.
 func (f Flags) open(ctx context.Context, service deploy.Service, environment string) (*deploy.Operator, error) {
 	options := f.options()
+	var err error
+	if options.SSH.MaxConnections, err = positive("SSH_MAX_CONNECTIONS"); err != nil {
+		return nil, err
+	}
 	options.Ledger = located(service.Ledger, os.Getenv("DEPLOY_LEDGER"))
 	if !set(f.Yes) {
 		options.Confirm = func(question string) error {

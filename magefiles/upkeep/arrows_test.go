@@ -51,7 +51,7 @@ var arrows = map[string]struct{ may, because string }{
 	"internal/mototest":    {"", "an emulator of AWS for tests"},
 	"internal/porttest":    {"", "ports for tests"},
 	"internal/sshserver":   {"", "it implements SSH, and its user supplies the machine"},
-	"internal/sshtest":     {"internal/sshserver", "SSH servers and keys for tests"},
+	"internal/sshtest":     {"internal/porttest internal/sshserver", "SSH servers and keys for tests"},
 	"internal/tftest":      {"", "Terraform for tests"},
 
 	"magefiles/targets": {

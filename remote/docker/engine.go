@@ -28,6 +28,10 @@ const (
 	readTimeout = 15 * time.Second
 )
 
+// idleStream is how long a stream to the engine stays open without a call, so that soon nobody uses the SSH connection
+// of an instance to which nothing is done.
+const idleStream = 2 * time.Second
+
 // engine is the Docker Engine of the instance. A call that changes something and fails is followed by a look at the
 // result, because the answer can be lost although the call succeeded.
 type engine struct{ *client.Client }
@@ -38,6 +42,10 @@ func openEngine(ctx context.Context, conn Conn, socket string) (*engine, error) 
 	var refused atomic.Pointer[dialError] // the last one, which the client's own error may not have
 	// A unix host, not an http one: for that the client would ask HTTP_PROXY.
 	api, err := client.New(
+		client.WithHTTPClient(&http.Client{
+			Transport: &http.Transport{IdleConnTimeout: idleStream}, CheckRedirect: client.CheckRedirect,
+		}),
+		client.WithScheme("http"),
 		client.WithHost("unix://"+DefaultSocket),
 		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) {
 			opened, err := conn.DialUnix(ctx, socket)
