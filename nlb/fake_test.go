@@ -29,17 +29,18 @@ const (
 
 // fake is an ELBv2 endpoint that implements the query protocol and keeps the registered targets.
 type fake struct {
-	mu       sync.Mutex
-	groups   map[string]map[rollout.Target]string // target → state, by ARN
-	attrs    map[string]map[string]string         // by ARN of group or load balancer
-	calls    []fakeCall
-	throttle int    // the number of calls still to throttle
-	lose     int    // the number of calls to apply without a response
-	swallow  int    // the number of calls to neither apply nor answer
-	refuse   string // the error code of every response
-	targets  string // the type of the groups' targets; empty: instances
-	protocol string // of the groups; empty: TCP
-	gone     string // an instance that was terminated
+	mu        sync.Mutex
+	groups    map[string]map[rollout.Target]string // target → state, by ARN
+	attrs     map[string]map[string]string         // by ARN of group or load balancer
+	calls     []fakeCall
+	overrides map[string]string // administrative override of an instance's targets
+	throttle  int               // the number of calls still to throttle
+	lose      int               // the number of calls to apply without a response
+	swallow   int               // the number of calls to neither apply nor answer
+	refuse    string            // the error code of every response
+	targets   string            // the type of the groups' targets; empty: instances
+	protocol  string            // of the groups; empty: TCP
+	gone      string            // an instance that was terminated
 }
 
 type fakeCall struct {
@@ -140,7 +141,11 @@ func (f *fake) healthXML(group string, targets []rollout.Target) string {
 		if reason != "" {
 			fmt.Fprintf(&b, `<Reason>%s</Reason>`, reason)
 		}
-		b.WriteString(`</TargetHealth></member>`)
+		b.WriteString(`</TargetHealth>`)
+		if override := f.overrides[t.Instance]; override != "" {
+			fmt.Fprintf(&b, `<AdministrativeOverride><State>%s</State></AdministrativeOverride>`, override)
+		}
+		b.WriteString(`</member>`)
 	}
 	return `<TargetHealthDescriptions>` + b.String() + `</TargetHealthDescriptions>`
 }

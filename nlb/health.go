@@ -79,9 +79,18 @@ func (g *Groups) health(ctx context.Context, p part) (rollout.Health, error) {
 			Target: rollout.Target{Group: in.arn, Instance: aws.ToString(d.Target.Id), Port: int(aws.ToInt32(d.Target.Port))},
 			State:  rollout.TargetState(d.TargetHealth.State),
 			Reason: string(d.TargetHealth.Reason),
+
+			Shifted: shifted(d.AdministrativeOverride),
 		})
 	}
 	return health, nil
+}
+
+// shifted reports whether a zonal shift sends the traffic of a target's zone elsewhere. With cross-zone load balancing off
+// the zone's address is taken out of DNS instead, which ends the traffic too.
+func shifted(o *types.AdministrativeOverride) bool {
+	return o != nil && (o.State == types.TargetAdministrativeOverrideStateEnumZonalShiftActive ||
+		o.State == types.TargetAdministrativeOverrideStateEnumZonalShiftDelegatedToDns)
 }
 
 // describe reads all targets if the API refuses one of those named, such as an instance that was terminated, because

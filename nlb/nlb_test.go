@@ -113,6 +113,19 @@ func TestHealthOfAllGroups(t *testing.T) {
 	assert.Len(t, f.called("DescribeTargetHealth"), 2, "one call per group")
 }
 
+func TestHealthNamesTargetsUnderZonalShift(t *testing.T) {
+	f, cfg := newFake(t)
+	f.overrides = map[string]string{"i-1": "zonal_shift_active", "i-2": "no_override", "i-3": "zonal_shift_delegated_to_dns", "i-4": "unknown"}
+	for i := range 5 {
+		f.groups[groupA][target(groupA, fmt.Sprintf("i-%d", i), 8080)] = "healthy"
+	}
+	health, err := open(t, cfg, groupA).Health(t.Context())
+	require.NoError(t, err)
+	for i, shifted := range []bool{false, true, false, true, false} {
+		assert.Equal(t, shifted, health.State(target(groupA, fmt.Sprintf("i-%d", i), 8080)).Shifted, "i-%d", i)
+	}
+}
+
 func TestHealthOfAFewTargets(t *testing.T) {
 	f, cfg := newFake(t)
 	var many []rollout.Target

@@ -50,6 +50,8 @@ func (u *instanceUpdate) awaitClients(ctx context.Context) (string, error) {
 	switch {
 	case policy.Drain.Fixed || policy.Traffic == 0:
 		return "traffic not waited for", nil
+	case u.registration.shifted:
+		return "no traffic waited for, because a zonal shift sends it elsewhere", nil
 	case rate.source == Uncounted:
 		return "traffic was not measured before: " + later, nil
 	case !rate.proves(policy.Drain.Quiet):

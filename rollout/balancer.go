@@ -79,11 +79,16 @@ type TargetHealth struct {
 	// Reason is the reason code, such as Target.FailedHealthChecks; empty for
 	// a healthy target.
 	Reason string
+	// Shifted is set while a zonal shift sends the traffic of the target's zone elsewhere, so that it receives none even if
+	// it is healthy.
+	Shifted bool
 }
 
 // String returns state and reason, such as "unhealthy (Target.FailedHealthChecks)".
 func (h TargetHealth) String() string {
 	switch {
+	case h.Shifted:
+		return TargetHealth{State: h.State, Reason: h.Reason}.String() + " in a zone under zonal shift"
 	case h.State == "":
 		return "not registered"
 	case h.Reason == "":
@@ -156,14 +161,3 @@ type Timing struct {
 
 func healthy(h TargetHealth) bool { return h.State == TargetHealthy }
 func initial(h TargetHealth) bool { return h.State == TargetInitial }
-
-// instancesIn returns the instances that have a target in the group for which so returns true.
-func instancesIn(health Health, group string, so func(TargetHealth) bool) map[string]bool {
-	instances := make(map[string]bool, len(health))
-	for _, h := range health {
-		if h.Group == group && so(h) {
-			instances[h.Instance] = true
-		}
-	}
-	return instances
-}

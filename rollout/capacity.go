@@ -3,17 +3,29 @@ package rollout
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
 
 // capacity is the rule by which instances may leave the load balancer. Its answers depend on its fields and arguments
 // only: it calls nothing and holds no clock.
+//
+// Its unit is the place: a port of an instance in a group, or a pair of ports, of which one serves at a time. A place is
+// named by a target, that of the pair's first port, and counts once if any of its targets is healthy and receives traffic.
 type capacity struct {
-	policy Policy
-	fleet  []Instance
-	groups []Timing
-	floors map[string]int // by group: how many healthy targets it keeps while a batch is out
+	policy  Policy
+	fleet   []Instance
+	groups  []Timing
+	pairs   map[int]int            // the first port of a pair by the second; a port that is not in it is a place of its own
+	atFirst map[string]groupPlaces // by group
+}
+
+// groupPlaces counts the places that were registered in a group when the run began.
+type groupPlaces struct {
+	all        int
+	byInstance map[string]int
+	batch      int // how many of them a batch takes at least: those of the instances that have the fewest
 }
 
 // member holds the facts about an instance of the run that the rule depends on.
@@ -33,19 +45,52 @@ func (m member) in(group string) bool {
 	return slices.ContainsFunc(m.targets, func(t Target) bool { return t.Group == group })
 }
 
-// newCapacity returns the rule for a fleet with this health. A group keeps as many healthy targets as are registered
-// now without a batch, and at least one unless the policy allows downtime.
-func newCapacity(policy Policy, fleet []Instance, groups []Timing, health Health) capacity {
-	c := capacity{policy, fleet, groups, map[string]int{}}
-	least := 1
-	if policy.Downtime {
-		least = 0
-	}
+// newCapacity returns the rule for a fleet with this health.
+func newCapacity(policy Policy, fleet []Instance, groups []Timing, pairs map[int]int, health Health) capacity {
+	c := capacity{policy, fleet, groups, pairs, map[string]groupPlaces{}}
 	for _, g := range groups {
-		registered := instancesIn(health, g.Group, func(h TargetHealth) bool { return h.State.Registered() })
-		c.floors[g.Group] = max(least, len(registered)-policy.Batch.Of(len(fleet)))
+		places := groupPlaces{byInstance: map[string]int{}}
+		for place := range c.places(health, g.Group, func(h TargetHealth) bool { return h.State.Registered() }) {
+			places.all++
+			places.byInstance[place.Instance]++
+		}
+		counts := slices.Sorted(maps.Values(places.byInstance))
+		for _, n := range counts[:min(len(counts), policy.Batch.Of(len(fleet)))] {
+			places.batch += n
+		}
+		c.atFirst[g.Group] = places
 	}
 	return c
+}
+
+// places returns the places in the group with a target for which so returns true.
+func (c capacity) places(health Health, group string, so func(TargetHealth) bool) map[Target]bool {
+	places := map[Target]bool{}
+	for _, h := range health {
+		if h.Group != group || !so(h) {
+			continue
+		}
+		place := h.Target
+		if first, second := c.pairs[place.Port]; second {
+			place.Port = first
+		}
+		places[place] = true
+	}
+	return places
+}
+
+// floor returns how many places of the group have to carry traffic while the batch is out: as many as were registered when
+// the run began, without those that a batch takes, and at least one unless the policy allows downtime.
+func (c capacity) floor(group string, batch []member) int {
+	places, takes := c.atFirst[group], 0
+	for _, m := range batch {
+		takes += places.byInstance[m.ID]
+	}
+	least := 1
+	if c.policy.Downtime {
+		least = 0
+	}
+	return max(least, places.all-max(takes, places.batch))
 }
 
 // refuse returns an error if no amount of waiting can meet the rule for these batches. now is the present time.
@@ -94,25 +139,27 @@ func (c capacity) shortfall(health Health, members, batch []member, at time.Time
 // shortfallIn is shortfall in one group. An instance that is not healthy costs no capacity, unless the load balancer is
 // still checking it.
 func (c capacity) shortfallIn(g Timing, health Health, members, batch []member, at time.Time) error {
-	stays, checked := instancesIn(health, g.Group, healthy), instancesIn(health, g.Group, initial)
-	leaves := slices.DeleteFunc(slices.Clone(batch), func(m member) bool { return !stays[m.ID] && !checked[m.ID] })
+	costs := instancesOf(c.places(health, g.Group, func(h TargetHealth) bool { return !h.Shifted && (healthy(h) || initial(h)) }))
+	leaves := slices.DeleteFunc(slices.Clone(batch), func(m member) bool { return !costs[m.ID] })
 	if len(leaves) == 0 {
 		return nil
 	}
-	for _, m := range leaves {
-		delete(stays, m.ID)
+	stays := c.places(health, g.Group, healthy)
+	without := func(ids []string) {
+		maps.DeleteFunc(stays, func(p Target, _ bool) bool { return slices.Contains(ids, p.Instance) })
 	}
-	early := unrouted(stays, members, at)
-	for _, id := range early {
-		delete(stays, id)
-	}
-	if have, want := len(stays), c.floors[g.Group]; have < want {
-		return fmt.Errorf("target group %s would keep %d healthy targets%s, the floor is %d", g.Group, have, without(early), want)
+	without(memberIDs(leaves))
+	away, early := shiftedAway(health, g.Group, stays), unrouted(instancesOf(stays), members, at)
+	without(away)
+	without(early)
+	if have, want := len(stays), c.floor(g.Group, batch); have < want {
+		return fmt.Errorf("target group %s would keep %d healthy targets%s%s, the floor is %d", g.Group, have,
+			excluding(early, "which may get no traffic yet"), excluding(away, "whose zone is under zonal shift"), want)
 	}
 	if g.CrossZone || c.policy.Downtime || c.policy.ZoneLoss {
 		return nil
 	}
-	zones := c.zonesOf(stays)
+	zones := c.zonesOf(instancesOf(stays))
 	for _, m := range leaves {
 		if !zones[m.Zone] {
 			return fmt.Errorf("%s is the last healthy target of zone %s in target group %s: turn load_balancing.cross_zone.enabled on, add an instance there, or allow it with -allowZoneLoss (policy zoneloss=true)", m.ID, m.Zone, g.Group)
@@ -170,10 +217,30 @@ func atBest(health Health, members, batch []member) Health {
 			continue
 		}
 		for _, target := range m.targets {
-			best = append(best, TargetHealth{Target: target, State: TargetHealthy})
+			best = append(best, TargetHealth{Target: target, State: TargetHealthy, Shifted: health.State(target).Shifted})
 		}
 	}
 	return best
+}
+
+// shiftedAway returns the instances of places in the group whose zone is under zonal shift.
+func shiftedAway(health Health, group string, places map[Target]bool) (away []string) {
+	instances := instancesOf(places)
+	for _, h := range health {
+		if h.Group == group && h.Shifted && instances[h.Instance] && !slices.Contains(away, h.Instance) {
+			away = append(away, h.Instance)
+		}
+	}
+	return away
+}
+
+// instancesOf returns the instances that have one of the places.
+func instancesOf(places map[Target]bool) map[string]bool {
+	instances := make(map[string]bool, len(places))
+	for place := range places {
+		instances[place.Instance] = true
+	}
+	return instances
 }
 
 // unrouted returns those of the instances to which the load balancer may not route by then.
@@ -186,12 +253,12 @@ func unrouted(instances map[string]bool, members []member, at time.Time) (early 
 	return early
 }
 
-// without returns the part of a sentence that names the instances which are not counted.
-func without(early []string) string {
-	if len(early) == 0 {
+// excluding returns the part of a sentence that names the instances which are not counted, and why.
+func excluding(ids []string, why string) string {
+	if len(ids) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" without %v, which may get no traffic yet", early)
+	return fmt.Sprintf(" without %v, %s", ids, why)
 }
 
 func memberIDs(members []member) []string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -28,6 +29,7 @@ func (u *instanceUpdate) awaitHealthy(ctx context.Context, name StepName) (strin
 		missing, unhealthy := u.registration.compare(health)
 		state = unhealthy.String()
 		if len(unhealthy) == 0 {
+			u.registration.shifted = slices.ContainsFunc(health.Of(u.instance.ID), func(h TargetHealth) bool { return h.Shifted })
 			return fmt.Sprintf("healthy after %s", round(time.Since(began))), nil
 		}
 		u.report.moved(name, state)

@@ -26,6 +26,8 @@ type registration struct {
 	// registeredAt is the time at which the last call of Register returned, or at which a target was found to be
 	// initial; zero: the instance was registered before the run.
 	registeredAt time.Time
+	// shifted is set if a zone of it was under zonal shift when it was found to be healthy, so that no clients arrive there.
+	shifted bool
 	// clientsArrived is set if clients were seen to arrive since registeredAt, through the instance's only target.
 	clientsArrived bool
 	// inDoubtSince is the time at which a call to the load balancer last failed; zero: the load balancer applied every
@@ -50,7 +52,7 @@ func newRegistration(b Balancer, instance string, health Health, groups []Timing
 	}
 	r.draining = len(draining) > 0
 	for _, target := range draining {
-		if len(instancesIn(r.before, target.Group, func(TargetHealth) bool { return true })) == 0 {
+		if !slices.ContainsFunc(r.targets, func(t Target) bool { return t.Group == target.Group }) {
 			r.absent = append(r.absent, target)
 		}
 	}

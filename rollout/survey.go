@@ -47,7 +47,7 @@ func (f *fleet) survey(ctx context.Context) error {
 
 // refuseCapacity notes the capacity rule of the run, and returns an error if the fleet can never meet it.
 func (f *fleet) refuseCapacity(health Health) error {
-	f.rule = newCapacity(f.Policy, f.Instances, f.groups, health)
+	f.rule = newCapacity(f.Policy, f.Instances, f.groups, nil, health)
 	var batches [][]member
 	for _, batch := range f.batches() {
 		batches = append(batches, f.members(batch))
