@@ -61,9 +61,6 @@ func Open(ctx context.Context, service Service, environment string, options Opti
 	if err != nil {
 		return nil, err
 	}
-	if options.Observe == nil {
-		options.Observe = func(rollout.Event) {}
-	}
 	o := &Operator{service: service.WithDefaults(), name: environment, environment: declared, options: options, policy: policy}
 	if o.source = options.Fleet; o.source == nil {
 		o.source = declared.Fleet

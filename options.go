@@ -55,7 +55,7 @@ type Options struct {
 	Signals bool
 	// Out receives the view of the run: live on a terminal, plain lines otherwise. Nil: nothing is printed.
 	Out io.Writer
-	// Observe is called with each event of a run, one at a time. It must return quickly. Nil: it is not called.
+	// Observe is called with each event of a run, one at a time. The run does not wait for it. Nil: it is not called.
 	Observe func(rollout.Event)
 	// Report is the file that the report is written to as JSON. Empty: none is written.
 	Report string

@@ -26,8 +26,7 @@ func (o *Operator) Replace(ctx context.Context, each func(context.Context, Swap)
 	}
 	if o.options.Out != nil {
 		// The caller prints the creation of instances, which would break a live view.
-		plain := report.Plain(o.options.Out)
-		r.config.Observe = func(e rollout.Event) { plain(e); o.options.Observe(e) }
+		r.events.Add(report.Plain(o.options.Out))
 	}
 	t := &replacements{run: r}
 	if t.last, err = r.heal(); err == nil {

@@ -32,7 +32,8 @@ type run struct {
 	stop context.CancelFunc
 
 	load   load
-	screen report.Reporter // nil: nothing is printed
+	screen report.Reporter // nil: no receipt is printed
+	events report.Buffer
 	// remarks come before those of the result.
 	remarks []string
 }
@@ -61,6 +62,8 @@ func (o *Operator) acquire(ctx context.Context, c conditions) (*run, error) {
 		return nil, err
 	}
 	r := &run{operator: o, hosts: c.hosts, ledger: l, config: o.config(c), remarks: c.skipped, ctx: ctx, stop: func() {}}
+	r.events.Add(o.options.Observe)
+	r.config.Observe = r.observe
 	if o.options.Signals {
 		r.ctx, r.stop = signals.Until(ctx)
 	}
@@ -87,10 +90,11 @@ func (o *Operator) config(c conditions) rollout.Config {
 
 // abandon releases the environment after an error before the rollout.
 func (r *run) abandon(err error) error {
-	defer r.stop()
 	if left := r.lease.Release(context.WithoutCancel(r.ctx)); left != nil {
-		return fmt.Errorf("%w; %w", err, left)
+		err = fmt.Errorf("%w; %w", err, left)
 	}
+	r.stop()
+	r.events.Flush()
 	return err
 }
 
@@ -105,8 +109,8 @@ func (r *run) show() (err error) {
 		r.screen = report.New(o.options.Out, report.Options{
 			Environment: o.name, Release: r.config.Release, Instances: r.config.Instances, Footer: r.load.line,
 		})
+		r.events.Add(r.screen.Observe)
 	}
-	r.config.Observe = r.observe
 	for _, text := range r.remarks {
 		r.remark("WARNING " + text)
 	}
@@ -115,10 +119,7 @@ func (r *run) show() (err error) {
 
 func (r *run) observe(e rollout.Event) {
 	r.load.observe(e)
-	if r.screen != nil {
-		r.screen.Observe(e)
-	}
-	r.operator.options.Observe(e)
+	r.events.Observe(e)
 }
 
 func (r *run) remark(text string) {
@@ -157,7 +158,6 @@ func (r *run) finishContext() (context.Context, context.CancelFunc) {
 // end makes the steps after a run: it moves the tag of the environment's release, records the result, releases the
 // lease and writes the reports.
 func (r *run) end(result rollout.Result, err error) (report.Document, error) {
-	defer r.stop()
 	rolled := result.Release.Image != "" && (result.Outcome == rollout.Deployed || result.Outcome == rollout.UnchangedRun)
 	var follow error
 	if rolled {
@@ -166,6 +166,7 @@ func (r *run) end(result rollout.Result, err error) (report.Document, error) {
 	}
 	result.Remarks = slices.Concat(r.remarks, result.Remarks)
 	follow = errors.Join(follow, r.record(result))
+	r.stop() // from here on a signal ends the process, because the reader of its output may not read
 	document := report.Document{Result: result, Traffic: r.load.stop()}
 	follow = errors.Join(follow, r.writeReports(document))
 	if rolled && err == nil && follow != nil {
@@ -181,22 +182,23 @@ func (r *run) unfinishedError(follow error) error {
 		ErrUnfinished, release, r.operator.name, oneline.Error(follow), release.Tag, release.Digest())
 }
 
-// writeReports shows the result of the run, and writes its reports.
+// writeReports writes the reports of the run, and then shows its result, which waits for the reader of the output.
 func (r *run) writeReports(document report.Document) (err error) {
 	o := r.operator.options
-	if r.screen != nil {
-		r.screen.Finish(document)
-	}
 	if o.Report != "" {
 		err = document.WriteFile(o.Report)
 	}
-	if o.Summary == "" {
-		return err
+	if o.Summary != "" {
+		err = errors.Join(err, document.AppendSummary(o.Summary))
 	}
-	if o.Out != nil {
+	r.events.Flush()
+	if r.screen != nil {
+		r.screen.Finish(document)
+	}
+	if o.Summary != "" && o.Out != nil {
 		_, _ = io.WriteString(o.Out, report.Annotations(document))
 	}
-	return errors.Join(err, document.AppendSummary(o.Summary))
+	return err
 }
 
 // moveTag moves the tag that first boot pulls to the environment's new release.

@@ -12,8 +12,7 @@ import (
 
 // Reporter shows a run while it happens and how it ended.
 type Reporter interface {
-	// Observe receives one event. It fits [rollout.Config]'s observer, which is called for one event at a time and must
-	// return quickly.
+	// Observe receives one event. It may wait for the reader of the output, so that a run needs a [Buffer] before it.
 	Observe(e rollout.Event)
 	// Finish shows how the run ended, with its [Receipt]. It is called once, after the last event.
 	Finish(d Document)

@@ -3,7 +3,8 @@ package rollout
 import "time"
 
 // Event is one moment of a run, for an observer. Observers are called with one event at a
-// time and should return quickly, because the run waits for them.
+// time and have to return at once, because the run waits for them. One that may be slow
+// needs a buffer in front of it, as package deploy has.
 type Event struct {
 	Time time.Time
 	// Instance is the instance ID; empty for what concerns the whole run.

@@ -8,7 +8,9 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os/exec"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,9 +61,14 @@ func TestAnEnvChangeIsRolledOneByOne(t *testing.T) {
 			s.onInstance(n, changed) // their first boot writes the file that the SSM parameter holds
 		}
 	}
-	code, said := s.run([]string{"FLEET=" + file}, "infra:apply", "dev", "-oneByOne", s.policy())
-	require.Zero(t, code, "%s", said)
-	assert.Contains(t, said, "replaced 2/2", "a fleet file cannot name the new instances")
+	// The output is not read until both are replaced.
+	cat := exec.Command("cat")
+	cat.Stdout = &s.all
+	run := s.startBlocked(t, cat, s.root, []string{"FLEET=" + file}, "infra:apply", "dev", "-oneByOne", s.policy())
+	s.awaitReleased(t)
+	require.NoError(t, cat.Process.Signal(syscall.SIGCONT))
+	require.Zero(t, run.end(t), "%s", s.all.said())
+	await(t, &s.all, "replaced 2/2") // although a fleet file cannot name the new instances
 	require.Equal(t, fresh, s.outputs().Instances)
 	s.ok("infra:drift", "dev")
 	s.ok(s.deploy(s.vars["V2"])...)

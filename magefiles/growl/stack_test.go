@@ -24,7 +24,7 @@ type stack struct {
 	place
 	t    *testing.T
 	root string
-	all  strings.Builder
+	all  transcript
 }
 
 // canaryEnv is the env file of the stack and of every instance.
@@ -83,7 +83,7 @@ func (s *stack) run(more []string, args ...string) (code int, said string) {
 	cmd.WaitDelay = 10 * time.Second
 	began := time.Now()
 	out, _ := cmd.CombinedOutput()
-	s.all.Write(out)
+	_, _ = s.all.Write(out)
 	s.t.Logf("%s: %s, exit code %d", args[0], time.Since(began).Round(time.Millisecond), cmd.ProcessState.ExitCode())
 	return cmd.ProcessState.ExitCode(), string(out)
 }
@@ -156,8 +156,8 @@ func (s *stack) bucket() *s3.Client {
 func (s *stack) requireNoCanary() {
 	t := s.t
 	t.Helper()
-	require.NotEmpty(t, s.all.String())
-	assert.NotContains(t, s.all.String(), canary, "it was said")
+	require.NotEmpty(t, s.all.said())
+	assert.NotContains(t, s.all.said(), canary, "it was said")
 	seen := 0
 	seen += s.noCanaryBelow(s.root, s.path(devEnv))
 	machines := filepath.Dir(s.vars["SSH_KEY"])

@@ -16,7 +16,7 @@ import (
 
 // step is a running program, such as a job's step, with its output so far.
 type step struct {
-	transcript
+	*transcript
 	cmd   *exec.Cmd
 	ended chan struct{}
 }
@@ -75,8 +75,16 @@ func startProgram(t *testing.T, env []string, name string, args ...string) *step
 
 func startProgramIn(t *testing.T, folder string, env []string, name string, args ...string) *step {
 	t.Helper()
-	s := &step{cmd: exec.Command(name, args...), ended: make(chan struct{})}
-	s.cmd.Dir, s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = folder, env, &s.transcript, &s.transcript
+	cmd, output := exec.Command(name, args...), &transcript{}
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = folder, env, output, output
+	s := startCommand(t, cmd)
+	s.transcript = output
+	return s
+}
+
+func startCommand(t *testing.T, cmd *exec.Cmd) *step {
+	t.Helper()
+	s := &step{transcript: &transcript{}, cmd: cmd, ended: make(chan struct{})}
 	s.cmd.WaitDelay = 10 * time.Second
 	require.NoError(t, s.cmd.Start())
 	go func() {
@@ -108,8 +116,13 @@ func (s *step) end(t *testing.T) int {
 // await waits until the program has written a matching text.
 func (s *step) await(t *testing.T, pattern string) {
 	t.Helper()
+	await(t, s.transcript, pattern)
+}
+
+func await(t *testing.T, output *transcript, pattern string) {
+	t.Helper()
 	matcher := regexp.MustCompile(pattern)
-	require.Eventually(t, func() bool { return matcher.MatchString(s.said()) },
+	require.Eventually(t, func() bool { return matcher.MatchString(output.said()) },
 		time.Minute, 5*time.Millisecond, "never said %q", pattern)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/magefile/mage/mg"
@@ -14,6 +15,7 @@ import (
 	"github.com/growl-dev/deploy/internal/console"
 	"github.com/growl-dev/deploy/internal/signals"
 	"github.com/growl-dev/deploy/report"
+	"github.com/growl-dev/deploy/rollout"
 )
 
 // Infra manages the infrastructure of an environment with Terraform.
@@ -80,12 +82,15 @@ func (Infra) Apply(ctx context.Context, environment string,
 	}
 	none := "" // a fleet file that FLEET names cannot name the instances that an apply makes
 	a := application{name: environment, made: made, flags: Flags{SSHKey: sshKey, Fleet: &none, Policy: policy}, asks: !set(yes) && confirmed(environment)}
+	shown := newOutput()
+	defer shown.Flush()
 	ctx, stop := signals.Until(ctx)
 	defer stop()
 	if err := made.CreateWorkspace(ctx); err != nil {
 		return err
 	}
 	if set(oneByOne) {
+		made.ShowOn(shown)
 		if err := a.replaceInTurn(ctx); err != nil {
 			return err
 		}
@@ -160,7 +165,6 @@ func (a *application) replaceInTurn(ctx context.Context) error {
 	}
 	done := 0
 	result, err := operator.Replace(ctx, func(ctx context.Context, swap deploy.Swap) error {
-		defer func() { console.Printf("replaced %d/%d\n", done, len(taken)) }()
 		return a.made.OneByOne(ctx, taken, func(ctx context.Context, old infra.Taken, apply func(context.Context) (string, error)) error {
 			err := swap(ctx, old.ID, apply)
 			if err == nil {
@@ -169,7 +173,23 @@ func (a *application) replaceInTurn(ctx context.Context) error {
 			return err
 		})
 	})
+	console.Printf("replaced %d/%d\n", done, len(taken))
 	return ended(result, err)
+}
+
+// output prints Terraform's output. Terraform does not wait for the reader of the output, so that an instance that it
+// replaces is not out of service for longer than necessary.
+type output struct{ report.Buffer }
+
+func newOutput() *output {
+	o, out := &output{}, console.Out()
+	o.Add(func(e rollout.Event) { _, _ = io.WriteString(out, e.Detail) })
+	return o
+}
+
+func (o *output) Write(text []byte) (int, error) {
+	o.Observe(rollout.Event{Detail: string(text)})
+	return len(text), nil
 }
 
 // takenBy returns the instances that an apply would take out of service.
