@@ -39,31 +39,23 @@ func TestWhatCouldNotBePutBackIsNotTakenOut(t *testing.T) {
 	})
 }
 
-// TestWhatCouldNotBeProvenIsNotTakenOut holds that an instance which serves, and whose container could not be proven after
-// it was put back, keeps its place in the load balancer, and that one which serves nobody gets the release.
-func TestWhatCouldNotBeProvenIsNotTakenOut(t *testing.T) {
-	for name, since := range map[string]time.Duration{"healthy": -time.Hour, "initial": 0} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 3)
-				w.machines["i-2"].unproven = "GET /ready answers 404"
-				for target, m := range w.targets {
-					if target.Instance == "i-2" {
-						m.since = time.Now().Add(since)
-					}
-				}
-				result, err := w.run(t.Context(), w.config())
-				if name == "initial" {
-					require.NoError(t, err)
-					w.requireServing("i-2", newDigest)
-					return
-				}
-				require.ErrorContains(t, err, "i-2: prepare: the load balancer calls it healthy, and what serves there could not be put back: GET /ready answers 404")
-				assert.Equal(t, Pending, result.Instances[1].Outcome)
-				w.requireServing("i-2", oldDigest)
-			})
-		})
-	}
+// TestWhatWouldNotBeProvenIsUpdated holds that an instance which serves gets the release, although a new container which
+// answers as the old one does would not be proven. A run that goes back leaves it on the release, and says why.
+func TestWhatWouldNotBeProvenIsUpdated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.machines["i-1"].unproven = "GET /ready answers 404"
+		w.machines["i-3"].healthOK = false
+		c := w.config()
+		c.Policy.Failures, c.Policy.Rollback = 0, true
+		result, err := w.run(t.Context(), c)
+		require.Error(t, err)
+		assert.Equal(t, Mixed, result.Outcome)
+		w.requireServing("i-1", newDigest)
+		w.requireServing("i-2", oldDigest)
+		assert.Contains(t, result.Remarks, "i-1: what runs there now would not pass as a new release, and counts as put back when it answers as it does now: GET /ready answers 404")
+		assert.Contains(t, result.Remarks, "i-1: not rolled back, because a new container of what ran before would not be proven: GET /ready answers 404")
+	})
 }
 
 // TestAnInstanceThatServesNobodyNeedsNoContainer holds that one whose first boot failed is brought into service, and

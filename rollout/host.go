@@ -31,7 +31,8 @@ type Preparer interface {
 	// Check makes the checks of Prepare. It changes nothing, so it does not pull.
 	Check(ctx context.Context, r Release) error
 	// Prepare pulls the release by digest and checks all that can be checked
-	// while the old container serves. progress may be called any number of times.
+	// while the old container serves. It requests of that one exactly what Revert
+	// will request. progress may be called any number of times.
 	Prepare(ctx context.Context, r Release, progress func(Progress)) error
 }
 
@@ -56,8 +57,8 @@ type Swapper interface {
 	// long nothing listened, from the old container's stop to the new one's
 	// first answer.
 	Prove(ctx context.Context, r Release) (window time.Duration, err error)
-	// Revert puts the old container back and proves it, whatever Stop and
-	// Start left behind. A container that was told to stop does not count as
+	// Revert puts the old container back, whatever Stop and Start left behind, and
+	// waits until it shows what it showed when Prepare looked. A container that was told to stop does not count as
 	// running, even if it still runs. Reverting twice is harmless.
 	Revert(ctx context.Context) error
 	// Settle removes the old container and prunes images beyond the last few.
@@ -81,8 +82,8 @@ type State struct {
 	// Missing is the end of a sentence for people, if Container is empty: what was searched for, and how to name what
 	// runs there instead. It may be empty.
 	Missing string
-	// Unproven is the end of a sentence for people, if Running: why Revert could not prove this container, and what to set.
-	// Empty: it could.
+	// Unproven is the error of Prove, in one line, if Running and a new container that shows what this one shows now would
+	// not be proven. Revert requires only that this one shows the same again. Empty: it would be proven.
 	Unproven string
 	// Since is the time of its last start, by the instance's clock; zero if that is not
 	// known.

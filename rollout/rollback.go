@@ -16,6 +16,8 @@ func (r *run) rollBack(ctx context.Context) {
 	for _, u := range slices.Backward(r.updates) {
 		switch {
 		case u.state != stateUpdated:
+		case u.before.Unproven != "":
+			u.report.remark(StepPrepare, "not rolled back, because a new container of what ran before would not be proven: %s", u.before.Unproven)
 		case !u.registration.wasHealthy() || u.before.Release.Validate() != nil:
 			u.report.remark(StepPrepare, "not rolled back: it was not healthy before, or its image has no digest to go back to")
 		default:

@@ -74,6 +74,9 @@ func inspect(ctx context.Context, u *instanceUpdate) {
 	if u.err = refuseIrreplaceable(u); u.err != nil {
 		u.report.emit(Event{Step: StepPrepare, Kind: StepFailed, Err: u.err})
 	}
+	if u.before.Unproven != "" {
+		u.report.remark(StepPrepare, "what runs there now would not pass as a new release, and counts as put back when it answers as it does now: %s", u.before.Unproven)
+	}
 }
 
 // serves reports whether the instance serves the release already, or runs it and is not to be registered.
@@ -82,16 +85,13 @@ func serves(u *instanceUpdate) bool {
 	return u.before.Running && u.running == u.release.Digest() && len(missing) == 0
 }
 
-// refuseIrreplaceable returns an error if the instance serves and no container of the service was found on it, or one
-// that could not be proven. Whatever serves there, such as a process outside of Docker, would be in the way of the new
-// container and could not be put back. An instance that is not healthy has nothing to lose, so it needs no container.
+// refuseIrreplaceable returns an error if the instance serves and no container of the service was found on it. Whatever
+// serves there, such as a process outside of Docker, would be in the way of the new container and could not be put
+// back. An instance that is not healthy has nothing to lose, so it needs no container.
 func refuseIrreplaceable(u *instanceUpdate) error {
-	reason := u.before.Unproven
-	if !u.before.Running && u.before.Container == "" {
-		reason = cmp.Or(u.before.Missing, "no container of the service was found")
-	}
-	if reason == "" || !slices.ContainsFunc(u.registration.before, healthy) {
+	if u.before.Running || u.before.Container != "" || !slices.ContainsFunc(u.registration.before, healthy) {
 		return nil
 	}
-	return fmt.Errorf("%s: the load balancer calls it healthy, and what serves there could not be put back: %s", StepPrepare, reason)
+	return fmt.Errorf("%s: the load balancer calls it healthy, and what serves there could not be put back: %s",
+		StepPrepare, cmp.Or(u.before.Missing, "no container of the service was found"))
 }

@@ -34,7 +34,7 @@ func (s *swapper) createNext(ctx context.Context, r rollout.Release, previousRes
 			User:         s.spec.User,
 			Env:          env,
 			ExposedPorts: exposed,
-			Labels:       s.spec.labels(r.Digest(), s.run, previousRestart),
+			Labels:       s.labels(r, previousRestart),
 			StopSignal:   s.spec.StopSignal,
 			StopTimeout:  &grace,
 		},

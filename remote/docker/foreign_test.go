@@ -64,14 +64,13 @@ func TestInspectNamesWhatIsMissing(t *testing.T) {
 	require.Equal(t, "no container is called svc or publishes port 8080 (a process outside of Docker, or host networking under another name?)"+namesWhatRuns, state.Missing)
 }
 
-// Inspect says why the running container could not be put back: it has no such health path. One that fails or does not
-// answer has it, as far as anybody can tell.
-func TestInspectNamesAHealthPathThatIsNotThere(t *testing.T) {
+// Inspect says what the running container answers if a new one would not be proven by that.
+func TestInspectNamesWhatANewContainerWouldFail(t *testing.T) {
 	f := newFakeEngine(t)
 	for status, says := range map[int]string{
 		200: "",
 		404: "GET /healthz answers 404: set HealthPath of the service's container to a path that answers 200",
-		503: "",
+		503: "GET /healthz answers 503",
 	} {
 		f.status = status
 		state, err := f.host().Inspect(t.Context())

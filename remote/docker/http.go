@@ -10,8 +10,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
+
+	"github.com/moby/moby/api/types/container"
 )
 
 // Limits of one request to the service.
@@ -37,11 +40,30 @@ type serviceConn interface {
 type service struct {
 	conn serviceConn
 	spec Spec
+	// ip is the instance's only address on which the container publishes the port; zero: loopback reaches it.
+	ip netip.Addr
+}
+
+// of returns the service in a container. One that no rollout created may publish its port on one address only.
+func (s service) of(found container.InspectResponse) service {
+	s.ip = netip.Addr{}
+	for _, bindings := range found.HostConfig.PortBindings {
+		for _, b := range bindings {
+			if b.HostPort == strconv.Itoa(s.spec.HostPort) && b.HostIP.IsValid() && !b.HostIP.IsUnspecified() {
+				s.ip = b.HostIP
+			}
+		}
+	}
+	return s
 }
 
 // address returns the address at which the instance itself reaches the service.
 func (s service) address() string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.spec.HostPort))
+	host := "127.0.0.1"
+	if s.ip.IsValid() {
+		host = s.ip.String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(s.spec.HostPort))
 }
 
 // get requests a path, each time on a connection of its own. The service closes it after the answer. If its answer
@@ -107,28 +129,54 @@ func (s service) healthy(ctx context.Context) error {
 		return fmt.Errorf("%w: does the service listen on port %d (ContainerPort) inside the container?", err, s.spec.ContainerPort)
 	case response.status == http.StatusOK:
 		return nil
-	case response.status < http.StatusInternalServerError:
-		return fmt.Errorf("%w: set HealthPath of the service's container to a path that answers %d", noHealthPath{s.spec.HealthPath, response.status}, http.StatusOK)
 	}
-	return fmt.Errorf("GET %s answers %d", s.spec.HealthPath, response.status)
+	err = statusError{s.spec.HealthPath, response.status}
+	if response.status < http.StatusInternalServerError {
+		err = fmt.Errorf("%w: set HealthPath of the service's container to a path that answers %d", err, http.StatusOK)
+	}
+	return err
 }
 
-// noHealthPath is the error of a service that answers, but not on the health path.
-type noHealthPath struct {
+// statusError is the error of a service that answers something else than 200 on the health path.
+type statusError struct {
 	path   string
 	status int
 }
 
-func (e noHealthPath) Error() string { return fmt.Sprintf("GET %s answers %d", e.path, e.status) }
+func (e statusError) Error() string { return fmt.Sprintf("GET %s answers %d", e.path, e.status) }
 
-// lacksHealthPath says what the running service answers if it has no health path; empty if it has one, or does not answer.
-// It could not be proven, should it have to be put back.
-func (s service) lacksHealthPath(ctx context.Context) string {
+// evidence is what a container showed while it served, so that the same shows that it is back: a status of its health path,
+// or one of the two below.
+type evidence string
+
+const (
+	isHealthy  evidence = "200"
+	onlyRuns   evidence = "runs"    // without an answer from the health path
+	doesNotRun evidence = "stopped" // nothing can be demanded when it is put back
+)
+
+// evidence returns what the running service shows now, and the error if that is not enough for a new container.
+func (s service) evidence(ctx context.Context) (evidence, error) {
 	err := s.healthy(ctx)
-	if _, lacks := errors.AsType[noHealthPath](err); !lacks {
-		return ""
+	if err == nil {
+		return isHealthy, nil
 	}
-	return err.Error()
+	if answers, ok := errors.AsType[statusError](err); ok {
+		return evidence(strconv.Itoa(answers.status)), err
+	}
+	return onlyRuns, err
+}
+
+// shows returns nil if the running service is healthy, or shows what it showed before.
+func (s service) shows(ctx context.Context, before evidence) error {
+	if before == onlyRuns {
+		return nil
+	}
+	now, err := s.evidence(ctx)
+	if now == before {
+		return nil
+	}
+	return err
 }
 
 // version is the answer of the version path.

@@ -36,7 +36,9 @@ func (h *Host) Inspect(ctx context.Context) (rollout.State, error) {
 		h.traffic.found(s, details)
 	}
 	if state.Running {
-		state.Unproven = h.service.lacksHealthPath(ctx)
+		if _, err := h.service.of(details).evidence(ctx); err != nil {
+			state.Unproven = err.Error()
+		}
 	}
 	state.Release, state.SameImage, err = h.images.release(ctx, details)
 	if err != nil {

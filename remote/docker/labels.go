@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"strings"
+
+	"github.com/growl-dev/deploy/rollout"
 )
 
 // Label identifies one of this package's labels. [Spec.Label] returns its whole name, which begins with the spec's
@@ -27,6 +29,9 @@ const (
 	LabelRun Label = "run"
 	// LabelPreviousRestart is the restart policy of the container that this one replaces, which going back restores.
 	LabelPreviousRestart Label = "previous-restart"
+	// LabelPreviousEvidence is what the container that this one replaces showed while it served, if that is not 200 on the
+	// health path: another status, or "runs" or "stopped". It counts as put back when it shows that again.
+	LabelPreviousEvidence Label = "previous-evidence"
 )
 
 // Label returns a label's whole name, such as "internal.deploy.drain".
@@ -43,10 +48,13 @@ func (s Spec) FixedLabels() map[string]string {
 	return labels
 }
 
-// labels returns the labels of a container that a rollout creates.
-func (s Spec) labels(release, run, previousRestart string) map[string]string {
-	labels := s.FixedLabels()
-	s.set(labels, map[Label]string{LabelRelease: release, LabelRun: run, LabelPreviousRestart: previousRestart})
+// labels returns the labels of a container that the swap creates.
+func (s *swapper) labels(r rollout.Release, previousRestart string) map[string]string {
+	labels := s.spec.FixedLabels()
+	s.spec.set(labels, map[Label]string{
+		LabelRelease: r.Digest(), LabelRun: s.run, LabelPreviousRestart: previousRestart,
+		LabelPreviousEvidence: strings.TrimPrefix(string(s.before), string(isHealthy)),
+	})
 	return labels
 }
 

@@ -63,23 +63,26 @@ func (h *Host) ready(ctx context.Context, r rollout.Release) (info system.Info, 
 	return info, leftover, h.checkMounts(ctx)
 }
 
-// checkOld checks that the old container could be put back. It returns the container that an earlier run kept beside it, if
-// that run failed to settle, because it would be mistaken for the old one.
+// checkOld checks that the old container could be put back, and notes what it shows now, because it counts as put back when
+// it shows that again. It returns the container that an earlier run kept beside it, if that run failed to settle, because it
+// would be mistaken for the old one.
 func (h *Host) checkOld(ctx context.Context) (leftover *container.Summary, err error) {
 	list, err := h.listContainers(ctx)
 	if err == nil && list.serving() == nil {
 		err = h.checkPort(ctx, list)
 	}
+	h.swapper.before = doesNotRun
 	if err != nil || !running(list.current) {
 		return nil, err
 	}
-	gone, err := h.traffic.autoRemoved(ctx, list.current)
+	found, err := h.engine.inspect(ctx, list.current.ID)
 	if err != nil {
 		return nil, err
 	}
-	if gone {
+	if found.HostConfig.AutoRemove {
 		return nil, fmt.Errorf("container %s was started with --rm and could not be put back: start it again without", title(list.current))
 	}
+	h.swapper.before, _ = h.service.of(found).evidence(ctx)
 	if list.previous == nil || (!h.swapper.neverStopped(list) && h.service.healthy(ctx) != nil) {
 		return nil, nil
 	}

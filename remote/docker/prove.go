@@ -26,7 +26,7 @@ func (h *Host) Prove(ctx context.Context, r rollout.Release) (time.Duration, err
 }
 
 func (s *swapper) prove(ctx context.Context, r rollout.Release) (time.Duration, error) {
-	p := &proof{swapper: s, name: s.spec.Name, strict: true, commit: r.Commit, began: time.Now()}
+	p := &proof{swapper: s, name: s.spec.Name, service: s.service, commit: r.Commit, began: time.Now()}
 	var err error
 	if p.id, err = s.findNew(ctx, r); err != nil {
 		return 0, err
@@ -60,10 +60,11 @@ func (s *swapper) findNew(ctx context.Context, r rollout.Release) (string, error
 type proof struct {
 	swapper  *swapper
 	id, name string
+	service  service
 	// commit is the one that must answer; empty: the image's own.
 	commit string
-	// strict is set if the version path must answer. An old container may have none.
-	strict bool
+	// before is what an old container showed before it was stopped; empty for a new one, which has to be healthy.
+	before evidence
 	// began is when the wait began, and answered when the health path first answered.
 	began, answered time.Time
 	// restarts is how often the engine had restarted the container before the first check. An old one may have been
@@ -96,7 +97,7 @@ func (p *proof) wait(ctx context.Context) error {
 
 // check checks the container once. missing is what is not there yet, err what will never be.
 func (p *proof) check(ctx context.Context) (missing, err error) {
-	missing = p.swapper.service.healthy(ctx)
+	missing = p.service.shows(ctx, p.before)
 	if missing == nil && p.answered.IsZero() {
 		p.answered = time.Now()
 	}
@@ -104,13 +105,13 @@ func (p *proof) check(ctx context.Context) (missing, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("inspect container %s: %w", p.name, err)
 	}
-	if p.checks++; p.checks == 1 && !p.strict {
+	if p.checks++; p.checks == 1 && p.before != "" {
 		p.restarts = found.RestartCount
 	}
 	if stopped(found) || restarted(found, p.restarts) {
 		return nil, p.swapper.logs.exited(ctx, found)
 	}
-	if missing != nil {
+	if missing != nil || p.before != "" {
 		return missing, nil
 	}
 	if health := found.State.Health; health != nil && health.Status != container.Healthy && health.Status != container.NoHealthcheck && health.Status != "" {
@@ -133,13 +134,13 @@ func (p *proof) checkCommit(ctx context.Context, found container.InspectResponse
 	if p.commit == "" {
 		return nil, nil
 	}
-	answer, ok, err := p.swapper.service.version(ctx)
+	answer, ok, err := p.service.version(ctx)
 	switch {
 	case err != nil:
 		return err, nil
-	case !ok && p.strict:
+	case !ok:
 		return fmt.Errorf("GET %s does not answer %d with a JSON object: set VersionPath of the service's container to a path that does, or leave it empty", p.swapper.spec.VersionPath, http.StatusOK), nil
-	case p.strict && answer.commit == "":
+	case answer.commit == "":
 		return nil, fmt.Errorf("%w: %s has no field \"commit\", so nothing tells that %s runs: add it, or leave VersionPath of the service's container empty", ErrWrongCommit, p.swapper.spec.VersionPath, p.commit)
 	case differ(answer.commit, p.commit):
 		return nil, fmt.Errorf("%w: %s answers %.40q, not %s", ErrWrongCommit, p.swapper.spec.VersionPath, answer.commit, p.commit)

@@ -1,11 +1,13 @@
 package docker_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -144,14 +146,17 @@ func (l *lab) runByHand(r rollout.Release, suffix string, change func(*client.Co
 	require.NoError(l.t, err)
 	_, err = l.api.ContainerStart(l.t.Context(), made.ID, client.ContainerStartOptions{})
 	require.NoError(l.t, err)
-	l.awaitHealth()
+	l.awaitAnswer(cmp.Or(options.HostConfig.PortBindings[port][0].HostIP, netip.MustParseAddr("127.0.0.1")))
 	return made.ID
 }
 
-func (l *lab) awaitHealth() {
+func (l *lab) awaitHealth() { l.awaitAnswer(netip.MustParseAddr("127.0.0.1")) }
+
+// awaitAnswer waits until the service answers on one address of the instance.
+func (l *lab) awaitAnswer(on netip.Addr) {
 	l.t.Helper()
 	require.Eventually(l.t, func() bool {
-		response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/healthz", l.spec.HostPort))
+		response, err := http.Get(fmt.Sprintf("http://%s:%d/", on, l.spec.HostPort))
 		if err != nil {
 			return false
 		}

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -52,6 +53,7 @@ func (s *swapper) neverStopped(c containers) bool {
 
 // keepServing removes the new container and proves that the old one, which was never stopped, serves.
 func (s *swapper) keepServing(ctx context.Context, c containers) error {
+	before := s.evidenceBefore(c.current, c.next)
 	if c.next != nil {
 		if err := s.engine.remove(ctx, c.next.ID); err != nil {
 			return fmt.Errorf("remove container %s: %w", s.spec.next(), err)
@@ -65,7 +67,22 @@ func (s *swapper) keepServing(ctx context.Context, c containers) error {
 			return fmt.Errorf("start container %s: %w", title(c.current), err)
 		}
 	}
-	return s.proveOld(ctx, c.current.ID, title(c.current))
+	return s.proveOld(ctx, c.current.ID, title(c.current), before)
+}
+
+// evidenceBefore returns what the old container has to show: what it showed before, as a label of the new one says, or as
+// Prepare saw it. If neither is known, an old container that no rollout created has to run: it was never stopped, or was
+// proven before the new one was removed.
+func (s *swapper) evidenceBefore(old, fresh *container.Summary) evidence {
+	switch {
+	case fresh != nil:
+		return cmp.Or(evidence(fresh.Labels[s.spec.Label(LabelPreviousEvidence)]), isHealthy)
+	case s.before != "":
+		return s.before
+	case old != nil && old.Labels[s.spec.Label(LabelRelease)] == "":
+		return onlyRuns
+	}
+	return isHealthy
 }
 
 // restoreOld stops the new container, waits until the old one has stopped, and starts it under its name with the restart
@@ -86,12 +103,13 @@ func (s *swapper) restoreOld(ctx context.Context, c containers) error {
 	if err := s.restorePolicy(ctx, c.previous.ID, fresh); err != nil {
 		return fmt.Errorf("restore restart policy of %s: %w", s.spec.previous(), err)
 	}
+	before := s.evidenceBefore(c.previous, cmp.Or(c.next, c.current))
 	for _, f := range fresh {
 		if err := s.engine.remove(ctx, f.ID); err != nil {
 			return fmt.Errorf("remove new container %s: %w", title(f), err)
 		}
 	}
-	return s.restartOld(ctx, c.previous.ID)
+	return s.restartOld(ctx, c.previous.ID, before)
 }
 
 // stopNew stops a new container, to free the port.
@@ -106,14 +124,14 @@ func (s *swapper) stopNew(ctx context.Context, fresh *container.Summary) error {
 }
 
 // restartOld gives the old container its name, starts and proves it.
-func (s *swapper) restartOld(ctx context.Context, id string) error {
+func (s *swapper) restartOld(ctx context.Context, id string, before evidence) error {
 	if err := s.engine.rename(ctx, id, s.spec.Name); err != nil {
 		return fmt.Errorf("rename %s back to %s: %w", s.spec.previous(), s.spec.Name, err)
 	}
 	if err := s.engine.start(ctx, id); err != nil {
 		return fmt.Errorf("start old container %s: %w", s.spec.Name, err)
 	}
-	return s.proveOld(ctx, id, s.spec.Name)
+	return s.proveOld(ctx, id, s.spec.Name, before)
 }
 
 // stopNotRequested reports whether the old container was renamed and its stop not requested yet, so that it goes on
@@ -146,10 +164,16 @@ func (s *swapper) restorePolicy(ctx context.Context, id string, fresh []*contain
 	return s.engine.setRestart(ctx, id, policy)
 }
 
-// proveOld waits until the old container runs, its health path answers, and its version path, if it has one, names the
-// commit of its image.
-func (s *swapper) proveOld(ctx context.Context, id, name string) error {
+// proveOld waits until the old container runs and shows what it showed before, because that was true before it was stopped.
+func (s *swapper) proveOld(ctx context.Context, id, name string, before evidence) error {
+	if before == doesNotRun {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, revertProof)
 	defer cancel()
-	return (&proof{swapper: s, id: id, name: name, began: time.Now()}).wait(ctx)
+	found, err := s.engine.inspect(ctx, id)
+	if err != nil {
+		return fmt.Errorf("inspect container %s: %w", name, err)
+	}
+	return (&proof{swapper: s, id: id, name: name, before: before, service: s.service.of(found), began: time.Now()}).wait(ctx)
 }

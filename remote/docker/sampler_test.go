@@ -113,7 +113,7 @@ func (n *counting) countFile() string { return fmt.Sprintf("%020d\n", n.requeste
 
 func (n *counting) sampler() *sampler {
 	spec := Spec{HostPort: 80, VersionPath: "/version", CountField: "connections"}
-	return &sampler{conn: n, service: service{n, spec}, process: 7, port: 8080, countFile: countPath}
+	return &sampler{conn: n, service: service{conn: n, spec: spec}, process: 7, port: 8080, countFile: countPath}
 }
 
 func (n *counting) sample(t *testing.T, s *sampler) rollout.Traffic {

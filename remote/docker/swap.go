@@ -18,6 +18,9 @@ type swapper struct {
 	logs    *logReader
 	run     string // the run's name, for a label on the containers that it creates; empty: no label
 
+	// before is what the old container showed when Prepare looked; empty: this process has not looked.
+	before evidence
+
 	// swap is what only the process that swaps can remember. Another process reads the rest from the engine.
 	swap
 }
@@ -80,6 +83,9 @@ func (s *swapper) chooseOld(ctx context.Context, c containers) (*container.Summa
 	}
 	kept := same(old, c.previous)
 	s.swap = swap{stopping: true, renamed: kept, stopRequested: kept}
+	if kept {
+		s.before = "" // Prepare looked at the other one
+	}
 	if stale == nil {
 		return old, nil
 	}

@@ -36,8 +36,6 @@ type serving struct {
 
 	// sampler counts the container's connections; nil until the container was inspected.
 	sampler *sampler
-	// autoRemove is set if the engine removes the container when it stops. It is set together with sampler.
-	autoRemove bool
 }
 
 // find returns the container that runs. It lists the containers only once, because only this run changes which one runs.
@@ -100,10 +98,9 @@ func (t *tracker) addDetails(s *serving, found container.InspectResponse) {
 	if found.State == nil || found.State.Pid <= 0 {
 		return
 	}
-	s.autoRemove = found.HostConfig.AutoRemove
 	s.sampler = &sampler{
 		conn:        t.conn,
-		service:     service{conn: t.conn, spec: t.spec},
+		service:     service{conn: t.conn, spec: t.spec}.of(found),
 		process:     found.State.Pid,
 		port:        cmp.Or(containerPort(&s.Summary, uint16(t.spec.HostPort)), t.spec.ContainerPort),
 		hostNetwork: found.HostConfig.NetworkMode == hostNetwork,
@@ -111,18 +108,6 @@ func (t *tracker) addDetails(s *serving, found container.InspectResponse) {
 	if found.Config != nil {
 		s.sampler.countFile = onInstance(found.Mounts, found.Config.Labels[t.spec.Label(LabelConnections)])
 	}
-}
-
-// autoRemoved reports whether the engine removes the container when it stops.
-func (t *tracker) autoRemoved(ctx context.Context, c *container.Summary) (bool, error) {
-	if known := t.serving; known != nil && known.ID == c.ID && known.sampler != nil {
-		return known.autoRemove, nil
-	}
-	found, err := t.engine.inspect(ctx, c.ID)
-	if err != nil {
-		return false, err
-	}
-	return found.HostConfig.AutoRemove, nil
 }
 
 // onInstance returns where the instance has a file of a container; empty if no mount holds it.

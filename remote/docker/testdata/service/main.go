@@ -26,8 +26,11 @@ func main() {
 	go listen(&signalled, mode)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if mode == "unhealthy" {
+		switch mode {
+		case "unhealthy":
 			http.Error(w, "not well", http.StatusServiceUnavailable)
+		case "pathless":
+			http.NotFound(w, nil)
 		}
 	})
 	mux.HandleFunc("/version", func(w http.ResponseWriter, _ *http.Request) {
