@@ -21,7 +21,7 @@ type conditions struct {
 	gates, watches []rollout.Gate
 	// refuseUnknown refuses a run if a target is registered that is not in the fleet.
 	refuseUnknown bool
-	// skipped are warnings about conditions that are not checked.
+	// skipped are warnings about conditions that are not checked, and about files that were not read whole.
 	skipped []string
 }
 
@@ -34,6 +34,7 @@ func (o *Operator) instanceConditions() (c conditions, err error) {
 	if c.hosts, err = o.hosts(); err != nil {
 		return c, err
 	}
+	c.skipped = c.hosts.Remarks
 	checked, ok := o.source.(fleet.Checked)
 	switch {
 	case !ok:

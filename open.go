@@ -115,12 +115,9 @@ func (o *Operator) hosts() (*hosts.Fleet, error) {
 	if len(dial.KnownHosts) == 0 {
 		dial.KnownHosts = remote.KnownHosts(o.service.KnownHosts...)
 	}
-	if err := dial.Check(); err != nil {
+	remarks, err := dial.Check()
+	if err != nil {
 		return nil, fmt.Errorf("prepare SSH: %w", err)
 	}
-	login := func(ctx context.Context) (user, password string, err error) {
-		credentials, err := o.images.Credentials(ctx)
-		return credentials.Username, credentials.Password, err
-	}
-	return &hosts.Fleet{Instances: o.fleet.Instances, Dial: dial, Spec: o.service.Container, Login: login}, nil
+	return &hosts.Fleet{Instances: o.fleet.Instances, Dial: dial, Spec: o.service.Container, Login: o.images.Login, Remarks: remarks}, nil
 }

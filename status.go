@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/ledger"
@@ -45,7 +46,7 @@ func (o *Operator) Status(ctx context.Context) (Status, error) {
 	}
 	health, err := o.groups.Health(ctx)
 	s.Instances = hosts.Status(ctx, health)
-	s.Remarks = append(report.Disagreements(s.Instances), append(o.fleet.Unknown(health), s.Remarks...)...)
+	s.Remarks = slices.Concat(report.Disagreements(s.Instances), o.fleet.Unknown(health), s.Remarks, hosts.Remarks)
 	return s, err
 }
 

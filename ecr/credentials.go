@@ -76,6 +76,12 @@ func (t *tokens) drop(c Credentials) {
 	}
 }
 
+// Login returns the user and the password of [Repository.Credentials].
+func (r *Repository) Login(ctx context.Context) (user, password string, err error) {
+	credentials, err := r.Credentials(ctx)
+	return credentials.Username, credentials.Password, err
+}
+
 // Credentials returns a login for the registry. It returns the cached one until shortly before that expires (ECR's last
 // 12 h), and fetches a new one after that.
 func (r *Repository) Credentials(ctx context.Context) (Credentials, error) {

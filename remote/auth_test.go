@@ -146,7 +146,8 @@ func TestAgent(t *testing.T) {
 	require.ErrorIs(t, err, remote.ErrConfig)
 	require.ErrorIs(t, err, remote.ErrNoKey)
 	require.ErrorContains(t, err, "neither a private key nor an SSH agent is given: set KeyFile, or start an agent (SSH_AUTH_SOCK)")
-	require.ErrorIs(t, c.Check(), remote.ErrNoKey)
+	_, err = c.Check()
+	require.ErrorIs(t, err, remote.ErrNoKey)
 }
 
 // With a key file the environment's agent is left alone, and a named one is
@@ -165,11 +166,15 @@ func TestAgentBesidesKeyFile(t *testing.T) {
 
 func TestCheckFindsWhatMakesEveryDialFail(t *testing.T) {
 	_, c := start(t, sshtest.Options{})
-	require.NoError(t, c.Check())
+	_, err := c.Check()
+	require.NoError(t, err)
 	require.NoError(t, os.Chmod(c.KeyFile, 0o644))
-	require.ErrorContains(t, c.Check(), "chmod 600")
+	_, err = c.Check()
+	require.ErrorContains(t, err, "chmod 600")
 	c.KeyFile += ".none"
-	require.ErrorIs(t, c.Check(), remote.ErrKeyFile)
+	_, err = c.Check()
+	require.ErrorIs(t, err, remote.ErrKeyFile)
 	c.KnownHosts = []string{c.KeyFile}
-	require.Error(t, c.Check())
+	_, err = c.Check()
+	require.Error(t, err)
 }

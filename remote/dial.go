@@ -27,17 +27,15 @@ func Dial(ctx context.Context, c Config) (*Client, error) {
 }
 
 // Check returns an error that would make every dial fail, whatever the instance: a key or a known_hosts file that
-// cannot be used. It connects to nothing, and calls only Passphrase, if the key is encrypted.
-func (c Config) Check() error {
-	if _, err := newHostKeys(c.KnownHosts); err != nil {
-		return err
-	}
-	login, err := newLogin(c.withDefaults())
+// cannot be used. Its remarks name the lines of known_hosts that are skipped. It connects to nothing, and calls only
+// Passphrase, if the key is encrypted.
+func (c Config) Check() (remarks []string, err error) {
+	hosts, err := newHostKeys(c.KnownHosts)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	login.Close()
-	return nil
+	_, err = newLogin(c.withDefaults())
+	return hosts.remarks, err
 }
 
 func dial(ctx context.Context, c Config) (*Client, error) {

@@ -8,10 +8,9 @@ import (
 
 	"github.com/growl-dev/deploy/internal/sshtest"
 	"github.com/growl-dev/deploy/remote"
-	"github.com/skeema/knownhosts"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
-	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
+	"golang.org/x/crypto/ssh/knownhosts"
 )
 
 func TestHostKeyUnknown(t *testing.T) {
@@ -83,7 +82,7 @@ func TestHostKeyOneOfSeveralTypes(t *testing.T) {
 
 func TestHostKeyHashedName(t *testing.T) {
 	server, c := start(t, sshtest.Options{})
-	hashed := xknownhosts.HashHostname(knownhosts.Normalize(server.Addr))
+	hashed := knownhosts.HashHostname(knownhosts.Normalize(server.Addr))
 	c.KnownHosts = []string{sshtest.Lines(t, knownhosts.Line([]string{hashed}, server.HostKeys[0].PublicKey()))}
 	dial(t, c)
 }

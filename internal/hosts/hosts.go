@@ -31,6 +31,8 @@ type Fleet struct {
 	Login func(context.Context) (user, password string, err error)
 	// Seal is the SHA-256 that the env file on each instance must have. Empty: it is not compared.
 	Seal string
+	// Remarks are about the files that the connections are made by, such as a line of known_hosts that was skipped.
+	Remarks []string
 
 	shared remote.Shared
 }

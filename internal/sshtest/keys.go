@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/skeema/knownhosts"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
 )
 
 // NewKey makes an Ed25519 key.
