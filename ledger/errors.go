@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/growl-dev/deploy/rollout"
 )
 
 var (
 	// ErrLost: the lease is not this run's any more. Whatever the run is about
 	// to do must not happen; see [LostError].
-	ErrLost = errors.New("the lease is lost")
+	ErrLost = rollout.ErrLost
 	// ErrReleased: the lease was given back by Finish or Release.
 	ErrReleased = errors.New("the lease was given back")
 )

@@ -6,17 +6,20 @@ import (
 	"slices"
 )
 
-// deregister removes the instance from every target group it is in, after a last measurement of its rate.
+// measure measures the instance's rate for the last time before it leaves.
+func (u *instanceUpdate) measure(ctx context.Context) { u.meter.measure(ctx) }
+
+// deregister removes the instance from every target group it is in.
 func (u *instanceUpdate) deregister(ctx context.Context) (string, error) {
-	u.meter.measure(ctx)
 	u.state = stateOut
-	return fmt.Sprintf("left %s, %s", countGroups(u.registration.targets), u.meter.rate), u.registration.deregister(ctx)
+	err := u.act(ctx, u.registration.deregister)
+	return fmt.Sprintf("left %s, %s", countGroups(u.registration.targets), u.meter.rate), err
 }
 
 // rejoin is deregister's compensation. It registers the instance on the ports it had and waits until it is healthy, if
 // it was healthy before.
 func (u *instanceUpdate) rejoin(ctx context.Context) (string, error) {
-	err := u.registration.register(ctx, u.registration.targets)
+	err := u.registerTargets(ctx, u.registration.targets)
 	switch {
 	case len(u.registration.targets) == 0:
 		return "was in no target group", nil
@@ -45,7 +48,7 @@ func (u *instanceUpdate) drain(ctx context.Context) (string, error) {
 		return "no container runs: no traffic to wait for", nil
 	}
 	if u.host != nil {
-		if err := act(ctx, u.host.Drain); err != nil {
+		if err := u.act(ctx, u.host.Drain); err != nil {
 			u.report.remark(StepDrain, "the service could not be signalled to drain: %s", oneLine(err))
 		}
 	}
@@ -58,7 +61,7 @@ func (u *instanceUpdate) undrain(ctx context.Context) (string, error) {
 	if u.host == nil {
 		return "", nil
 	}
-	if err := act(ctx, u.host.Undrain); err != nil {
+	if err := u.act(ctx, u.host.Undrain); err != nil {
 		u.report.remark(StepDrain, "the service could not be signalled that it is back: %s", oneLine(err))
 	}
 	return "", nil

@@ -9,16 +9,16 @@ import (
 // register registers the instance in its target groups, on the ports it had.
 func (u *instanceUpdate) register(ctx context.Context) (string, error) {
 	targets := u.registration.targets
-	return "in " + countGroups(targets), u.registration.register(ctx, targets)
+	return "in " + countGroups(targets), u.registerTargets(ctx, targets)
 }
 
 // leave is register's compensation. It deregisters the new container and drains it like the old one. A run that is
 // broken off does not wait for the drain.
 func (u *instanceUpdate) leave(ctx context.Context) (string, error) {
-	if err := u.registration.deregister(ctx); err != nil {
+	if err := u.act(ctx, u.registration.deregister); err != nil {
 		return "", err
 	}
-	if err := act(ctx, u.host.Drain); err != nil {
+	if err := u.act(ctx, u.host.Drain); err != nil {
 		u.report.remark(StepRegister, "the service could not be signalled to drain: %s", oneLine(err))
 	}
 	seen, err := u.awaitQuiet(ctx, StepRegister)

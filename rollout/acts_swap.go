@@ -7,18 +7,15 @@ import (
 	"time"
 )
 
-// revertPause is the time between two attempts to put an old container back.
-const revertPause = 2 * time.Second
-
 // stop stops the old container.
 func (u *instanceUpdate) stop(ctx context.Context) (string, error) {
 	u.running = ""
-	return "", act(ctx, func(ctx context.Context) error { return u.host.Stop(ctx, u.release) })
+	return "", u.act(ctx, func(ctx context.Context) error { return u.host.Stop(ctx, u.release) })
 }
 
 // start starts the new container.
 func (u *instanceUpdate) start(ctx context.Context) (string, error) {
-	return "", act(ctx, func(ctx context.Context) error { return u.host.Start(ctx, u.release) })
+	return "", u.act(ctx, func(ctx context.Context) error { return u.host.Start(ctx, u.release) })
 }
 
 // prove waits until the new container answers. It changes nothing, so it ends when the run is broken off.
@@ -35,24 +32,21 @@ func (u *instanceUpdate) prove(ctx context.Context) (string, error) {
 
 // revert is the compensation of the whole swap. It returns when the old container is back and proven. Stop, start and
 // proof share its time, and so do further attempts, because an instance that cannot be reached now may be reached a
-// moment later.
+// moment later. The time is longer than that of one intent, so the host begins each part of it by [BeginPart].
 func (u *instanceUpdate) revert(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ActTimeout+u.session.Policy.Prove)
 	defer cancel()
 	u.running = ""
 	for {
-		err := u.host.Revert(ctx)
+		err := u.permitted(ctx, u.host.Revert)
 		if err == nil {
 			break
 		}
-		u.report.moved(StepStop, "trying again: "+oneLine(err))
-		if sleep(ctx, revertPause) != nil {
+		if errors.Is(err, errNoIntent) {
 			return "", err
 		}
-		if unfenced := u.journal(ctx, StepStop, Undoing, nil); unfenced != nil {
-			return "", errors.Join(err, fmt.Errorf("%w: %w", errNoIntent, unfenced))
-		}
-		if ctx.Err() != nil {
+		u.report.moved(StepStop, "trying again: "+oneLine(err))
+		if sleep(ctx, undoPause) != nil {
 			return "", err
 		}
 	}
@@ -62,7 +56,7 @@ func (u *instanceUpdate) revert(ctx context.Context) (string, error) {
 
 // settle removes what the swap kept. It is never fatal, because the instance is in service already.
 func (u *instanceUpdate) settle(ctx context.Context) (string, error) {
-	if err := act(ctx, u.host.Settle); err != nil {
+	if err := u.act(ctx, u.host.Settle); err != nil {
 		u.report.remark(StepSettle, "%s", oneLine(err))
 	}
 	return "", nil

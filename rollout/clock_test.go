@@ -14,13 +14,13 @@ import (
 // TestTheWallClockDecidesNothing: a clock that is set, or jumps, in the middle of a
 // run moves no wait, because times that time.Now answers are compared by the
 // monotonic clock as long as nobody takes that away from them. Who does so here has
-// to say why: a run's name is made of the date.
+// to say why: a run's name is made of the date, and an intent grows old by any clock, which costs another intent.
 func TestTheWallClockDecidesNothing(t *testing.T) {
 	strips := map[string]bool{
 		"UTC": true, "Local": true, "In": true, "Truncate": true, "AddDate": true,
 		"Unix": true, "UnixMilli": true, "UnixMicro": true, "UnixNano": true, "Date": true, "Parse": true,
 	}
-	allowed := map[string]bool{"run_id.go NewID UTC": true}
+	allowed := map[string]bool{"run_id.go NewID UTC": true, "fence.go newStopwatch Round": true}
 	names, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	files := token.NewFileSet()

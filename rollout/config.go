@@ -49,6 +49,8 @@ type Config struct {
 	// jitter returns a random part of a duration; nil: by the global generator.
 	// Only a test that needs the same run twice sets it.
 	jitter func(time.Duration) time.Duration
+	// stopwatch returns the time since it was called; nil: [newStopwatch]. Only a test sets it.
+	stopwatch func() (elapsed func() time.Duration)
 }
 
 // validate returns every fault that would make a run impossible. It calls no port.

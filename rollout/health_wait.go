@@ -49,11 +49,16 @@ func (u *instanceUpdate) registerMissing(ctx context.Context, name StepName, mis
 	if name == StepJoin {
 		name, mark = StepRegister, Begun
 	}
-	if err := u.journal(ctx, name, mark, nil); err != nil {
-		return fmt.Errorf("%w: %w", errNoIntent, err)
+	if err := u.intend(ctx, name, mark); err != nil {
+		return err
 	}
-	if err := u.registration.register(ctx, missing); err != nil {
+	if err := u.registerTargets(ctx, missing); err != nil {
 		return fmt.Errorf("register again: %w", err)
 	}
 	return nil
+}
+
+// registerTargets registers targets of the instance, as an act.
+func (u *instanceUpdate) registerTargets(ctx context.Context, targets []Target) error {
+	return u.act(ctx, func(ctx context.Context) error { return u.registration.register(ctx, targets) })
 }

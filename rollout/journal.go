@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -10,6 +11,9 @@ import (
 type Journal interface {
 	Record(ctx context.Context, e Entry) error
 }
+
+// ErrLost is wrapped by an error of Record if the run lost its lease, so that no entry of it will be written any more.
+var ErrLost = errors.New("the lease is lost")
 
 // Mark is the moment of a step that an entry records.
 type Mark string
@@ -59,11 +63,12 @@ func (e Entry) Closes() bool {
 	}
 }
 
-// intends reports whether the entry is the intent of an act, so that the act may still be sent for some time. Preparing,
-// proving and waiting to join change nothing.
+// changes reports whether a step changes something that serves, so that its acts need a fresh intent.
+func (n StepName) changes() bool { return n != StepPrepare && n != StepProve && n != StepJoin }
+
+// intends reports whether the entry is the intent of an act, so that the act may still be sent for some time.
 func (e Entry) intends() bool {
-	changes := e.Step != StepPrepare && e.Step != StepProve && e.Step != StepJoin
-	return changes && (e.Mark == Begun || e.Mark == Undoing)
+	return e.Step.changes() && (e.Mark == Begun || e.Mark == Undoing)
 }
 
 // noJournal is the journal of a run that was given none. It stores nothing.

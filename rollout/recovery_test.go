@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -25,7 +24,7 @@ type mortal struct {
 	written bool
 }
 
-var errKilled = errors.New("killed")
+var errKilled = fmt.Errorf("killed: %w", ErrLost)
 
 func (j *mortal) Record(ctx context.Context, e Entry) error {
 	j.mu.Lock()

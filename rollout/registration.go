@@ -80,13 +80,13 @@ func (r *registration) leftOut() string {
 	}
 }
 
-// register registers targets of the instance, and deregister deregisters all of them. After an error of either, the
-// load balancer may have applied the call, or may apply it later.
+// register registers targets of the instance, and deregister deregisters all of them. Both are acts. After an error of
+// either, the load balancer may have applied the call, or may apply it later.
 func (r *registration) register(ctx context.Context, targets []Target) error {
 	if len(targets) == 0 {
 		return nil
 	}
-	err := act(ctx, func(ctx context.Context) error { return r.balancer.Register(ctx, targets) })
+	err := r.balancer.Register(ctx, targets)
 	r.registeredAt, r.clientsArrived = time.Now(), false
 	return r.noteDoubt(err)
 }
@@ -96,7 +96,7 @@ func (r *registration) deregister(ctx context.Context) error {
 		r.deregisteredAt = time.Now()
 		return nil
 	}
-	err := act(ctx, func(ctx context.Context) error { return r.balancer.Deregister(ctx, r.targets) })
+	err := r.balancer.Deregister(ctx, r.targets)
 	r.deregisteredAt = time.Now()
 	return r.noteDoubt(err)
 }

@@ -70,7 +70,7 @@ func (r *replacement) exchange(ctx context.Context, u *instanceUpdate) {
 	u.meter.start(ctx)
 	_, _ = u.meter.await(ctx) // a rate that could not be measured only lengthens the drain
 	for i, row := range life[:index(StepDrain)+1] {
-		if err := u.record(ctx, row.name, doing, row.do); err != nil {
+		if err := u.do(ctx, row); err != nil {
 			u.undo(ctx, life[:i+1], fmt.Errorf("%s: %w", row.name, err))
 			return
 		}

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"context"
 	"fmt"
 	"time"
 )
@@ -21,23 +20,13 @@ func newSession(c Config) *session {
 	if s.ID == "" {
 		s.ID = NewID(s.started)
 	}
+	if s.stopwatch == nil {
+		s.stopwatch = newStopwatch
+	}
 	if s.Journal == nil {
 		s.Journal = noJournal{}
 	}
 	return s
-}
-
-// ActTimeout bounds every act that changes something, such as one call of [Host.Stop].
-// It is shorter than a lease of 60 s, so that a run that lost its lease is not still
-// acting when the next one begins.
-const ActTimeout = 55 * time.Second
-
-// act makes a call that changes something. It is not cancelled with ctx, because a cancelled call may still be applied,
-// even after the call that is to undo it.
-func act(ctx context.Context, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ActTimeout)
-	defer cancel()
-	return call(ctx)
 }
 
 // instanceReporter reports what happens to one instance.

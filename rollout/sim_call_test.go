@@ -35,6 +35,9 @@ func (p *process) call(ctx context.Context, port, id string, act func(lateness))
 	if err := p.endure(ctx, port, what, die); err != nil {
 		return err
 	}
+	if err := CheckAct(ctx); err != nil {
+		return err // it is sent only now
+	}
 	return p.apply(port, id, what, die, act)
 }
 

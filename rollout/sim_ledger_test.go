@@ -2,7 +2,7 @@ package rollout
 
 import (
 	"context"
-	"errors"
+	"fmt"
 )
 
 // ledger is the lease and the journal of an environment as one object: a write
@@ -19,7 +19,7 @@ func (l *ledger) takes(p *process) {
 	l.holder, l.before, l.entries = p, append(l.before, l.entries...), nil
 }
 
-var errFenced = errors.New("the lease is lost")
+var errFenced = fmt.Errorf("sim: %w", ErrLost)
 
 // Record is the process's journal. The process dies here where its story says so.
 func (p *process) Record(ctx context.Context, e Entry) error {

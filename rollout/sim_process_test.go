@@ -96,7 +96,7 @@ func (p *process) config(id string) Config {
 		Environment: "sim", ID: p.name + id, Policy: p.w.policy, Release: releaseOf(p.command.release),
 		Journal: p, Balancer: book{p}, Connect: p.connect,
 		Gates: []Gate{mood{p, "gate"}}, Guards: []Gate{mood{p, "guard"}},
-		jitter: p.jitter,
+		jitter: p.jitter, stopwatch: monotonic,
 	}
 	for _, m := range p.w.fleet {
 		c.Instances = append(c.Instances, m.Instance)

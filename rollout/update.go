@@ -25,6 +25,8 @@ type instanceUpdate struct {
 	registration *registration
 	meter        trafficMeter
 
+	// intent is the latest that was written; the acts of the instance need it.
+	intent openIntent
 	// state shows how far the update has come. Its constants list what is true in each state.
 	state updateState
 	// running is the digest of the container that runs; empty if none is known to run.
@@ -54,7 +56,7 @@ func (u *instanceUpdate) walk(ctx context.Context, rows []step, from int) {
 			u.undo(ctx, rows[:i], err)
 			return
 		}
-		err := u.record(ctx, row.name, doing, row.do)
+		err := u.do(ctx, row)
 		if err != nil && row.keeps && ctx.Err() != nil {
 			u.err = fmt.Errorf("%s: broken off, the new container is registered", row.name)
 			break
@@ -90,14 +92,20 @@ func (u *instanceUpdate) undo(ctx context.Context, rows []step, cause error) {
 	u.state = stateRestored
 }
 
+// do runs a row. What is slow and changes nothing comes before the row's intent.
+func (u *instanceUpdate) do(ctx context.Context, row step) error {
+	if row.ready != nil {
+		row.ready(u, ctx)
+	}
+	return u.record(ctx, row.name, doing, row.do)
+}
+
 // record runs an act or a compensation between its intent and its outcome in the journal. It does not run the act if
 // the intent could not be written.
 func (u *instanceUpdate) record(ctx context.Context, name StepName, d direction, act func(*instanceUpdate, context.Context) (string, error)) error {
 	result := StepResult{Name: name, Started: time.Now(), Undo: d == undoing}
-	err := u.journal(ctx, name, d.begun, nil)
-	if err != nil {
-		err = fmt.Errorf("%w: %w", errNoIntent, err)
-	} else {
+	err := u.intend(ctx, name, d.begun)
+	if err == nil {
 		u.report.emit(Event{Step: name, Kind: d.onBegin})
 		result.Detail, err = act(u, ctx)
 		if recorded := u.conclude(ctx, name, d.mark(err), err); recorded != nil && err == nil {
@@ -114,9 +122,6 @@ func (u *instanceUpdate) record(ctx context.Context, name StepName, d direction,
 	u.report.emit(Event{Step: name, Kind: d.event(err), Detail: result.Detail, Err: err})
 	return err
 }
-
-// errNoIntent ends everything that this run may still do to the instance.
-var errNoIntent = errors.New("journal the intent")
 
 // direction distinguishes doing a row from undoing it, by the marks in the journal and the kinds of events.
 type direction struct {
@@ -153,27 +158,6 @@ func (u *instanceUpdate) conclude(ctx context.Context, name StepName, mark Mark,
 		return nil
 	}
 	return u.journal(ctx, name, mark, cause)
-}
-
-// journal writes an entry about the instance.
-func (u *instanceUpdate) journal(ctx context.Context, name StepName, mark Mark, cause error) error {
-	e := Entry{
-		Time:     time.Now(),
-		Instance: u.instance.ID,
-		Step:     name,
-		Mark:     mark,
-		Targets:  u.registration.targets,
-		Old:      u.before.Release.Digest(),
-		New:      u.release.Digest(),
-		Unserved: !u.registration.wasHealthy(),
-	}
-	if cause != nil {
-		e.Error = cause.Error()
-	}
-	if e.intends() {
-		e.Seconds = int(ActTimeout.Seconds())
-	}
-	return act(ctx, func(ctx context.Context) error { return u.session.Journal.Record(ctx, e) })
 }
 
 // connect opens the instance and reads what runs there.

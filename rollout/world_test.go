@@ -112,7 +112,7 @@ func (w *world) leaveGroupB() {
 
 func (w *world) config() Config {
 	c := Config{
-		Environment: "test", ID: "run-1", Policy: DefaultPolicy(), Balancer: w, Journal: &memoryJournal{},
+		Environment: "test", ID: "run-1", Policy: DefaultPolicy(), Balancer: w, Journal: &memoryJournal{}, stopwatch: monotonic,
 		Release: Release{Image: "repo/app@" + newDigest, Tag: "v2"},
 		Connect: func(ctx context.Context, i Instance) (Host, error) {
 			return &fakeHost{w, w.machines[i.ID]}, w.call(ctx, "connect/"+i.ID, func() { w.links[i.ID]++ })
@@ -195,6 +195,9 @@ func (w *world) routed() []string {
 // call is every port call: it works, or does what the fault of that name says.
 func (w *world) call(ctx context.Context, name string, act func()) error {
 	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := CheckAct(ctx); err != nil {
 		return err
 	}
 	w.mu.Lock()
@@ -296,6 +299,7 @@ type fakeHost struct {
 }
 
 func (h *fakeHost) call(ctx context.Context, name string, act func()) error {
+	require.True(h.w.t, !changing[name] || ctx.Value(fenceKey{}) != nil, "%s is called without a fence", name)
 	return h.w.call(ctx, name+"/"+h.m.id, act)
 }
 
