@@ -3,12 +3,14 @@ package nlb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/growl-dev/deploy/internal/fence"
 	"github.com/growl-dev/deploy/rollout"
 )
 
@@ -81,7 +83,7 @@ func (b *batcher) nextBatch() (batch []*request) {
 // for the others.
 func (b *batcher) execute(requests []*request) {
 	for len(requests) > 0 {
-		err := b.callFor(requests)
+		err := b.send(requests)
 		left := slices.DeleteFunc(slices.Clone(requests), func(r *request) bool { return r.ctx.Err() != nil })
 		if err == nil || len(left) == len(requests) {
 			b.settle(requests, err)
@@ -91,10 +93,10 @@ func (b *batcher) execute(requests []*request) {
 	}
 }
 
-// settle returns the result of a call to its requests. If the API refused the call because of one target, each request
-// is called for alone, so that only the caller of that target gets the error.
+// settle returns the result of a call to its requests. If the API refused the call because of one target of many, each
+// target is called for alone, so that the others are changed and only the caller of that target gets the error.
 func (b *batcher) settle(requests []*request, err error) {
-	if len(requests) == 1 || !refusesATarget(err) {
+	if len(requests) == 1 && len(requests[0].targets) == 1 || !refusesATarget(err) {
 		for _, r := range requests {
 			r.finish(err)
 		}
@@ -104,7 +106,13 @@ func (b *batcher) settle(requests []*request, err error) {
 	alone.SetLimit(callsPerGroup)
 	for _, r := range requests {
 		alone.Go(func() error {
-			r.finish(b.call(r.ctx, r.targets))
+			var faults []error
+			for _, t := range r.targets {
+				if err := b.send([]*request{{ctx: r.ctx, targets: []rollout.Target{t}}}); err != nil {
+					faults = append(faults, fmt.Errorf("%s:%d: %w", t.Instance, t.Port, err))
+				}
+			}
+			r.finish(errors.Join(faults...))
 			return nil
 		})
 	}
@@ -116,8 +124,9 @@ func (r *request) finish(err error) {
 	close(r.done)
 }
 
-// callFor makes one call, which is cancelled as soon as the context of one request ends.
-func (b *batcher) callFor(requests []*request) error {
+// send makes one call, which is cancelled as soon as the context of one request ends. It is not sent once the act of one
+// request came too late.
+func (b *batcher) send(requests []*request) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(requests[0].ctx))
 	defer cancel()
 	var targets []rollout.Target
@@ -129,7 +138,15 @@ func (b *batcher) callFor(requests []*request) error {
 			}
 		}
 	}
-	return b.call(ctx, targets)
+	inTime := func() error {
+		for _, r := range requests {
+			if err := rollout.CheckAct(r.ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fence.Send(ctx, inTime, func(ctx context.Context) error { return b.call(ctx, targets) })
 }
 
 // refusesATarget reports whether the API refused the whole call because of one target or because of their number.
