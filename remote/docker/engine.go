@@ -17,6 +17,9 @@ import (
 	"github.com/moby/moby/client/pkg/versions"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/growl-dev/deploy/internal/fence"
+	"github.com/growl-dev/deploy/rollout"
 )
 
 // minAPI is the oldest Engine API spoken: that of engine 20.10.
@@ -122,12 +125,17 @@ func (e *engine) inspect(ctx context.Context, id string) (container.InspectRespo
 
 // act makes a call that changes something. If the call fails, done checks whether it succeeded all the same, with a context
 // of its own, because the call's may have ended. A call that was lost with its connection and changed nothing is made once
-// more, because the connection may have ended unnoticed since the last call.
+// more, because the connection may have ended unnoticed since the last call. It is a part of an act of its own, and is not
+// sent if it comes too late for that.
 func act(ctx context.Context, timeout time.Duration, call func(ctx context.Context) error, done func(ctx context.Context) bool) error {
-	bounded, cancel := context.WithTimeout(ctx, timeout)
+	part, err := rollout.BeginPart(ctx)
+	if err != nil {
+		return err
+	}
+	bounded, cancel := context.WithTimeout(part, timeout)
 	defer cancel()
 	for again := false; ; again = true {
-		err := call(bounded)
+		err := fence.Send(bounded, func() error { return rollout.CheckAct(bounded) }, call)
 		if err == nil || isDone(ctx, done) {
 			return nil
 		}
@@ -210,6 +218,14 @@ func (e *engine) remove(ctx context.Context, id string) error {
 		_, err := e.inspect(ctx, id)
 		return cerrdefs.IsNotFound(err)
 	})
+}
+
+// removeImage removes a name of an image. It does not look at the result, because pruning is made up for by the next run.
+func (e *engine) removeImage(ctx context.Context, name string) error {
+	return act(ctx, callTimeout, func(ctx context.Context) error {
+		_, err := e.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true})
+		return err
+	}, func(context.Context) bool { return false })
 }
 
 // stopped reports whether the container neither runs nor will start by itself.

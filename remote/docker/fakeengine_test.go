@@ -51,7 +51,10 @@ type fakeEngine struct {
 	pulled fakeImage
 	then   func()
 	pulls  int
-	auth   string // the last registry header
+	// stored is the list of images, and changes counts the changing calls that were done.
+	stored  []map[string]any
+	changes int
+	auth    string // the last registry header
 }
 
 type fakeContainer struct {
@@ -213,6 +216,10 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				f.then()
 			}
 		}
+	case path == "/images/json":
+		answer(w, f.stored)
+	case r.Method == http.MethodDelete && strings.HasPrefix(path, "/images/"):
+		f.change(w, "remove image", func() { answer(w, []any{}) })
 	case strings.HasPrefix(path, "/images/"):
 		f.serveImage(w, strings.TrimSuffix(strings.TrimPrefix(path, "/images/"), "/json"))
 	case path == "/containers/json":
@@ -254,6 +261,7 @@ func (f *fakeEngine) change(w http.ResponseWriter, call string, do func()) {
 		f.cut[call]--
 		panic(http.ErrAbortHandler)
 	}
+	f.changes++
 	do()
 	if f.lose[call] {
 		panic(http.ErrAbortHandler)

@@ -44,7 +44,7 @@ func (s imageStore) prune(ctx context.Context, repo string, used map[string]bool
 			continue
 		}
 		for _, name := range namesIn(image, repo) {
-			_, err := s.engine.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true})
+			err := s.engine.removeImage(ctx, name)
 			if err != nil && !cerrdefs.IsNotFound(err) {
 				failures = append(failures, fmt.Errorf("remove image %s: %w", name, err))
 			}
