@@ -2,8 +2,7 @@
 // run in flight has done so far (its journal) and how past runs ended (history), and
 // which service and environment a target group belongs to (claims).
 //
-// It needs one object store with conditional writes and a clock of its own:
-// [S3], or a [Folder] for tests and the sandbox. Lease and journal are one
+// It needs one object store with conditional writes and a clock of its own: [S3]. Lease and journal are one
 // object, SERVICE/ENV/current, so that one conditional write fences both: a run
 // that lost its lease cannot write its next intent, and without the intent it
 // does not act. Finished runs are SERVICE/ENV/history/RUN, written once.

@@ -5,24 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"os"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/growl-dev/deploy/ledger"
+	"github.com/growl-dev/deploy/ledger/ledgertest"
 	"github.com/growl-dev/deploy/rollout"
 )
 
 func Example() {
-	path, err := os.MkdirTemp("", "ledger")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(path)
-	store, err := ledger.NewFolder(path)
-	if err != nil {
-		log.Fatal(err)
-	}
+	store := &ledgertest.Memory{} // for a real environment, see NewS3FromConfig
 	book, err := ledger.Open(store, "app/dev", ledger.Options{})
 	if err != nil {
 		log.Fatal(err)

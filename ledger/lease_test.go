@@ -215,11 +215,12 @@ func TestWritersWhoWaitShareOneWrite(t *testing.T) {
 // metered is a store that knows how many bytes it took.
 type metered struct {
 	ledgertest.Memory
-	bytes atomic.Int64
+	bytes, largest atomic.Int64
 }
 
 func (m *metered) Put(ctx context.Context, key string, data []byte, version ledger.Version) (ledger.Stamp, error) {
 	m.bytes.Add(int64(len(data)))
+	m.largest.Store(max(m.largest.Load(), int64(len(data))))
 	return m.Memory.Put(ctx, key, data, version)
 }
 

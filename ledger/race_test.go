@@ -170,14 +170,14 @@ func (w *racing) check(t *testing.T) {
 	}
 }
 
-// Real goroutines on a real folder, outside of a bubble, with a short lease.
-func TestRunsRaceOnAFolder(t *testing.T) {
-	path := t.TempDir()
+// TestRunsRaceOnAServer lets real goroutines race at a real S3 server, outside of a bubble.
+func TestRunsRaceOnAServer(t *testing.T) {
+	server := servers(t)["path"]
 	var acting, acts atomic.Int32
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {
-			book, err := ledger.Open(openFolder(t, path), "app/dev", ledger.Options{})
+			book, err := ledger.Open(server.store(t), "app/dev", ledger.Options{})
 			if !assert.NoError(t, err) {
 				return
 			}
@@ -195,7 +195,7 @@ func TestRunsRaceOnAFolder(t *testing.T) {
 	}
 	wg.Wait()
 	assert.EqualValues(t, 20, acts.Load())
-	assert.Len(t, history(t, openFolder(t, path)), 20)
+	assert.Len(t, history(t, server.store(t)), 20)
 }
 
 // eventually asks until the lease is free.

@@ -69,7 +69,7 @@ var (
 	// ErrHidden: an object was not read, because the caller may not read it, or because there is none and the caller may
 	// not know that. Every ErrHidden is an ErrDenied.
 	ErrHidden = fmt.Errorf("%w, or hides that there is no such object", ErrDenied)
-	// ErrNoStore: the bucket or folder does not exist.
+	// ErrNoStore: the bucket does not exist.
 	ErrNoStore = errors.New("the store does not exist")
 )
 
