@@ -47,17 +47,6 @@ type lease struct {
 	ID      string `json:"id"`
 	Seconds int    `json:"seconds"`
 	Run
-	// lines are the entries of a run of this process, which has Entries empty.
-	lines []*line
-}
-
-// run is the lease's, with its journal.
-func (l *lease) run() Run {
-	run := l.Run
-	if l.lines != nil {
-		run.Entries = entriesOf(l.lines)
-	}
-	return run
 }
 
 // ends is when a lease ends that was last written at the given time.
@@ -91,45 +80,8 @@ func (d *document) retire() {
 	if d.Lease == nil {
 		return
 	}
-	run := d.Lease.run()
-	run.Entries = compact(run.Entries)
-	if len(run.Entries) > 0 {
-		d.Unfinished = merge(append(slices.Clip(d.Unfinished), run))
+	if len(d.Lease.Entries) > 0 {
+		d.Unfinished = merge(append(slices.Clip(d.Unfinished), d.Lease.Run))
 	}
 	d.Lease = nil
-}
-
-// encode is [json.Marshal] with the journal of a run of this process put in as
-// it was encoded, entry by entry.
-func (d document) encode() ([]byte, error) {
-	if d.Lease == nil || len(d.Lease.lines) == 0 {
-		return json.Marshal(d)
-	}
-	held, err := json.Marshal(d.Lease)
-	if err != nil {
-		return nil, err
-	}
-	lines := d.Lease.lines
-	d.Lease = nil
-	rest, err := json.Marshal(d)
-	if err != nil {
-		return nil, err
-	}
-	data := make([]byte, 0, len(held)+len(rest)+sizeOf(lines))
-	data = append(append(data, `{"lease":`...), held[:len(held)-len("}")]...)
-	data = append(data, `,"journal":[`...)
-	for _, l := range lines {
-		data = append(append(data, l.text...), ',')
-	}
-	data = append(data[:len(data)-len(",")], "]},"...)
-	return append(data, rest[len("{"):]...), nil
-}
-
-// sizeOf is about how many bytes lines take.
-func sizeOf(lines []*line) int {
-	size := 64
-	for _, l := range lines {
-		size += len(l.text) + len(",")
-	}
-	return size
 }

@@ -71,7 +71,6 @@ type Run struct {
 	Holder
 	// Began is when it took the lease, by the store's clock as it last answered before.
 	Began time.Time `json:"began"`
-	// Entries is its journal in the order it was recorded, without what is outdated
-	// or said twice ([rollout.Outdated], [rollout.Lean]).
+	// Entries is its journal in the order it was recorded, without what recovery does not need ([rollout.Append]).
 	Entries []rollout.Entry `json:"journal,omitempty"`
 }

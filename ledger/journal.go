@@ -1,98 +1,53 @@
 package ledger
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// journal is what the run that holds a lease recorded. It is bounded as it grows:
-// of preparing, which takes no instance out, the latest entry of all stays, which
-// shows that the run began; of the rest what recovery needs ([rollout.Outdated],
-// [rollout.Lean]). Every entry is encoded once: in a large fleet the journal is
-// written thousands of times.
-type journal struct {
-	all      []*line            // in the order it was recorded, with lines that were dropped since
-	of       map[string][]*line // an instance's, once it was taken out
-	prepared *line
-}
+// maxObject bounds an object in bytes: no larger one is written, so that each can be read again.
+const maxObject = 16 << 20
 
-// line is an entry of the journal, and the same as JSON. Neither changes.
-type line struct {
-	rollout.Entry
-	text    []byte
-	dropped bool // the journal's alone
-}
+// maxJournal is the size of a document above which no entry that begins a step is recorded. What is left below maxObject
+// is for the entries that finish or undo what was begun, and for the result.
+const maxJournal = maxObject / 2
 
-func newJournal() *journal { return &journal{of: map[string][]*line{}} }
-
-func (j *journal) add(e rollout.Entry) error {
-	way := entriesOf(j.of[e.Instance])
-	e = rollout.Lean(way, e)
-	text, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("encode the entry of %s: %w", e.Instance, err)
-	}
-	j.append(&line{Entry: e, text: text}, way)
-	return nil
-}
-
-// append adds a line to those of its instance, way.
-func (j *journal) append(added *line, way []rollout.Entry) {
-	j.all = append(j.all, added)
-	if added.Step == rollout.StepPrepare {
-		if j.prepared != nil {
-			j.prepared.dropped = true
-		}
-		j.prepared = added
+// record adds an entry to the journal of the run that holds the lease. An entry that closes an instance's update removes
+// the instance from the journals of earlier runs too, because nothing is left to be healed.
+func (d *document) record(e rollout.Entry) {
+	d.Lease.Entries = rollout.Append(d.Lease.Entries, e)
+	if !e.Closes() {
 		return
 	}
-	lines := j.of[added.Instance]
-	for i, outdated := range rollout.Outdated(way, added.Entry) {
-		lines[i].dropped = outdated
+	d.Unfinished = slices.Clone(d.Unfinished)
+	for i := range d.Unfinished {
+		run := &d.Unfinished[i]
+		run.Entries = slices.DeleteFunc(slices.Clone(run.Entries), func(before rollout.Entry) bool { return before.Instance == e.Instance })
 	}
-	j.of[added.Instance] = append(kept(lines), added)
 }
 
-func kept(lines []*line) []*line {
-	return slices.DeleteFunc(lines, func(l *line) bool { return l.dropped })
-}
-
-// lines are those that are kept, for a caller to keep in turn.
-func (j *journal) lines() []*line {
-	j.all = kept(j.all)
-	return slices.Clone(j.all)
-}
-
-func entriesOf(lines []*line) []rollout.Entry {
-	entries := make([]rollout.Entry, len(lines))
-	for i, l := range lines {
-		entries[i] = l.Entry
+// checkRoom refuses to begin a step once a document of that size was written.
+func checkRoom(e rollout.Entry, size int) error {
+	if e.Mark != rollout.Begun || size <= maxJournal {
+		return nil
 	}
-	return entries
+	return fmt.Errorf("%s of %s is not begun, because the journal has %d bytes of at most %d: deploy in smaller batches", e.Step, e.Instance, size, maxJournal)
 }
 
-// compact bounds a journal that was read.
-func compact(entries []rollout.Entry) []rollout.Entry {
-	j := newJournal()
-	for _, e := range entries {
-		j.append(&line{Entry: e}, entriesOf(j.of[e.Instance]))
-	}
-	return entriesOf(j.lines())
-}
-
-// maxUnfinished bounds the runs that wait for being healed: each recovery that
-// is killed leaves one more.
+// maxUnfinished bounds the runs that wait to be healed, because each recovery that is killed leaves one more.
 const maxUnfinished = 16
 
-// merge bounds the number of unfinished runs. The oldest, which knows what was
-// there before, keeps its name; the next two become one.
+// merge bounds the number of unfinished runs. The oldest stays as it is, because its journal shows what ran before all of
+// them. The next two become one.
 func merge(runs []Run) []Run {
 	for len(runs) > maxUnfinished {
 		merged := runs[2]
-		merged.Entries = compact(slices.Concat(runs[1].Entries, runs[2].Entries))
+		merged.Entries = nil
+		for _, e := range slices.Concat(runs[1].Entries, runs[2].Entries) {
+			merged.Entries = rollout.Append(merged.Entries, e)
+		}
 		runs = slices.Concat(runs[:1], []Run{merged}, runs[3:])
 	}
 	return runs

@@ -20,8 +20,6 @@ type keeper struct {
 	sent map[string]bool
 	// closing is set once that document gives the lease away: it is the last.
 	closing bool
-	// size is the length of the last write, in bytes.
-	size int
 }
 
 // pace is how many bytes are written in a second at most. Every write holds the
@@ -134,7 +132,9 @@ func (k *keeper) try(ctx context.Context, d document) error {
 	if err != nil {
 		return err
 	}
+	k.mu.Lock()
 	k.size = wrote.size
+	k.mu.Unlock()
 	if err := k.confirm(ctx, wrote, began); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type Lease struct {
 	mu       sync.Mutex
 	next     document // what the next write says
 	waiting  *commit  // for the next write; nil when nobody does
-	journal  *journal // what next's lease holds when it is written
+	size     int      // of the last write, in bytes
 	over     error    // why nothing is written any more
 	finished bool     // next holds the run's result
 }
@@ -43,7 +43,7 @@ type commit struct {
 // before the write that took it.
 func (l *Ledger) hold(ctx context.Context, took saved, began time.Time) *Lease {
 	held := &Lease{
-		ledger: l, own: *took.Lease, inherited: took.Unfinished, next: took.document, journal: newJournal(),
+		ledger: l, own: *took.Lease, inherited: took.Unfinished, next: took.document,
 		wake: make(chan struct{}, 1), lost: make(chan struct{}), done: make(chan struct{}),
 	}
 	k := &keeper{Lease: held, version: took.version, at: took.modified, since: began, sent: map[string]bool{}}
@@ -86,7 +86,11 @@ func (l *Lease) Record(ctx context.Context, e rollout.Entry) error {
 		if d.Lease == nil {
 			return ErrReleased
 		}
-		return l.journal.add(e)
+		if err := checkRoom(e, l.size); err != nil {
+			return err
+		}
+		d.record(e)
+		return nil
 	})
 }
 
@@ -146,13 +150,12 @@ func (l *Lease) take() (document, *commit) {
 	return l.snapshot(), c
 }
 
-// snapshot is what the next write says, with the journal as it is now. It is
-// called with l.mu held.
+// snapshot returns what the next write says, with a journal of its own. It is called with l.mu held.
 func (l *Lease) snapshot() document {
 	d := l.next
 	if d.Lease != nil {
 		held := *d.Lease
-		held.lines = l.journal.lines()
+		held.Entries = slices.Clone(held.Entries)
 		d.Lease = &held
 	}
 	return d

@@ -21,9 +21,6 @@ import (
 
 var _ Store = (*S3)(nil)
 
-// maxAnswer bounds what is read of an object, in bytes: a bucket may hold anything.
-const maxAnswer = 16 << 20
-
 // S3Options says where in S3 the ledger is.
 type S3Options struct {
 	// Bucket is the bucket's name. Required.
@@ -111,12 +108,12 @@ func (s *S3) Get(ctx context.Context, key string) (Object, error) {
 		return Object{}, err
 	}
 	defer answer.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	data, err := io.ReadAll(io.LimitReader(answer.Body, maxObject+1))
 	if err != nil {
 		return Object{}, s.explain(&brokenError{fmt.Errorf("the answer broke off: %w", err)})
 	}
-	if len(data) > maxAnswer {
-		return Object{}, fmt.Errorf("the answer is larger than %d bytes: not what this program writes", maxAnswer)
+	if len(data) > maxObject {
+		return Object{}, fmt.Errorf("the answer is larger than %d bytes: not what this program writes", maxObject)
 	}
 	stamp, err := stampOf(answer.ETag, answer.ResultMetadata)
 	if err != nil {
@@ -130,6 +127,9 @@ func (s *S3) Get(ctx context.Context, key string) (Object, error) {
 
 // Put implements Store.
 func (s *S3) Put(ctx context.Context, key string, data []byte, version Version) (Stamp, error) {
+	if len(data) > maxObject {
+		return Stamp{}, fmt.Errorf("the object has %d bytes, more than the %d that are read again", len(data), maxObject)
+	}
 	// A bucket with Object Lock takes no object without a checksum.
 	sum := sha256.Sum256(data)
 	input := &s3.PutObjectInput{

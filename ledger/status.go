@@ -63,7 +63,7 @@ func (s Status) left() []Run {
 
 // lease must be called on one that has a lease.
 func (s saved) lease() Held {
-	return Held{Run: s.Lease.run(), Ends: s.Lease.ends(s.modified)}
+	return Held{Run: s.Lease.Run, Ends: s.Lease.ends(s.modified)}
 }
 
 // Current reads who holds the environment and what runs left unfinished, at the key of before too as long as the ledger

@@ -48,69 +48,82 @@ func way(random *rand.Rand, instance string, old int) (entries []Entry) {
 	return entries
 }
 
-// thin appends to a journal what it need not know already, and drops what that
-// outdates.
-func thin(journal []Entry, e Entry) []Entry {
-	of := func(earlier Entry) bool { return earlier.Instance == e.Instance && earlier.Step != StepPrepare }
-	var way []Entry
-	for _, earlier := range journal {
-		if of(earlier) {
-			way = append(way, earlier)
-		}
-	}
-	outdated := Outdated(way, e)
-	if slices.Contains(outdated, true) {
-		journal = slices.DeleteFunc(journal, func(earlier Entry) (drop bool) {
-			if of(earlier) {
-				drop, outdated = outdated[0], outdated[1:]
-			}
-			return drop
-		})
-	}
-	return append(journal, Lean(way, e))
+// TestRecoveryReadsAnEntryWithoutTargets reads a journal of version 2 of the ledger, in which an entry leaves out what the
+// entries of its instance before it hold.
+func TestRecoveryReadsAnEntryWithoutTargets(t *testing.T) {
+	s := unrecovered([]Entry{
+		{Instance: "i-1", Step: StepDeregister, Mark: Begun, Old: "old", New: "new", Targets: []Target{{groupA, "i-1", 8080}}},
+		{Instance: "i-1", Step: StepJoin, Mark: Done}, {Instance: "i-1", Step: StepSettle, Mark: Begun},
+		{Instance: "i-1", Step: StepDeregister, Mark: Begun}, {Instance: "i-1", Step: StepRegister, Mark: Begun},
+	})["i-1"]
+	assert.Equal(t, []Target{{groupA, "i-1", 8080}}, s.targets)
+	assert.Equal(t, "old new", s.old+" "+s.new)
 }
 
-// TestALeanEntryNeverBeginsEmptyHanded: what an entry left out is known even where the
-// one between was dropped.
-func TestALeanEntryNeverBeginsEmptyHanded(t *testing.T) {
-	var left []Entry
-	for _, e := range []Entry{
-		{Step: StepDeregister, Mark: Begun}, {Step: StepJoin, Mark: Done}, {Step: StepSettle, Mark: Begun},
-		{Step: StepRegister, Mark: Begun}, {Step: StepDeregister, Mark: Begun}, {Step: StepRegister, Mark: Begun},
-	} {
-		e.Instance, e.Old, e.New, e.Targets = "i-1", "old", "new", []Target{{groupA, "i-1", 8080}}
-		left = thin(left, e)
+// closeEarlier removes an instance whose update was closed from the journals of earlier runs, as the ledger does.
+func closeEarlier(earlier []Entry, e Entry) []Entry {
+	if !e.Closes() {
+		return earlier
 	}
-	f := unrecovered(left)["i-1"]
-	assert.Equal(t, []Target{{groupA, "i-1", 8080}}, f.targets)
-	assert.Equal(t, "old new", f.old+" "+f.new)
+	return slices.DeleteFunc(slices.Clone(earlier), func(before Entry) bool { return before.Instance == e.Instance })
 }
 
-// Recovery finds the same in flight, and knows the same of it, in a journal from
-// which all was dropped that is outdated: at every entry of runs that follow each
-// other, where a run's journal begins anew and the earlier ones' stay.
-func TestRecoveryMissesNothingThatIsOutdated(t *testing.T) {
-	dropped, inDoubt := 0, 0
+// TestRecoveryNeedsNothingThatAppendRemoved compares a shortened journal with the whole one, at every entry of runs that
+// follow each other: a run's journal begins empty, and the earlier ones stay.
+func TestRecoveryNeedsNothingThatAppendRemoved(t *testing.T) {
+	removed, inDoubt := 0, 0
 	for seed := range uint64(2000) {
 		random := rand.New(rand.NewPCG(seed, 7))
-		var earlier, earlierThin, all, left []Entry
+		var earlier, earlierShort, all, short []Entry
 		for n := range 1 + random.IntN(8) {
 			if random.IntN(3) == 0 { // the run was killed, and another follows
-				earlier, earlierThin = append(earlier, all...), append(earlierThin, left...)
-				all, left = nil, nil
+				earlier, earlierShort = append(earlier, all...), append(earlierShort, short...)
+				all, short = nil, nil
 			}
 			for _, e := range way(random, fmt.Sprintf("i-%d", random.IntN(3)), n) {
-				if e.Step == StepPrepare {
-					continue
-				}
-				all, left = append(all, e), thin(left, e)
-				whole := unrecovered(append(earlier[:len(earlier):len(earlier)], all...))
-				require.Equal(t, whole, unrecovered(append(earlierThin[:len(earlierThin):len(earlierThin)], left...)), "seed %d: %v became %v", seed, all, left)
+				all, short, earlierShort = append(all, e), Append(short, e), closeEarlier(earlierShort, e)
+				whole := unrecovered(slices.Concat(earlier, all))
+				require.Equal(t, whole, unrecovered(slices.Concat(earlierShort, short)), "seed %d: %v became %v", seed, spell(slices.Concat(earlier, all)), spell(slices.Concat(earlierShort, short)))
 				inDoubt += len(whole)
 			}
 		}
-		dropped += len(earlier) + len(all) - len(earlierThin) - len(left)
+		removed += len(earlier) + len(all) - len(earlierShort) - len(short)
 	}
-	assert.Positive(t, dropped)
+	assert.Positive(t, removed)
 	assert.Positive(t, inDoubt)
+}
+
+// TestAJournalIsBoundedByWhatIsOut repeats what an act that is tried again records.
+func TestAJournalIsBoundedByWhatIsOut(t *testing.T) {
+	var journal []Entry
+	record := func(instance string, step StepName, mark Mark) {
+		journal = Append(journal, Entry{Instance: instance, Step: step, Mark: mark})
+	}
+	for i := range 500 {
+		instance := fmt.Sprintf("i-%d", i)
+		for _, step := range Steps() {
+			record(instance, step, Begun)
+			for range 50 { // registers again what it finds missing
+				record(instance, step, Begun)
+				record(instance, step, Done)
+			}
+		}
+	}
+	assert.Len(t, journal, 1, "all are in service: %v", journal)
+	for i := range 500 {
+		instance := fmt.Sprintf("i-%d", i)
+		for _, step := range Steps()[:8] {
+			record(instance, step, Begun)
+			record(instance, step, Done)
+		}
+	}
+	assert.LessOrEqual(t, len(journal), 500*8+1, "the first one, and one for each step but preparing")
+}
+
+// spell writes a journal in a few words: "i-1 stop begun".
+func spell(journal []Entry) (words []string) {
+	for _, e := range journal {
+		words = append(words, fmt.Sprintf("%s %s %s %s", e.Instance, e.Step, e.Mark, e.New))
+	}
+	return words
 }

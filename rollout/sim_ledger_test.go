@@ -10,7 +10,7 @@ import (
 type ledger struct {
 	holder  *process
 	release int     // of the last run
-	entries []Entry // the holder's, without what is outdated
+	entries []Entry // the holder's, without what recovery does not need
 	before  []Entry // those of runs that did not finish
 }
 
@@ -63,7 +63,8 @@ func (p *process) write(e Entry) {
 		return
 	}
 	p.w.note("entry "+string(e.Step)+" "+string(e.Mark), e.Instance)
-	p.w.ledger.entries = thin(p.w.ledger.entries, e)
+	p.w.ledger.entries = Append(p.w.ledger.entries, e)
+	p.w.ledger.before = closeEarlier(p.w.ledger.before, e)
 	switch e.Mark {
 	case Begun, Undoing:
 		p.intent[e.Instance] = intent{e.Step, e.Mark}
