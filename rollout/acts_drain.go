@@ -6,14 +6,11 @@ import (
 	"slices"
 )
 
-// measure measures the instance's rate for the last time before it leaves.
-func (u *instanceUpdate) measure(ctx context.Context) { u.meter.measure(ctx) }
-
 // deregister removes the instance from every target group it is in.
 func (u *instanceUpdate) deregister(ctx context.Context) (string, error) {
 	u.state = stateOut
 	err := u.act(ctx, u.registration.deregister)
-	return fmt.Sprintf("left %s, %s", countGroups(u.registration.targets), u.meter.rate), err
+	return fmt.Sprintf("left %s, %s", countGroups(u.registration.targets), u.meter.evidence.watched()), err
 }
 
 // rejoin is deregister's compensation. It registers the instance on the ports it had and waits until it is healthy, if

@@ -21,6 +21,7 @@ func (u *instanceUpdate) leave(ctx context.Context) (string, error) {
 	if err := u.act(ctx, u.host.Drain); err != nil {
 		u.report.remark(StepRegister, "the service could not be signalled to drain: %s", oneLine(err))
 	}
+	u.meter.reset()
 	seen, err := u.awaitQuiet(ctx, StepRegister)
 	if err != nil && ctx.Err() != nil {
 		return "the drain was broken off", nil
@@ -41,35 +42,29 @@ func (u *instanceUpdate) join(ctx context.Context) (string, error) {
 	return healthy + ", " + arrived, err
 }
 
-// awaitClients waits until clients arrive at the new container, if enough of them arrived at the old one for their
-// absence to mean something. If none arrive in time, that is a remark only, because the load balancer calls the
+// awaitClients waits until a client arrives at the new container, if enough of them were seen at the old one for their
+// absence to mean something. If none arrives in time, that is a remark only, because the load balancer calls the
 // instance healthy.
 func (u *instanceUpdate) awaitClients(ctx context.Context) (string, error) {
-	policy, rate := u.session.Policy, u.meter.rate
-	later := fmt.Sprintf("it counts as capacity %s after it was registered", round(policy.Drain.Lag))
+	policy := u.session.Policy
 	switch {
 	case policy.Drain.Fixed || policy.Traffic == 0:
 		return "traffic not waited for", nil
 	case u.registration.shifted:
 		return "no traffic waited for, because a zonal shift sends it elsewhere", nil
-	case rate.source == Uncounted:
-		return "traffic was not measured before: " + later, nil
-	case !rate.proves(policy.Drain.Quiet):
-		return "too few clients before to see them arrive: " + later, nil
+	case u.meter.evidence.busy < busyIntervals:
+		return fmt.Sprintf("too few clients before to see them arrive: it counts as capacity %s after it was registered", round(policy.Drain.Lag)), nil
 	}
 	began := time.Now()
-	seen, err := u.meter.awaitArrival(ctx, policy.Traffic)
+	arrived, err := u.meter.awaitArrival(ctx, policy.Traffic)
 	switch {
 	case err != nil:
 		return "", err
-	case seen.proven():
-		// With several targets any of them may have brought the clients, and the kernel's count holds health checks.
-		u.registration.clientsArrived = len(u.registration.targets) == 1 && seen.source() == ServiceCount
+	case arrived:
+		// With several targets any of them may have brought the clients.
+		u.registration.clientsArrived = len(u.registration.targets) == 1
 		return fmt.Sprintf("takes traffic after %s", round(time.Since(began))), nil
-	case len(seen.samples) == 0:
-		u.report.remark(StepJoin, "healthy, but arriving traffic could not be seen: %s", oneLine(seen.blind))
-		return "traffic not seen", nil
 	}
-	u.report.remark(StepJoin, "healthy, but traffic did not arrive within %s", policy.Traffic)
+	u.report.remark(StepJoin, "healthy, but traffic did not arrive within %s: %s", policy.Traffic, u.meter.evidence.seen())
 	return "traffic did not arrive", nil
 }

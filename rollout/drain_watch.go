@@ -6,66 +6,42 @@ import (
 	"time"
 )
 
-// drainWatch samples the traffic of a deregistered instance until the evidence shows that its clients have left.
-type drainWatch struct {
-	evidence evidence
-	meter    *trafficMeter
-	since    time.Time // the instance was deregistered
-
-	moved  func(detail string)
-	remark func(format string, args ...any)
-}
-
-// wait returns a sentence on how the drain ended, and an error only if ctx ended first.
-func (w *drainWatch) wait(ctx context.Context) (string, error) {
+// awaitQuiet samples the deregistered instance until the evidence shows that its clients have left. It returns a sentence
+// on how the drain ended, and an error only if ctx ended first.
+func (u *instanceUpdate) awaitQuiet(ctx context.Context, name StepName) (string, error) {
+	e := &u.meter.evidence
+	e.leave(u.registration.deregisteredAt, u.session.thinned())
 	for {
-		done, seen := w.look(ctx)
+		u.meter.look(ctx)
+		done, seen := e.drained(time.Now())
 		if done {
-			return w.summary(seen), nil
+			return u.concludeDrain(name, seen), nil
 		}
-		w.moved(seen)
-		if err := sleep(ctx, w.evidence.pause(time.Since(w.since))); err != nil {
+		u.report.moved(name, seen)
+		if err := sleep(ctx, e.pause(time.Now())); err != nil {
 			return seen, err
 		}
 	}
 }
 
-// look takes one sample, unless the drain is fixed, and decides whether the drain is over.
-func (w *drainWatch) look(ctx context.Context) (done bool, seen string) {
-	if !w.evidence.policy.Fixed {
-		t, err := w.meter.sample(ctx)
-		w.evidence.observe(time.Since(w.since), t, err)
-	}
-	return w.evidence.drained(time.Since(w.since))
+// thinned returns the factor by which pauses between clients grow once a batch is back that was out during the watch.
+func (s *session) thinned() float64 {
+	all := len(s.Instances)
+	return float64(all) / float64(max(1, all-s.Policy.Batch.Of(all)))
 }
 
-// summary returns a sentence on how the drain ended, and remarks on what could not be counted.
-func (w *drainWatch) summary(seen string) string {
-	e := &w.evidence
-	if e.blind != "" && !e.sampled {
-		w.remark("traffic %s: drained by the clock", e.blind)
+// concludeDrain adds what the drain cut, and remarks on that and on what could not be counted.
+func (u *instanceUpdate) concludeDrain(name StepName, seen string) string {
+	e := &u.meter.evidence
+	if e.blind != nil {
+		u.report.remark(name, "traffic %s: drained by the clock", oneLine(e.blind))
 	}
-	if e.unsure() {
-		w.remark("connections were opened to the end of the drain, which may be health checks: the kernel's count includes those, and a count of the service's own would not")
-	}
-	cut, known := e.cut()
+	open, known := e.cut()
 	if !known {
 		return seen + ", what it cut was not counted"
 	}
-	if cut > 0 {
-		w.remark("%d connections were still open at the end of the drain", cut)
+	if open > 0 {
+		u.report.remark(name, "%d connections were still open at the end of the drain", open)
 	}
-	return fmt.Sprintf("%s, %d connections cut", seen, cut)
-}
-
-// awaitQuiet waits until the traffic of the deregistered instance has left.
-func (u *instanceUpdate) awaitQuiet(ctx context.Context, name StepName) (string, error) {
-	w := &drainWatch{
-		evidence: evidence{policy: u.session.Policy.Drain, before: u.meter.rate},
-		meter:    &u.meter,
-		since:    u.registration.deregisteredAt,
-		moved:    func(detail string) { u.report.moved(name, detail) },
-		remark:   func(format string, args ...any) { u.report.remark(name, format, args...) },
-	}
-	return w.wait(ctx)
+	return fmt.Sprintf("%s, %d connections cut", seen, open)
 }

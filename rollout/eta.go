@@ -9,12 +9,11 @@ import (
 // a row of the table is guessed from the policy and the target groups until the run has observed one. A nil eta
 // estimates nothing, because recovery and replacement have no estimate.
 type eta struct {
-	report   *reporter
-	rows     map[StepName]*typical
-	prepares time.Duration // before the first batch leaves
-	gathers  typical       // from a batch's turn until there is capacity for it
-	rests    time.Duration // between a batch in service and the next one leaving
-	bakes    bool          // the last batch rests too
+	report  *reporter
+	rows    map[StepName]*typical
+	gathers typical       // from a batch's turn until there is capacity for it
+	rests   time.Duration // between a batch in service and the next one leaving
+	bakes   bool          // the last batch rests too
 
 	mu    sync.Mutex
 	stage stage
@@ -67,15 +66,10 @@ func newETA(p Policy, groups []Timing, batches int, report *reporter) *eta {
 		return nil
 	}
 	e := &eta{report: report, rows: map[StepName]*typical{}, rests: max(p.Pause, p.Bake), bakes: p.Bake > 0, began: time.Now()}
-	looks := p.Poll / 2
-	if !p.Drain.Fixed {
-		looks = max(looks, p.Drain.Quiet)
-	}
-	e.gathers.guess = max(0, looks-e.rests) // the measurement goes on while the batch before rests
+	e.gathers.guess = p.Poll / 2
 	drain, join := p.Drain.Min, p.Drain.Lag
 	if !p.Drain.Fixed {
 		drain = max(drain, p.Drain.Lag)
-		e.prepares = p.Drain.Quiet // the first batch is measured
 	}
 	for _, t := range groups {
 		join = max(join, t.checks())
@@ -197,7 +191,7 @@ func (e *eta) left() (left time.Duration, news bool) {
 func (e *eta) stageLength() time.Duration {
 	switch e.stage {
 	case stagePreparing:
-		return e.prepares
+		return 0 // nothing shows how long pulls take
 	case stageResting:
 		return e.rests
 	default:

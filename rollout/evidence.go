@@ -5,132 +5,145 @@ import (
 	"time"
 )
 
-// evidence decides from samples when a deregistered instance is free of traffic. It holds no clock: all times are counted
-// from the deregistration.
+// Clients are not independent of each other: browsers open several connections at once, pools open theirs again together,
+// and batch jobs come and go. So the number of connections proves nothing. Silence does if clients came nearly all the
+// time, for long enough, and if it is much longer than any pause of theirs.
+const (
+	// watchedIntervals is the number of sampling intervals that a watch has to have at least, which is four times
+	// [Drain.Quiet].
+	watchedIntervals = 40
+	// busyIntervals is how many of them have to have clients. In a longer watch it is the same share.
+	busyIntervals = 30
+	// pauses is how many times as long as the longest pause between clients a silence has to be.
+	pauses = 3
+	// crowd is the number of connections in an interval that cannot all be health checks.
+	crowd = 10
+)
+
+// evidence decides from samples whether the clients of an instance have left. The samples begin while it serves, and go on
+// after it was deregistered. It holds no clock.
 type evidence struct {
 	policy Drain
-	before rate
 
-	last     Traffic
-	lastAt   time.Duration
-	sampled  bool          // the last sample had both counts: connections open and connections opened
-	saw      bool          // the last sample had the open connections at least
-	counted  bool          // any sample had the open connections
-	openedAt time.Duration // of the last sample with a new connection
-	busyAt   time.Duration // of the last sample with an open connection
-	seenFrom time.Duration // of the first sample since which both counts were read without a gap
-	blindAt  time.Duration // of the last sample that failed or lacked a count
-	blind    string        // why that sample failed
+	last      Traffic   // the last sample that could be read
+	lastAt    time.Time // zero: none could
+	blind     error     // why the last sample could not be read; nil: it could
+	intervals int       // between two samples of one container
+	busy      int       // those in which clients opened connections
+	opened    int       // connections opened in all of them
+	longest   time.Duration
+	arrivedAt time.Time // clients last opened a connection, by the service's own count
+	// disturbedAt is the time of the last sample that failed or does not show silence.
+	disturbedAt time.Time
+
+	leftAt time.Time // the instance was deregistered; zero: it serves
+	proves bool      // silence ends the drain before the routing lag is over
+	before int       // connections in an interval before leftAt, by the kernel's count; zero: too few to tell clients from health checks
 }
 
 // observe adds one sample, or the error that there is instead of one.
-func (e *evidence) observe(at time.Duration, t Traffic, err error) {
-	sampled := e.sampled
-	e.saw, e.sampled = err == nil, err == nil && t.Source != Uncounted
+func (e *evidence) observe(at time.Time, t Traffic, err error) {
+	e.blind = err
 	if err != nil {
-		e.blindAt, e.blind = at, err.Error()
+		e.disturbedAt = at
 		return
 	}
+	if e.lastAt.IsZero() || t.Source != e.last.Source || t.Opened < e.last.Opened {
+		e.restart(at)
+	} else {
+		e.count(at, int(t.Opened-e.last.Opened), t.Source)
+	}
 	if t.Open > 0 {
-		e.busyAt = at
+		e.disturbedAt = at
 	}
+	e.last, e.lastAt = t, at
+}
+
+// restart forgets what was seen, because the container's count began anew.
+func (e *evidence) restart(at time.Time) {
+	*e = evidence{policy: e.policy, leftAt: e.leftAt, disturbedAt: at}
+}
+
+// count adds the connections of one interval. The kernel's count includes health checks, so it shows clients only if it
+// goes on as it did before, and was too high for health checks.
+func (e *evidence) count(at time.Time, opened int, source Source) {
+	e.intervals++
+	e.opened += opened
 	switch {
-	case !e.sampled:
-		e.blindAt, e.blind = at, "not counted"
-	case !sampled:
-		e.seenFrom = at
-	case e.arrived(at, t):
-		e.openedAt = at
+	case source == ServiceCount && opened > 0:
+		if e.busy++; e.busy > 1 {
+			e.longest = max(e.longest, at.Sub(e.arrivedAt))
+		}
+		e.arrivedAt, e.disturbedAt = at, at
+	case source == KernelCount && e.before > 0 && 2*opened > e.before:
+		e.disturbedAt = at
 	}
-	e.last, e.lastAt, e.counted = t, at, true
 }
 
-// arrived reports whether clients opened connections since the last sample. The kernel's count includes health checks,
-// and their rate cannot be computed. So with that count only an instance that was busy can show clients, by a rate of
-// more than a tenth of the one before.
-func (e *evidence) arrived(at time.Duration, t Traffic) bool {
-	if t.Source == ServiceCount {
-		return t.Opened != e.last.Opened
+// leave notes that the instance was deregistered. During the watch other instances may have been out, so that their
+// clients came here too: then, pauses are longer by now, by no more than this factor.
+func (e *evidence) leave(at time.Time, thinned float64) {
+	e.leftAt = at
+	if e.busy > 0 {
+		e.longest = max(e.longest, at.Sub(e.arrivedAt))
 	}
-	now, _ := measure(e.last, t, at-e.lastAt)
-	return e.before.proves(e.policy.Quiet) && now.perSecond > e.before.perSecond/proof
+	e.longest = time.Duration(thinned * float64(e.longest))
+	if e.blind != nil || e.intervals < watchedIntervals {
+		return
+	}
+	e.proves = e.busy*watchedIntervals >= e.intervals*busyIntervals
+	if mean := e.opened / e.intervals; e.last.Source == KernelCount && mean >= crowd {
+		e.before = mean
+	}
 }
 
-// drained returns whether the traffic has left by now, and a sentence on what was seen.
-func (e *evidence) drained(at time.Duration) (bool, string) {
+// drained returns whether the traffic has left by now, and a sentence on what was seen. Before the routing lag is over,
+// silence decides only if the watch shows that clients would have broken it. After it, silence has to last as long as a
+// pause of clients may, but no longer than the quiet period.
+func (e *evidence) drained(at time.Time) (bool, string) {
+	elapsed, silence := at.Sub(e.leftAt), at.Sub(e.disturbedAt)
+	quiet, pause := e.policy.Quiet, pauses*e.longest
 	switch {
 	case e.policy.Fixed:
-		return at >= e.policy.Min, fmt.Sprintf("fixed drain of %s", round(e.policy.Min))
-	case at < e.policy.Min:
+		return elapsed >= e.policy.Min, fmt.Sprintf("fixed drain of %s", round(e.policy.Min))
+	case elapsed < e.policy.Min:
 		return false, e.seen()
-	case at >= e.policy.Max:
-		return true, fmt.Sprintf("gave up after %s: %s", round(at), e.seen())
-	case e.before.proves(e.policy.Quiet) && at-e.disturbedAt() >= e.policy.Quiet:
-		return true, fmt.Sprintf("quiet after %s: %s", round(at), e.seen())
-	case at >= e.policy.Lag && at-e.disturbedAt() >= e.silenceAfterLag():
-		return true, fmt.Sprintf("routing lag over after %s: %s", round(at), e.seen())
-	case at >= e.policy.Lag && e.unreadable(at):
-		return true, fmt.Sprintf("waited %s for the routing lag: traffic %s", round(at), e.blind)
+	case elapsed >= e.policy.Max:
+		return true, fmt.Sprintf("gave up after %s: %s", round(elapsed), e.seen())
+	case e.proves && silence >= max(quiet, pause):
+		return true, fmt.Sprintf("quiet after %s: %s", round(elapsed), e.seen())
+	case elapsed < e.policy.Lag:
+		return false, e.seen()
+	case silence >= quiet || pause > 0 && silence >= pause:
+		return true, fmt.Sprintf("routing lag over after %s: %s", round(elapsed), e.seen())
+	case e.unreadable(at):
+		return true, fmt.Sprintf("waited %s for the routing lag: %s", round(elapsed), e.seen())
 	default:
 		return false, e.seen()
 	}
 }
 
-// unreadable reports whether the counts cannot be read, and not only for a moment. A count that could be read before has
-// to fail for the quiet period, and its last sample must have shown no open connection. If only the opened connections
-// cannot be counted, the open ones still have to be gone.
-func (e *evidence) unreadable(at time.Duration) bool {
-	switch {
-	case e.sampled || e.blind == "":
-		return false
-	case e.saw:
-		return at-e.busyAt >= e.silenceAfterLag()
-	default:
-		return !e.counted || (e.last.Open == 0 && at-e.lastAt >= e.policy.Quiet)
-	}
+// unreadable reports whether the counts cannot be read, and not only for a moment. If they could be read before, the last
+// sample must have shown no open connection.
+func (e *evidence) unreadable(at time.Time) bool {
+	return e.blind != nil && (e.lastAt.IsZero() || e.last.Open == 0 && at.Sub(e.lastAt) >= e.policy.Quiet)
 }
 
-// disturbedAt returns when silence was last broken, by a connection or by a sample that failed.
-func (e *evidence) disturbedAt() time.Duration {
-	return max(e.openedAt, e.busyAt, e.blindAt, e.seenFrom)
-}
-
-// silenceAfterLag returns how long silence must last once the routing lag is over. That is long enough for [proof]
-// connections at the rate before, and for a client to send a lost SYN again (after 1 s, and after 2 s more by RFC 6298,
-// which is a fifth of the default Quiet), but no longer than Quiet.
-func (e *evidence) silenceAfterLag() time.Duration {
-	if e.before.perSecond <= 0 {
-		return e.policy.Quiet
+// pause returns how long to wait before the next sample: an interval, but not past a time that may end the drain.
+func (e *evidence) pause(at time.Time) time.Duration {
+	step := sampleInterval(e.policy.Quiet)
+	for _, end := range []time.Duration{e.policy.Min, e.policy.Lag, e.policy.Max} {
+		if left := end - at.Sub(e.leftAt); left > 0 {
+			step = min(step, left)
+		}
 	}
-	proven := time.Duration(proof / e.before.perSecond * float64(time.Second))
-	return min(e.policy.Quiet, max(e.policy.Quiet/5, proven))
-}
-
-// pause returns how long to wait before the next sample, because each sample costs the instance something. Silence can
-// end a drain from the minimum on if the instance was busy, and otherwise from the routing lag on. Samples become
-// frequent a quiet period before that; earlier ones only show people how the drain goes on. The service's own count misses
-// nothing between two samples, so two of them in a quiet period are enough if silence cannot end the drain early.
-func (e *evidence) pause(at time.Duration) time.Duration {
-	quiet := e.policy.Quiet
-	if e.policy.Fixed {
-		return max(sampleInterval(quiet), e.policy.Min-at)
-	}
-	busy := e.before.proves(quiet)
-	decides := e.policy.Min
-	if !busy {
-		decides = max(e.policy.Min, e.policy.Lag)
-	}
-	step := sampleInterval(quiet)
-	if !busy && e.sampled && e.last.Source == ServiceCount {
-		step = max(step, quiet/2)
-	}
-	return max(step, min(4*quiet, decides-quiet-at))
+	return step
 }
 
 // seen returns a sentence on what the last sample showed.
 func (e *evidence) seen() string {
-	if !e.saw {
-		return "traffic " + e.blind
+	if e.blind != nil {
+		return "traffic " + e.blind.Error()
 	}
 	return fmt.Sprintf("%s, %d connections open", e.arrivals(), e.last.Open)
 }
@@ -138,22 +151,30 @@ func (e *evidence) seen() string {
 // arrivals returns when the last new connection came, as far as the counts show that.
 func (e *evidence) arrivals() string {
 	switch {
-	case !e.sampled:
+	case e.last.Source == Uncounted:
 		return "new connections not counted"
-	case e.openedAt > 0:
-		return fmt.Sprintf("last new connection after %s", round(e.openedAt))
-	case e.last.Source == KernelCount && !e.before.proves(e.policy.Quiet):
+	case e.last.Source == KernelCount:
 		return "new connections not told from health checks"
+	case e.arrivedAt.After(e.leftAt):
+		return fmt.Sprintf("last new connection after %s", round(e.arrivedAt.Sub(e.leftAt)))
 	default:
 		return "no new connection"
 	}
 }
 
-// unsure reports whether the drain went to its maximum because of connections that were closed at once and that may all
-// have been health checks.
-func (e *evidence) unsure() bool {
-	return e.last.Source == KernelCount && e.lastAt >= e.policy.Max && e.openedAt > max(e.busyAt, e.blindAt, e.seenFrom)
+// watched returns a sentence on what the watch showed.
+func (e *evidence) watched() string {
+	switch {
+	case e.intervals == 0:
+		return "clients not watched before"
+	case e.last.Source != ServiceCount:
+		return "clients not counted by the service"
+	case e.busy < 2:
+		return fmt.Sprintf("clients in %d of %d samples before", e.busy, e.intervals)
+	default:
+		return fmt.Sprintf("clients in %d of %d samples before, at most %s apart", e.busy, e.intervals, round(e.longest))
+	}
 }
 
-// cut returns how many connections the swap will cut by the last sample, and whether there was one.
-func (e *evidence) cut() (open int, known bool) { return e.last.Open, e.counted }
+// cut returns how many connections the swap will cut by the last sample, and whether the drain had one.
+func (e *evidence) cut() (open int, known bool) { return e.last.Open, e.lastAt.After(e.leftAt) }

@@ -3,19 +3,43 @@ package rollout
 import (
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 )
 
+// watch is what an instance had before it left: connections a second, by whose count, and for how long it was watched.
+type watch struct {
+	perSecond float64
+	source    Source
+	length    time.Duration
+}
+
+const watchedEnough = 62 * time.Second
+
+// began is when the instances of these tests are deregistered.
+var began = time.Unix(0, 0)
+
+// watched returns the evidence of an instance that leaves after a watch, and the last count.
+func watched(w watch) (*evidence, uint64) {
+	e := &evidence{policy: DefaultPolicy().Drain}
+	opened := uint64(0)
+	for at := -w.length; at < 0; at += sampleInterval(e.policy.Quiet) {
+		opened = uint64((at + w.length).Seconds() * w.perSecond)
+		e.observe(began.Add(at), Traffic{Opened: opened, Source: w.source}, nil)
+	}
+	e.leave(began, 1)
+	return e, opened
+}
+
 // feed samples an instance as the engine does, until it is drained.
-func feed(before rate, sample func(at time.Duration) (Traffic, error)) (time.Duration, string) {
-	e := evidence{policy: DefaultPolicy().Drain, before: before}
-	for at := time.Duration(0); ; at += e.pause(at) {
+func feed(before watch, sample func(at time.Duration) (Traffic, error)) (time.Duration, string) {
+	e, opened := watched(before)
+	for at := time.Duration(0); ; at += e.pause(began.Add(at)) {
 		t, err := sample(at)
-		e.observe(at, t, err)
-		if done, detail := e.drained(at); done {
+		t.Opened += opened
+		e.observe(began.Add(at), t, err)
+		if done, detail := e.drained(began.Add(at)); done {
 			return at, detail
 		}
 	}
@@ -30,36 +54,45 @@ func service(perSecond float64, last time.Duration, source Source) func(time.Dur
 
 func TestDrainOnEvidence(t *testing.T) {
 	const second = time.Second
+	busy := watch{50, ServiceCount, watchedEnough}
+	crowded := watch{50, KernelCount, watchedEnough}
 	for name, c := range map[string]struct {
-		before   rate
+		before   watch
 		sample   func(time.Duration) (Traffic, error)
 		from, to time.Duration
 	}{
-		"busy, traffic leaves at once: the minimum":         {rate{50, ServiceCount}, service(50, 0, ServiceCount), 60 * second, 62 * second},
-		"busy, traffic stays for the routing lag":           {rate{50, ServiceCount}, service(50, 118*second, ServiceCount), 119 * second, 122 * second},
-		"busy, traffic stays longer than the lag":           {rate{50, ServiceCount}, service(50, 170*second, ServiceCount), 171 * second, 175 * second},
-		"busy, traffic never leaves: the maximum":           {rate{50, ServiceCount}, service(50, time.Hour, ServiceCount), 300 * second, 302 * second},
-		"idle: silence proves nothing before the lag":       {rate{0, ServiceCount}, service(0, 0, ServiceCount), 120 * second, 122 * second},
-		"one a minute: the lag":                             {rate{1.0 / 60, ServiceCount}, service(1.0/60, 0, ServiceCount), 120 * second, 136 * second},
-		"one a second: enough for the quiet period":         {rate{1, ServiceCount}, service(1, 40*second, ServiceCount), 60 * second, 62 * second},
-		"200 a second: the quiet period":                    {rate{200, ServiceCount}, service(200, 47*second, ServiceCount), 61 * second, 65 * second},
-		"200 a second by the kernel's count":                {rate{200, KernelCount}, service(200, 47*second, KernelCount), 61 * second, 65 * second},
-		"one a second by the kernel's count, beside checks": {rate{1.2, KernelCount}, service(0.2, time.Hour, KernelCount), 300 * second, 302 * second},
-		"one a minute by the kernel's count: the lag":       {rate{1.0 / 60, KernelCount}, service(1.0/60, time.Hour, KernelCount), 120 * second, 136 * second},
-		"none at all by the kernel's count: the lag":        {rate{0, KernelCount}, service(0, 0, KernelCount), 120 * second, 122 * second},
-		"kernel's count, busy, checks go on":                {rate{50, KernelCount}, service(0.5, time.Hour, KernelCount), 60 * second, 62 * second},
-		"kernel's count, idle, checks go on: the lag":       {rate{0.5, KernelCount}, service(0.5, time.Hour, KernelCount), 120 * second, 122 * second},
-		"kernel's count, busy, clients stay":                {rate{50, KernelCount}, service(50, 118*second, KernelCount), 119 * second, 122 * second},
-		"never readable: the lag":                           {rate{50, ServiceCount}, broken(time.Hour), 120 * second, 122 * second},
-		"unreadable at first: silence counts from then on":  {rate{50, ServiceCount}, broken(58 * second), 72 * second, 76 * second},
-		"unreadable for a moment at the lag's end":          {rate{50, ServiceCount}, blinded(118*second, 123*second, 0), 123 * second, 130 * second},
-		"unreadable in the end: the quiet period more":      {rate{50, ServiceCount}, blinded(118*second, time.Hour, 0), 131 * second, 135 * second},
-		"unreadable in the end, one was open: the maximum":  {rate{50, ServiceCount}, blinded(118*second, time.Hour, 1), 300 * second, 302 * second},
-		"not counted: the lag":                              {rate{}, func(time.Duration) (Traffic, error) { return Traffic{}, nil }, 120 * second, 122 * second},
-		"not counted, one stays open: the maximum":          {rate{}, func(time.Duration) (Traffic, error) { return Traffic{Open: 1}, nil }, 300 * second, 302 * second},
-		"not counted, one is open until after the lag":      {rate{}, uncounted(150 * second), 163 * second, 170 * second},
-		"a connection stays open: lengthened to the limit":  {rate{50, ServiceCount}, opened(time.Hour), 300 * second, 302 * second},
-		"a connection stays open for a while, then silence": {rate{50, ServiceCount}, opened(80 * second), 94 * second, 97 * second},
+		"busy, traffic leaves at once: the minimum":         {busy, service(50, 0, ServiceCount), 60 * second, 60 * second},
+		"busy, traffic leaves a while before the lag":       {busy, service(50, 70*second, ServiceCount), 85 * second, 88 * second},
+		"busy, traffic stays for the routing lag":           {busy, service(50, 118*second, ServiceCount), 122 * second, 125 * second},
+		"busy, traffic stays longer than the lag":           {busy, service(50, 170*second, ServiceCount), 174 * second, 177 * second},
+		"busy, traffic never leaves: the maximum":           {busy, service(50, time.Hour, ServiceCount), 300 * second, 300 * second},
+		"busy, not watched: the lag":                        {watch{}, service(50, 47*second, ServiceCount), 120 * second, 120 * second},
+		"busy, not watched for long enough: the lag":        {watch{50, ServiceCount, 50 * second}, service(50, 47*second, ServiceCount), 120 * second, 120 * second},
+		"busy, the container starts anew: the lag":          {busy, anew(47 * second), 120 * second, 120 * second},
+		"busy, one sample lacks a counter: the lag":         {busy, half(30*second, 33*second), 120 * second, 120 * second},
+		"idle: silence proves nothing before the lag":       {watch{0, ServiceCount, watchedEnough}, service(0, 0, ServiceCount), 120 * second, 120 * second},
+		"one a minute: the lag":                             {watch{1.0 / 60, ServiceCount, time.Hour}, service(1.0/60, 0, ServiceCount), 120 * second, 120 * second},
+		"one a second: clients in each interval":            {watch{1, ServiceCount, watchedEnough}, service(1, 40*second, ServiceCount), 60 * second, 60 * second},
+		"one in two seconds: too seldom, the lag":           {watch{0.4, ServiceCount, time.Hour}, service(0.5, 40*second, ServiceCount), 120 * second, 120 * second},
+		"a long pause in the drain: three times as long":    {busy, pausing(20*second, 30*second, 47*second), 87 * second, 91 * second},
+		"200 a second by the kernel's count: the lag":       {watch{200, KernelCount, watchedEnough}, service(200, 47*second, KernelCount), 120 * second, 120 * second},
+		"kernel's count, few clients beside checks":         {watch{4, KernelCount, watchedEnough}, service(4, time.Hour, KernelCount), 120 * second, 120 * second},
+		"kernel's count, none at all":                       {watch{0, KernelCount, watchedEnough}, service(0, 0, KernelCount), 120 * second, 120 * second},
+		"kernel's count, busy, checks go on: the lag":       {crowded, service(0.5, time.Hour, KernelCount), 120 * second, 120 * second},
+		"kernel's count, busy, clients stay for the lag":    {crowded, service(50, 118*second, KernelCount), 132 * second, 136 * second},
+		"kernel's count, busy, clients stay longer":         {crowded, service(50, 170*second, KernelCount), 184 * second, 188 * second},
+		"kernel's count, busy, clients never leave":         {crowded, service(50, time.Hour, KernelCount), 300 * second, 300 * second},
+		"never readable: the lag":                           {watch{}, broken(time.Hour), 120 * second, 120 * second},
+		"unreadable from the beginning, none were open":     {busy, broken(time.Hour), 120 * second, 120 * second},
+		"unreadable at first: silence counts from then on":  {busy, broken(58 * second), 72 * second, 76 * second},
+		"unreadable for a moment at the lag's end":          {busy, blinded(118*second, 123*second, 0), 137 * second, 141 * second},
+		"unreadable in the end: the quiet period more":      {busy, blinded(118*second, time.Hour, 0), 131 * second, 135 * second},
+		"unreadable in the end, one was open: the maximum":  {busy, blinded(118*second, time.Hour, 1), 300 * second, 300 * second},
+		"not counted: the lag":                              {watch{}, uncounted(0), 120 * second, 120 * second},
+		"not counted, one stays open: the maximum":          {watch{}, uncounted(time.Hour), 300 * second, 300 * second},
+		"not counted, one is open until after the lag":      {watch{}, uncounted(150 * second), 163 * second, 168 * second},
+		"a connection stays open: lengthened to the limit":  {busy, opened(time.Hour), 300 * second, 300 * second},
+		"a connection stays open for a while, then silence": {busy, opened(80 * second), 93 * second, 97 * second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at, detail := feed(c.before, c.sample)
@@ -69,48 +102,65 @@ func TestDrainOnEvidence(t *testing.T) {
 	}
 }
 
+// The documented process waits for its minimum, whatever is seen.
 func TestFixedDrainLooksAtNoEvidence(t *testing.T) {
-	e := evidence{policy: Drain{Fixed: true, Min: time.Minute, Max: time.Hour}}
-	e.observe(59*time.Second, Traffic{Open: 9, Source: ServiceCount}, nil)
-	done, _ := e.drained(59 * time.Second)
+	e := evidence{policy: Drain{Fixed: true, Min: time.Minute, Max: time.Hour, Quiet: time.Hour}}
+	e.leave(began, 1)
+	e.observe(began.Add(59*time.Second), Traffic{Open: 9, Source: ServiceCount}, nil)
+	assert.Equal(t, time.Second, e.pause(began.Add(59*time.Second)))
+	done, _ := e.drained(began.Add(59 * time.Second))
 	assert.False(t, done)
-	done, _ = e.drained(time.Minute)
+	done, _ = e.drained(began.Add(time.Minute))
 	assert.True(t, done)
 }
 
-// TestLooksAreRareUntilSilenceDecides: an idle instance is looked at a few times,
-// a busy one often from a quiet period before the minimum on.
-func TestLooksAreRareUntilSilenceDecides(t *testing.T) {
-	looks := func(e evidence, source Source) (at []time.Duration) {
-		for now := time.Duration(0); ; now += e.pause(now) {
-			at = append(at, now)
-			e.observe(now, Traffic{Source: source}, nil)
-			if done, _ := e.drained(now); done {
+// In a fleet of two, the other instance's clients came here too while it was out. Once it is back, pauses are twice as long.
+func TestPausesGrowWhenAnotherInstanceIsBack(t *testing.T) {
+	drained := func(thinned float64) time.Duration {
+		e := evidence{policy: DefaultPolicy().Drain}
+		clients, length := pausing(20*time.Second, 32*time.Second, time.Hour), 80*time.Second
+		for at := time.Duration(0); at < length; at += sampleInterval(e.policy.Quiet) {
+			traffic, _ := clients(at)
+			e.observe(began.Add(at-length), traffic, nil)
+		}
+		e.leave(began, thinned)
+		for at := time.Duration(0); ; at += e.pause(began.Add(at)) {
+			e.observe(began.Add(at), e.last, nil)
+			if done, _ := e.drained(began.Add(at)); done {
 				return at
 			}
 		}
 	}
-	policy := DefaultPolicy().Drain
-	idle := looks(evidence{policy: policy}, ServiceCount)
-	assert.Equal(t, []time.Duration{0, time.Minute, 105 * time.Second, 112500 * time.Millisecond, 2 * time.Minute}, idle)
-	assert.Len(t, looks(evidence{policy: policy}, KernelCount), 13, "it misses what opens and ends between two looks")
-	busy := looks(evidence{policy: policy, before: rate{perSecond: 5}}, ServiceCount)
-	assert.Equal(t, []time.Duration{0, 45 * time.Second}, busy[:2])
-	assert.Equal(t, time.Minute, busy[len(busy)-1])
-	assert.Len(t, busy, 12)
-	policy.Fixed = true
-	assert.Equal(t, []time.Duration{0, time.Minute}, looks(evidence{policy: policy}, ServiceCount))
-	assert.Equal(t, []time.Duration{0, 5 * time.Minute}, looks(evidence{policy: Drain{Fixed: true, Min: 5 * time.Minute, Quiet: 1}}, ServiceCount))
+	assert.Equal(t, time.Minute, drained(1))
+	assert.InDelta(t, 73, drained(2).Seconds(), 3)
 }
 
-func TestMeasureDoesNotMixCounts(t *testing.T) {
-	_, proven := measure(Traffic{Opened: 5, Source: KernelCount}, Traffic{Opened: 500, Source: ServiceCount}, time.Second)
-	assert.False(t, proven, "two sources")
-	_, proven = measure(Traffic{Opened: 500, Source: ServiceCount}, Traffic{Opened: 5, Source: ServiceCount}, time.Second)
-	assert.False(t, proven, "the container restarted")
-	r, proven := measure(Traffic{Opened: 5, Source: ServiceCount}, Traffic{Opened: 25, Source: ServiceCount}, 2*time.Second)
-	assert.True(t, proven)
-	assert.InDelta(t, 10, r.perSecond, 0.01)
+// anew models a busy instance whose container is started again.
+func anew(at time.Duration) func(time.Duration) (Traffic, error) {
+	return func(now time.Duration) (Traffic, error) {
+		t, err := service(50, at, ServiceCount)(now)
+		if now > at {
+			t.Opened -= 2000
+		}
+		return t, err
+	}
+}
+
+// half models an instance that leaves at once, and whose samples lack the opened connections for a while.
+func half(from, to time.Duration) func(time.Duration) (Traffic, error) {
+	return func(at time.Duration) (Traffic, error) {
+		if from <= at && at < to {
+			return Traffic{Source: Uncounted}, nil
+		}
+		return Traffic{Source: ServiceCount}, nil
+	}
+}
+
+// pausing models clients that pause once before they leave.
+func pausing(from, to, last time.Duration) func(time.Duration) (Traffic, error) {
+	return func(at time.Duration) (Traffic, error) {
+		return service(50, last, ServiceCount)(at - min(max(0, at-from), to-from))
+	}
 }
 
 func broken(until time.Duration) func(time.Duration) (Traffic, error) {
@@ -129,15 +179,15 @@ func uncounted(until time.Duration) func(time.Duration) (Traffic, error) {
 // The detail says what was seen, and no more.
 func TestDrainSaysWhatItSaw(t *testing.T) {
 	for name, c := range map[string]struct {
-		before rate
+		before watch
 		sample func(time.Duration) (Traffic, error)
 		want   string
 	}{
-		"by the service's count": {rate{50, ServiceCount}, service(50, 47*time.Second, ServiceCount), "quiet after 1m3s: last new connection after 48s, 0 connections open"},
-		"nobody came":            {rate{0, ServiceCount}, service(0, 0, ServiceCount), "routing lag over after 2m0s: no new connection, 0 connections open"},
-		"checks, or clients":     {rate{0.5, KernelCount}, service(0.5, time.Hour, KernelCount), "routing lag over after 2m0s: new connections not told from health checks, 0 connections open"},
-		"host networking":        {rate{}, uncounted(0), "waited 2m0s for the routing lag: traffic not counted"},
-		"cannot be read":         {rate{}, broken(time.Hour), "waited 2m0s for the routing lag: traffic no answer"},
+		"by the service's count": {watch{50, ServiceCount, watchedEnough}, service(50, 47*time.Second, ServiceCount), "quiet after 1m3s: last new connection after 48s, 0 connections open"},
+		"nobody came":            {watch{0, ServiceCount, watchedEnough}, service(0, 0, ServiceCount), "routing lag over after 2m0s: no new connection, 0 connections open"},
+		"checks, or clients":     {watch{0.5, KernelCount, watchedEnough}, service(0.5, time.Hour, KernelCount), "routing lag over after 2m0s: new connections not told from health checks, 0 connections open"},
+		"host networking":        {watch{}, uncounted(0), "routing lag over after 2m0s: new connections not counted, 0 connections open"},
+		"cannot be read":         {watch{}, broken(time.Hour), "waited 2m0s for the routing lag: traffic no answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, detail := feed(c.before, c.sample)
@@ -170,23 +220,20 @@ func opened(until time.Duration) func(time.Duration) (Traffic, error) {
 	}
 }
 
-// A rate that was never measured is not said to be none.
-func TestPrepareSaysThatTrafficWasNotMeasured(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w, said := newWorld(t, 3), ""
-		c := w.config()
-		c.Observe = func(e Event) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			switch {
-			case e.Instance != "i-1" || e.Step != StepPrepare:
-			case e.Kind == StepMoved:
-				w.faults["traffic/i-1"] = fault{err: errFault}
-			case e.Kind == StepDone:
-				said = e.Detail
-			}
-		}
-		_, _ = w.run(t.Context(), c)
-		assert.Equal(t, "traffic not measured", said)
-	})
+// The report says what the watch of each instance showed.
+func TestDeregisterSaysWhatTheWatchShowed(t *testing.T) {
+	for name, c := range map[string]struct {
+		before watch
+		want   string
+	}{
+		"busy":            {watch{50, ServiceCount, watchedEnough}, "clients in 41 of 41 samples before, at most 1.5s apart"},
+		"idle":            {watch{0, ServiceCount, watchedEnough}, "clients in 0 of 41 samples before"},
+		"by the kernel":   {watch{50, KernelCount, watchedEnough}, "clients not counted by the service"},
+		"never looked at": {watch{}, "clients not watched before"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, _ := watched(c.before)
+			assert.Equal(t, c.want, e.watched())
+		})
+	}
 }

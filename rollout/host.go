@@ -11,8 +11,9 @@ import (
 // Host is one instance. An error that has the last lines of a container's log returns
 // them from a method LogLines() []string and never in its text, so that they reach the
 // report, and neither the journal nor the history. One Host is used by one goroutine at
-// a time. It is made of one interface for each caller: the plan inspects and prepares,
-// the drain signals the running service, and the swap changes containers.
+// a time, except that Traffic may be called while Prepare runs. It is made of one interface
+// for each caller: the plan inspects and prepares, the drain signals the running service,
+// and the swap changes containers.
 type Host interface {
 	Preparer
 	Service

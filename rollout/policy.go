@@ -20,8 +20,8 @@ type Policy struct {
 	// Health limits the time that a registered instance takes until the load balancer
 	// calls it healthy, in the join and in a restore.
 	Health time.Duration
-	// Traffic limits the time for which a run samples a healthy instance until
-	// connections arrive as they did before it drained. Its end is a remark, not a
+	// Traffic limits the time for which a run samples a healthy instance until a client
+	// arrives there, if clients came often before it drained. Its end is a remark, not a
 	// failure. Zero: the run does not sample.
 	Traffic time.Duration
 	// Canary counts the instances that are updated first, in batches of their own. One
@@ -53,17 +53,17 @@ type Policy struct {
 // Drain decides when an instance that was deregistered is free of traffic. A load
 // balancer goes on sending new connections to it for about Lag, so a fixed time
 // is a guess, and connections counted on the instance are evidence. Evidence may
-// always lengthen the drain. It shortens one only if the instance was busy enough
-// before (its rate times Quiet is at least ten), because silence otherwise proves
-// nothing.
+// always lengthen the drain. It shortens one only if the instance was watched for four
+// times Quiet before and the service's own count showed clients nearly all the time,
+// because silence otherwise proves nothing.
 type Drain struct {
 	// Min is the shortest time that a drain takes.
 	Min time.Duration
 	// Max is the longest time that a drain takes. After it the run goes on and reports
 	// how many connections it cut.
 	Max time.Duration
-	// Quiet is the length of a silence that ends a drain: no connection is open, and
-	// none was opened.
+	// Quiet is the least length of a silence that ends a drain before Lag is over: no
+	// connection is open, and none was opened. Samples are a tenth of it apart.
 	Quiet time.Duration
 	// Lag is the time for which the load balancer goes on routing new connections to a
 	// deregistered target, and until it routes to a registered one: about 120 s

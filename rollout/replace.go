@@ -67,10 +67,8 @@ func (r *replacement) replace(ctx context.Context, id string) error {
 
 // exchange drains the instance, has it replaced, and waits for the new one.
 func (r *replacement) exchange(ctx context.Context, u *instanceUpdate) {
-	u.meter.start(ctx)
-	_, _ = u.meter.await(ctx) // a rate that could not be measured only lengthens the drain
 	for i, row := range life[:index(StepDrain)+1] {
-		if err := u.do(ctx, row); err != nil {
+		if err := u.record(ctx, row.name, doing, row.do); err != nil {
 			u.undo(ctx, life[:i+1], fmt.Errorf("%s: %w", row.name, err))
 			return
 		}

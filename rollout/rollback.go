@@ -28,6 +28,8 @@ func (r *run) rollBack(ctx context.Context) {
 		return
 	}
 	ways = r.unhealthyFirst(ctx, order(ways))
+	watching, end := context.WithCancel(ctx)
+	defer end()
 	batches := slices.Collect(slices.Chunk(ways, r.Policy.Batch.Of(len(r.Instances))))
 	for i, batch := range batches {
 		r.eta.enter(stageReturning, len(batches)-i-1)
@@ -36,6 +38,7 @@ func (r *run) rollBack(ctx context.Context) {
 			r.eta.abandon()
 			return
 		}
+		watchFirst(watching, batches[i+1:])
 		r.each(batch, func(way *instanceUpdate) { goBack(ctx, way) })
 		if slices.ContainsFunc(batch, func(way *instanceUpdate) bool { return way.state != stateUpdated }) {
 			r.eta.abandon()
@@ -67,13 +70,14 @@ func wayBack(u *instanceUpdate) *instanceUpdate {
 		release: u.before.Release, forward: u,
 		before:       State{InstanceID: u.instance.ID, Running: true, Release: u.release},
 		registration: u.registration,
-		meter:        trafficMeter{drain: u.session.Policy.Drain, service: u.host, serving: true, early: true},
+		meter:        trafficMeter{service: u.host, evidence: evidence{policy: u.session.Policy.Drain}},
 		running:      u.running,
 	}
 }
 
 // goBack walks the way back and notes on the update that it takes back how that ended.
 func goBack(ctx context.Context, way *instanceUpdate) {
+	way.meter.stop()
 	if err := way.record(ctx, StepPrepare, doing, table[0].do); err != nil {
 		way.err = fmt.Errorf("%s: %w", StepPrepare, err)
 	} else {

@@ -47,7 +47,10 @@ func (r *run) rollOut(ctx context.Context) error {
 	}
 	batches := r.batches()
 	r.eta = newETA(r.Policy, r.groups, len(batches), r.report)
-	if err := r.prepare(ctx, batches); err != nil {
+	watching, end := context.WithCancel(ctx)
+	defer end()
+	watchFirst(watching, batches)
+	if err := r.prepare(ctx); err != nil {
 		return err
 	}
 	batches = r.batches() // without those that could not be prepared
@@ -58,12 +61,10 @@ func (r *run) rollOut(ctx context.Context) error {
 		if err := r.clear(ctx, batch, i == 0); err != nil {
 			return err
 		}
+		watchFirst(watching, batches[i+1:])
 		r.each(batch, func(u *instanceUpdate) { r.update(ctx, u) })
 		if err := r.verdict(ctx, r.canaries); err != nil {
 			return err
-		}
-		if ahead > 0 {
-			r.each(batches[i+1], func(u *instanceUpdate) { u.meter.start(ctx) })
 		}
 		if err := r.bake(ctx, batch, ahead); err != nil {
 			return err
@@ -74,7 +75,7 @@ func (r *run) rollOut(ctx context.Context) error {
 
 // prepare readies all instances at once while the gates are checked. An instance that fails here was not touched. A gate
 // that refuses ends the pulls.
-func (r *run) prepare(ctx context.Context, batches []updates) error {
+func (r *run) prepare(ctx context.Context) error {
 	pulling, stop := context.WithCancel(ctx)
 	defer stop()
 	gated := make(chan error, 1)
@@ -86,11 +87,6 @@ func (r *run) prepare(ctx context.Context, batches []updates) error {
 		gated <- err
 	}()
 	r.eta.announce()
-	if len(batches) > 0 {
-		for _, u := range batches[0] {
-			u.meter.early = true
-		}
-	}
 	r.each(r.updates.that(waiting), func(u *instanceUpdate) {
 		if err := u.record(pulling, StepPrepare, doing, table[0].do); err != nil && pulling.Err() == nil {
 			u.err = fmt.Errorf("%s: %w", StepPrepare, err)
@@ -102,14 +98,9 @@ func (r *run) prepare(ctx context.Context, batches []updates) error {
 	return r.verdictBefore(ctx)
 }
 
-// clear measures the rate of the instances in a batch and waits until there is capacity for them to leave.
+// clear waits until there is capacity for a batch to leave.
 func (r *run) clear(ctx context.Context, batch updates, first bool) error {
 	turn := time.Now()
-	maxAge := max(r.Policy.Drain.Lag, 4*r.Policy.Drain.Quiet)
-	r.each(batch, func(u *instanceUpdate) { u.meter.refresh(ctx, maxAge) })
-	if err := context.Cause(ctx); err != nil {
-		return r.brokenOff(ctx, err)
-	}
 	if err := r.reserve(ctx, batch); err != nil {
 		return r.outOfCapacity(ctx, err)
 	}
@@ -131,6 +122,7 @@ func (r *run) outOfCapacity(ctx context.Context, err error) error {
 // update takes one prepared instance through the rest of the table. After it the connection is needed only if the fleet
 // may go back.
 func (r *run) update(ctx context.Context, u *instanceUpdate) {
+	u.meter.stop()
 	u.walk(ctx, life, 0)
 	if u.state == stateUpdated && !r.Policy.Rollback {
 		u.disconnect()

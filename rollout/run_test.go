@@ -511,9 +511,8 @@ func TestHealthyIsNotYetCapacity(t *testing.T) {
 	}
 }
 
-// TestTheRateIsThatOfTheLastMinutes: the second instance was busy when its image
-// was pulled and is not any more when it leaves, so that silence proves nothing.
-func TestTheRateIsThatOfTheLastMinutes(t *testing.T) {
+// The second instance is busy while it is watched, and is not any more when it leaves, so that silence proves nothing.
+func TestClientsThatCameSeldomInTheEndProveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3)
 		c := w.config()
@@ -526,8 +525,7 @@ func TestTheRateIsThatOfTheLastMinutes(t *testing.T) {
 		}
 		result, err := w.run(t.Context(), c)
 		require.NoError(t, err)
-		assert.Regexp(t, `^left 2 target groups, (1[6-9]|2\d)(\.\d)? connections/s before$`, detail(result, 0, StepDeregister))
-		assert.Contains(t, detail(result, 1, StepDeregister), "left 2 target groups, 0")
+		assert.Contains(t, detail(result, 1, StepDeregister), "left 2 target groups, clients in ")
 		assert.Contains(t, detail(result, 1, StepDrain), "routing lag over after")
 		assert.Zero(t, w.failed)
 	})

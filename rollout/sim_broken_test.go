@@ -61,7 +61,7 @@ type crowded struct{ hostPorts }
 
 func (h crowded) Traffic(ctx context.Context) (Traffic, error) {
 	t, err := h.hostPorts.Traffic(ctx)
-	t.Opened += uint64(time.Now().Unix()) * proof
+	t.Opened += uint64(time.Now().Unix())
 	t.Source = ServiceCount
 	return t, err
 }

@@ -25,9 +25,7 @@ const (
 // for people about what they saw.
 type step struct {
 	name StepName
-	// ready does what is slow and changes nothing, before the intent of do is written. It may be nil.
-	ready func(*instanceUpdate, context.Context)
-	do    func(*instanceUpdate, context.Context) (string, error)
+	do   func(*instanceUpdate, context.Context) (string, error)
 	// undo takes back what do did, or may have done before it failed. It is nil if
 	// there is nothing to take back, or if an earlier row's undo covers it.
 	undo func(*instanceUpdate, context.Context) (string, error)
@@ -43,7 +41,7 @@ type step struct {
 // every row before it, last first.
 var table = []step{
 	{name: StepPrepare, do: (*instanceUpdate).prepare},
-	{name: StepDeregister, ready: (*instanceUpdate).measure, do: (*instanceUpdate).deregister, undo: (*instanceUpdate).rejoin},
+	{name: StepDeregister, do: (*instanceUpdate).deregister, undo: (*instanceUpdate).rejoin},
 	{name: StepDrain, do: (*instanceUpdate).drain, undo: (*instanceUpdate).undrain},
 	{name: StepStop, do: (*instanceUpdate).stop, undo: (*instanceUpdate).revert},
 	{name: StepStart, do: (*instanceUpdate).start},

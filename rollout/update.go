@@ -41,7 +41,7 @@ func newInstanceUpdate(s *session, i Instance) *instanceUpdate {
 	return &instanceUpdate{
 		session: s, report: instanceReporter{s, i.ID}, instance: i, release: s.Release,
 		registration: &registration{balancer: s.Balancer},
-		meter:        trafficMeter{drain: s.Policy.Drain},
+		meter:        trafficMeter{evidence: evidence{policy: s.Policy.Drain}},
 	}
 }
 
@@ -56,7 +56,7 @@ func (u *instanceUpdate) walk(ctx context.Context, rows []step, from int) {
 			u.undo(ctx, rows[:i], err)
 			return
 		}
-		err := u.do(ctx, row)
+		err := u.record(ctx, row.name, doing, row.do)
 		if err != nil && row.keeps && ctx.Err() != nil {
 			u.err = fmt.Errorf("%s: broken off, the new container is registered", row.name)
 			break
@@ -90,14 +90,6 @@ func (u *instanceUpdate) undo(ctx context.Context, rows []step, cause error) {
 		}
 	}
 	u.state = stateRestored
-}
-
-// do runs a row. What is slow and changes nothing comes before the row's intent.
-func (u *instanceUpdate) do(ctx context.Context, row step) error {
-	if row.ready != nil {
-		row.ready(u, ctx)
-	}
-	return u.record(ctx, row.name, doing, row.do)
 }
 
 // record runs an act or a compensation between its intent and its outcome in the journal. It does not run the act if
@@ -171,7 +163,6 @@ func (u *instanceUpdate) connect(ctx context.Context) error {
 	if u.before.Runs(u.release.Digest()) {
 		u.before.Release.Image = u.release.Image // one image can have several digests
 	}
-	u.meter.serving = u.before.Running
 	if err == nil && u.before.InstanceID != u.instance.ID {
 		err = fmt.Errorf("inspect %s: the machine at %s says it is %s: apply Terraform, or correct the addresses of the fleet", u.instance.ID, u.instance.Address, u.before.InstanceID)
 	}
@@ -180,9 +171,17 @@ func (u *instanceUpdate) connect(ctx context.Context) error {
 
 // disconnect closes the connection, because nothing more is done to the instance. A failing close loses nothing.
 func (u *instanceUpdate) disconnect() {
+	u.meter.stop()
 	if u.host != nil {
 		_ = u.host.Close()
 		u.host, u.meter.service = nil, nil
+	}
+}
+
+// watch samples the instance while it serves, so that silence may end its drain early.
+func (u *instanceUpdate) watch(ctx context.Context) {
+	if u.before.Running {
+		u.meter.watch(ctx)
 	}
 }
 

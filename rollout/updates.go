@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,6 +54,16 @@ func (us updates) failure() error {
 		errs = append(errs, fmt.Errorf("%s: %w", firstFew(c.ids()), c[0].err))
 	}
 	return errors.Join(errs...)
+}
+
+// watchFirst watches the instances of the first batch, because it is the next to leave.
+func watchFirst(ctx context.Context, batches []updates) {
+	if len(batches) == 0 {
+		return
+	}
+	for _, u := range batches[0] {
+		u.watch(ctx)
+	}
 }
 
 func (us updates) ids() []string {

@@ -45,7 +45,8 @@ type Options struct {
 	Socket string
 }
 
-// Host is the service's container on one instance. It is a [rollout.Host], used by one goroutine at a time. Its errors name
+// Host is the service's container on one instance. It is a [rollout.Host], used by one goroutine at a time, except that
+// Traffic may be called while Prepare runs. Its errors name
 // the container; the caller adds which instance it is on and which step failed.
 type Host struct {
 	instance

@@ -77,7 +77,7 @@ func (h *Host) checkOld(ctx context.Context) (leftover *container.Summary, err e
 	}
 	found, err := h.engine.inspect(ctx, list.current.ID)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("inspect container %s: %w", title(list.current), err)
 	}
 	if found.HostConfig.AutoRemove {
 		return nil, fmt.Errorf("container %s was started with --rm and could not be put back: start it again without", title(list.current))
