@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -16,6 +17,7 @@ import (
 // login holds the keys to log in with. The agent's connection stays open until the server has authenticated them.
 type login struct {
 	signers []ssh.Signer
+	note    string // what a refused login may be due to; may be empty
 	agent   io.Closer
 }
 
@@ -31,7 +33,8 @@ func newLogin(c Config) (*login, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &login{signers: []ssh.Signer{signer}}, nil
+	signers, note := certified(c.KeyFile, signer, time.Now())
+	return &login{signers: signers, note: note}, nil
 }
 
 // withAgent returns the login with the agent's keys too, if an agent is used. The connection's deadline is the
@@ -55,7 +58,7 @@ func (l *login) withAgent(ctx context.Context, socket string) (*login, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("ask agent %s for keys: %w: %w", socket, ErrAgent, err)
 	}
-	return &login{slices.Concat(l.signers, signers), conn}, nil
+	return &login{slices.Concat(l.signers, signers), l.note, conn}, nil
 }
 
 // methods returns the login in the form that the ssh package needs.
@@ -63,11 +66,23 @@ func (l *login) methods() []ssh.AuthMethod {
 	return []ssh.AuthMethod{ssh.PublicKeys(l.signers...)}
 }
 
+// refusal returns the error of a server that let nobody in. A server that is offered too many keys ends the connection, so
+// that nothing is known of the keys after that.
+func (l *login) refusal(user string, err error) error {
+	switch {
+	case strings.Contains(err.Error(), "Too many authentication failures"):
+		return fmt.Errorf("%w for user %s: the server ended the connection after some of the %d keys that were offered (MaxAuthTries): name the right one, which is then offered first: KeyFile, or -sshKey", ErrAuth, user, len(l.signers))
+	case l.note != "":
+		return fmt.Errorf("%w for user %s: %w: offered %s: %s", ErrAuth, user, err, l, l.note)
+	}
+	return fmt.Errorf("%w for user %s: %w: offered %s: check User, KeyFile and the instance's authorized_keys", ErrAuth, user, err, l)
+}
+
 // String lists the fingerprints of the keys that were offered.
 func (l *login) String() string {
 	var prints []string
 	for _, s := range l.signers {
-		prints = append(prints, ssh.FingerprintSHA256(s.PublicKey()))
+		prints = append(prints, described(s.PublicKey()))
 	}
 	return strings.Join(prints, ", ")
 }

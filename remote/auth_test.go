@@ -105,6 +105,12 @@ func serveAgent(t *testing.T, keys ...any) string {
 	for _, key := range keys {
 		require.NoError(t, ring.Add(agent.AddedKey{PrivateKey: key}))
 	}
+	return serveRing(t, ring)
+}
+
+// serveRing serves an agent on a unix socket.
+func serveRing(t *testing.T, ring agent.Agent) string {
+	t.Helper()
 	// Not t.TempDir: a socket's path must be short.
 	folder, err := os.MkdirTemp("", "agent")
 	require.NoError(t, err)

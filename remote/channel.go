@@ -2,6 +2,8 @@ package remote
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"strconv"
 
@@ -12,6 +14,9 @@ import (
 // connection lives.
 func openChannel(connection ssh.Conn, kind string, payload []byte) (ssh.Channel, error) {
 	channel, requests, err := connection.OpenChannel(kind, payload)
+	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok && refused.Reason == ssh.Prohibited && kind == "direct-tcpip" {
+		return nil, fmt.Errorf("%w: %w: set AllowTcpForwarding yes in its sshd_config, and look there for DisableForwarding and PermitOpen, and for restrict in authorized_keys", ErrForwarding, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
@@ -213,6 +215,9 @@ func (w *way) connect(ctx context.Context, user string, a address) (net.Conn, er
 	switch {
 	case w.carrier != nil:
 		conn, err := dialStream(ctx, w.carrier, "tcp", a.String())
+		if errors.Is(err, ErrForwarding) {
+			return nil, fmt.Errorf("%w: the jump host %s forbids connections to %s: %w", ErrUnreachable, w.from, a, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: the jump host %s cannot reach %s: %w", ErrUnreachable, w.from, a, err)
 		}
@@ -243,6 +248,7 @@ func (w *way) close() {
 func (w *way) handshake(ctx context.Context, conn *greeted, user string, a address) (*connection, error) {
 	var trusted atomic.Bool
 	config := &ssh.ClientConfig{
+		Config:            modern(),
 		User:              user,
 		Auth:              w.login.methods(),
 		HostKeyAlgorithms: w.hosts.algorithms(a),
@@ -265,11 +271,24 @@ func (w *way) handshake(ctx context.Context, conn *greeted, user string, a addre
 	return &connection{c, channels, requests, a}, nil
 }
 
+// modern returns the algorithms without those that use SHA-1.
+func modern() ssh.Config {
+	all := ssh.SupportedAlgorithms()
+	return ssh.Config{
+		KeyExchanges: all.KeyExchanges, Ciphers: all.Ciphers,
+		MACs: slices.DeleteFunc(all.MACs, func(name string) bool { return name == ssh.HMACSHA1 }),
+	}
+}
+
 // classify finds out in which stage a handshake failed. The ssh package's errors for a refused login have no type, so
 // that the stage decides: the host key was accepted and the stream did not break.
 func (w *way) classify(conn *greeted, err error, trusted bool, user string) error {
 	if refused, ok := errors.AsType[*HostKeyError](err); ok {
 		return refused
+	}
+	if apart, ok := errors.AsType[*ssh.AlgorithmNegotiationError](err); ok {
+		return fmt.Errorf("%w: the server supports only old algorithms (%s): allow a newer one in its sshd_config, or upgrade it: %w",
+			ErrUnreachable, strings.Join(apart.RequestedAlgorithms, ", "), err)
 	}
 	command, proxied := conn.Conn.(*commandConn)
 	said := conn.greeting()
@@ -278,7 +297,7 @@ func (w *way) classify(conn *greeted, err error, trusted bool, user string) erro
 	}
 	switch {
 	case trusted && !broken(err):
-		return fmt.Errorf("%w for user %s: %w: offered %s: check User, KeyFile and the instance's authorized_keys", ErrAuth, user, err, w.login)
+		return w.login.refusal(user, err)
 	case broken(err) && !trusted:
 		return &closedEarlyError{err: err, said: said, proxied: proxied}
 	case said != "":

@@ -31,6 +31,8 @@ var (
 	ErrAuth = errors.New("login refused")
 	// ErrUnreachable: nothing answered as an SSH server in time.
 	ErrUnreachable = errors.New("unreachable")
+	// ErrForwarding: an SSH server forbids a connection through it.
+	ErrForwarding = errors.New("forwarding forbidden")
 	// ErrLost: the connection was there and is gone.
 	ErrLost = errors.New("connection lost")
 	// ErrTooLarge: a file or an output is larger than [MaxSize].

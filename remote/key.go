@@ -23,12 +23,20 @@ func loadKey(path string, passphrase func() ([]byte, error)) (ssh.Signer, error)
 	if err != nil {
 		return nil, fmt.Errorf("read key %s: %w: %w", path, ErrKeyFile, err)
 	}
+	if remedy := unsupported(path, data); remedy != "" {
+		return nil, fmt.Errorf("parse key %s: %w: %s", path, ErrKeyFile, remedy)
+	}
 	signer, err := ssh.ParsePrivateKey(data)
 	if _, ok := errors.AsType[*ssh.PassphraseMissingError](err); ok {
-		return loadEncrypted(path, data, passphrase)
+		signer, err = loadEncrypted(path, data, passphrase)
+	} else if err != nil {
+		err = fmt.Errorf("parse key %s: %w: %w: give the private key itself, in OpenSSH or PEM form", path, ErrKeyFile, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("parse key %s: %w: %w: give the private key itself, in OpenSSH or PEM form", path, ErrKeyFile, err)
+		return nil, err
+	}
+	if bits := rsaBits(signer.PublicKey()); bits > 0 && bits < minRSA {
+		return nil, fmt.Errorf("read key %s: %w: it is an RSA key of %d bits, and fewer than %d are not accepted: make another one: ssh-keygen -t ed25519", path, ErrKeyFile, bits, minRSA)
 	}
 	return signer, nil
 }

@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"io"
 	"sync"
 	"testing"
 	"time"
@@ -49,4 +50,30 @@ func TestAFleetSharesOneConnectionToTheJumpHost(t *testing.T) {
 	c.Shared = &remote.Shared{}
 	dialAll(t, 40, c)
 	assert.Zero(t, jump.Logged("MaxStartups"), "%v", jump.Log())
+}
+
+// An SSH server that forbids forwarding is named, and so is the setting.
+func TestForwardingThatIsForbiddenIsNamed(t *testing.T) {
+	for _, setting := range []string{"AllowTcpForwarding no", "DisableForwarding yes", "PermitOpen 192.0.2.1:22"} {
+		t.Run(setting, func(t *testing.T) {
+			_, c := start(t, sshtest.Options{})
+			server := sshtest.StartOpenSSH(t, keyOf(t, c), setting)
+			through := c
+			through.Jump = []remote.Hop{{User: server.User, Address: server.Addr}}
+			through.KnownHosts = append(c.KnownHosts, server.KnownHosts)
+			err := dialError(t, through)
+			assert.ErrorIs(t, err, remote.ErrUnreachable)
+			assert.ErrorIs(t, err, remote.ErrForwarding)
+			assert.ErrorContains(t, err, "the jump host "+server.Addr+" forbids connections to "+c.Address)
+			assert.ErrorContains(t, err, "AllowTcpForwarding yes")
+
+			c.Address, c.User, c.KnownHosts = server.Addr, server.User, []string{server.KnownHosts}
+			err = dial(t, c).Exchange(t.Context(), "127.0.0.1:1", func(io.ReadWriter) error { return nil })
+			assert.ErrorIs(t, err, remote.ErrForwarding)
+		})
+	}
+	_, c := openSSH(t)
+	err := dial(t, c).Exchange(t.Context(), "127.0.0.1:1", func(io.ReadWriter) error { return nil })
+	assert.Error(t, err)
+	assert.NotErrorIs(t, err, remote.ErrForwarding, "nothing listens there")
 }
