@@ -28,6 +28,6 @@
 //	3  halted: every instance runs what it ran before
 //	4  the fleet runs two releases, all instances are in service
 //	5  an instance is out of service
-//	6  broken off by a signal or by the context, all instances are in service
+//	6  broken off by a signal or by the context, all instances are in service or named as not yet healthy
 //	7  every instance runs the release, but what follows a rollout failed: errors.Is(err, ErrUnfinished)
 package deploy

@@ -35,7 +35,7 @@ func (d Document) cleaned() Document {
 	d.Instances = append([]rollout.InstanceResult{}, d.Instances...)
 	for i := range d.Instances {
 		instance := &d.Instances[i]
-		instance.Error = Clean(instance.Error)
+		instance.Error, instance.NotHealthy = Clean(instance.Error), Clean(instance.NotHealthy)
 		instance.Log = slices.Clone(instance.Log)
 		for n, line := range instance.Log {
 			instance.Log[n] = Clean(line)

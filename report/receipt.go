@@ -25,6 +25,9 @@ func Receipt(d Document) string {
 	if d.Traffic != nil {
 		lines = append(lines, "traffic: "+d.Traffic.String())
 	}
+	if ill := list(d, isNotHealthy, withHealth); ill != "" && d.Outcome != rollout.Interrupted {
+		lines = append(lines, "not healthy: "+ill)
+	}
 	if len(d.Newcomers) > 0 {
 		lines = append(lines, "not rolled: "+few(d.Newcomers)+": they may run other code")
 	}
@@ -57,8 +60,8 @@ func headline(d Document) string {
 	case rollout.Orphaned:
 		return fmt.Sprintf("out of service: %s; %d/%d run %s", orphans(d), updated, all, release)
 	case rollout.Interrupted:
-		return fmt.Sprintf("interrupted after %s: %d/%d run %s, the others what they ran before; the fleet is in service",
-			elapsed(d), updated, all, release)
+		return fmt.Sprintf("interrupted after %s: %d/%d run %s, the others what they ran before; %s",
+			elapsed(d), updated, all, release, inService(d))
 	default:
 		return fmt.Sprintf("ended as %q: %s", Clean(string(d.Outcome)), why(d))
 	}
@@ -67,7 +70,7 @@ func headline(d Document) string {
 // remedy returns what to do next; empty if all is well.
 func remedy(d Document) string {
 	if d.InDoubt && d.Outcome != rollout.Orphaned {
-		return fmt.Sprintf("`mage deploy:heal %s`: a call to the load balancer failed and may still be applied, so somebody has to look again", d.Environment)
+		return fmt.Sprintf("`mage deploy:heal %s`, or the next deploy, finishes what the run could not wait for", d.Environment)
 	}
 	switch d.Outcome {
 	case rollout.Refused:
@@ -103,6 +106,20 @@ func isBack(i rollout.InstanceResult) bool {
 }
 
 func isOutOfService(i rollout.InstanceResult) bool { return i.Outcome == rollout.OutOfService }
+
+func isNotHealthy(i rollout.InstanceResult) bool { return i.NotHealthy != "" }
+
+// inService returns the end of a sentence: that the fleet is in service, or which instances were not seen to be healthy.
+func inService(d Document) string {
+	if ill := list(d, isNotHealthy, withHealth); ill != "" {
+		return "registered, not yet healthy: " + ill
+	}
+	return "the fleet is in service"
+}
+
+func withHealth(i rollout.InstanceResult) string {
+	return fmt.Sprintf("%s (%s)", label(i), i.NotHealthy)
+}
 
 // counts returns how many instances run the release, and how many there are.
 func counts(d Document) (updated, all int) {

@@ -17,6 +17,8 @@ func TestReceipt(t *testing.T) {
 	refused.Error = "gate drift: 2 resources differ"
 	doubtful := document(rollout.Interrupted, ended("i-0b", rollout.Restored, "deregister: no answer"))
 	doubtful.InDoubt = true
+	initial := ended("i-0b", rollout.Restored, "drain: interrupt")
+	initial.NotHealthy = "initial (Elb.InitialHealthChecking)"
 	joined := document(rollout.Deployed, updated("i-0a"))
 	joined.Newcomers = []string{"i-0b", "i-0c\n"}
 	tests := []struct {
@@ -59,7 +61,14 @@ func TestReceipt(t *testing.T) {
 				"next: run the same command again to finish; instances that run the release are left alone"},
 		{"interrupted in doubt", doubtful, nil,
 			"interrupted after 41s: 0/1 run v2 (abababababab), the others what they ran before; the fleet is in service\n" +
-				"next: `mage deploy:heal dev`: a call to the load balancer failed and may still be applied, so somebody has to look again"},
+				"next: `mage deploy:heal dev`, or the next deploy, finishes what the run could not wait for"},
+		{"interrupted, not healthy yet", document(rollout.Interrupted, updated("i-0a"), initial), nil,
+			"interrupted after 41s: 1/2 run v2 (abababababab), the others what they ran before; registered, not yet healthy: i-0b (initial (Elb.InitialHealthChecking))\n" +
+				"next: run the same command again to finish; instances that run the release are left alone"},
+		{"mixed, one not healthy", document(rollout.Mixed, updated("i-0a"), initial), nil,
+			"mixed: 1/2 run v2 (abababababab) (i-0a), the others what they ran before; it failed on i-0b (drain: interrupt)\n" +
+				"not healthy: i-0b (initial (Elb.InitialHealthChecking))\n" +
+				"next: deploy this release again to finish, or the one before to go back; instances that run it already are left alone"},
 		{"nothing", Document{}, nil, `ended as "": no reason given`},
 		{"rolled back without a reason", document(rollout.RolledBack), nil,
 			"rolled back: v2 (abababababab) failed: no reason given; every instance runs what it ran before\n" +

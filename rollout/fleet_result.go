@@ -1,13 +1,16 @@
 package rollout
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // result sums up how the run went. cause is why it did not end well.
 func (f *fleet) result(outcome Outcome, cause error) Result {
 	result := Result{
 		Run: f.ID, Environment: f.Environment, Outcome: outcome,
 		Release: f.Release, Policy: f.Policy.String(),
-		Started: f.started, Finished: time.Now(), InDoubt: f.inDoubt(),
+		Started: f.started, Finished: time.Now(), InDoubt: f.inDoubt() || f.unsettled(),
 		Newcomers: f.unknown.found, Remarks: f.report.remarks,
 	}
 	for _, u := range f.updates {
@@ -19,10 +22,15 @@ func (f *fleet) result(outcome Outcome, cause error) Result {
 	return result
 }
 
+// unsettled reports whether an instance was registered and not settled when a signal ended the run.
+func (f *fleet) unsettled() bool {
+	return slices.ContainsFunc(f.updates, func(u *instanceUpdate) bool { return u.unsettled })
+}
+
 func instanceResult(u *instanceUpdate) InstanceResult {
 	r := InstanceResult{
 		ID: u.instance.ID, Name: u.instance.Name, Zone: u.instance.Zone,
-		Outcome: u.state.outcome(), Release: u.running, Steps: u.steps,
+		Outcome: u.state.outcome(), Release: u.running, Steps: u.steps, NotHealthy: u.notHealthy,
 	}
 	if u.err != nil {
 		r.Error, r.Log = oneLine(u.err), logLines(u.err)

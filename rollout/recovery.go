@@ -62,7 +62,7 @@ func (r *recovery) heal(ctx context.Context) error {
 		r.recover(ctx, u, health)
 		u.reportEnd()
 	})
-	r.verify(ctx, false)
+	r.verify(ctx, true)
 	_ = sleep(ctx, r.untilRouted(nil)) // the next run counts on these instances; a signal ends only the wait
 	return errors.Join(r.updates.in(stateOutOfService).failure(), r.unresolved(ctx))
 }
@@ -98,7 +98,7 @@ func (r *recovery) selectInstances() {
 
 // unresolved returns an error if recovery ended before it could be certain that all is well.
 func (r *recovery) unresolved(ctx context.Context) error {
-	if !r.inDoubt() {
+	if !r.inDoubt() && !r.unsettled() {
 		return nil
 	}
 	return r.brokenOff(ctx, errors.New("a call to the load balancer failed and may still be applied: heal again"))

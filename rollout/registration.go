@@ -17,6 +17,8 @@ type registration struct {
 	// in which it has no other, and the default port of each group for an instance that was in none. They are not registered,
 	// because somebody took the instance out, unless the run is to.
 	absent []Target
+	// takenOut are targets that somebody else deregistered while the run went on. They are not registered again.
+	takenOut []Target
 	// draining is set if a target that the run does not register was draining when it began: clients may still arrive there.
 	draining bool
 
@@ -92,11 +94,12 @@ func (r *registration) register(ctx context.Context, targets []Target) error {
 }
 
 func (r *registration) deregister(ctx context.Context) error {
-	if len(r.targets) == 0 {
+	targets := slices.Concat(r.targets, r.takenOut)
+	if len(targets) == 0 {
 		r.deregisteredAt = time.Now()
 		return nil
 	}
-	err := r.balancer.Deregister(ctx, r.targets)
+	err := r.balancer.Deregister(ctx, targets)
 	r.deregisteredAt = time.Now()
 	return r.noteDoubt(err)
 }
@@ -133,6 +136,36 @@ func (r *registration) compare(health Health) (missing []Target, unhealthy Healt
 		}
 	}
 	return missing, unhealthy
+}
+
+// noteTakenOut moves the targets that somebody else has deregistered since the last look to those that are not registered
+// again, and returns them. A target that this run is yet to register, or registered a moment ago, or that a call of it
+// which failed may still deregister, is no such target.
+func (r *registration) noteTakenOut(health Health) (fresh []Target) {
+	if !r.inDoubtSince.IsZero() || time.Since(r.registeredAt) < doubtTime {
+		return nil
+	}
+	for _, target := range deregistered(r.targets, health) {
+		if !r.deregisteredAt.IsZero() || r.before.State(target).State != "" {
+			fresh = append(fresh, target)
+		}
+	}
+	r.takenOut = append(r.takenOut, fresh...)
+	r.targets = slices.DeleteFunc(slices.Clone(r.targets), func(t Target) bool { return slices.Contains(fresh, t) })
+	return fresh
+}
+
+// stillTakenOut returns the targets that somebody else deregistered and has not registered again.
+func (r *registration) stillTakenOut(health Health) []Target { return deregistered(r.takenOut, health) }
+
+// deregistered returns those of the targets that are draining or in no group. One that is unused is still registered.
+func deregistered(targets []Target, health Health) (out []Target) {
+	for _, target := range targets {
+		if state := health.State(target).State; state == TargetDraining || state == "" {
+			out = append(out, target)
+		}
+	}
+	return out
 }
 
 // routedAt returns when the load balancer routes to the instance at the latest; zero if it does already. A target that

@@ -32,6 +32,7 @@ func (f *fleet) reserve(ctx context.Context, batch updates) error {
 			continue
 		}
 		f.unknown.find(health, f.report)
+		f.noteTakenOut(health)
 		f.reregisterMissing(ctx, health)
 		if err := f.resolveInDoubt(ctx, began); err != nil {
 			return err

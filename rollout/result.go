@@ -20,11 +20,13 @@ const (
 	Refused Outcome = "refused"
 	// RolledBack: halted, every instance ends on what it ran before. Exit code 3.
 	RolledBack Outcome = "rolled_back"
-	// Mixed: the fleet ends with two releases. Exit code 4.
+	// Mixed: the fleet ends with two releases, and every instance that was healthy before is
+	// in service. Exit code 4.
 	Mixed Outcome = "mixed"
 	// Orphaned: an instance is out of service. This outcome wins over all others. Exit code 5.
 	Orphaned Outcome = "orphaned"
-	// Interrupted: broken off by a signal, the fleet is in service. Exit code 6.
+	// Interrupted: broken off by a signal. Every instance is in service, or registered and
+	// named as not healthy yet. Exit code 6.
 	Interrupted Outcome = "interrupted"
 )
 
@@ -73,9 +75,10 @@ type Result struct {
 	Started     time.Time        `json:"started"`
 	Finished    time.Time        `json:"finished"`
 	Instances   []InstanceResult `json:"instances"`
-	// InDoubt is set if a call to the load balancer failed and may still be applied,
-	// and the run could not wait for that. The journal has to be kept, so that recovery
-	// verifies these instances.
+	// InDoubt is set if the run was broken off before it saw how an instance ended: a call to
+	// the load balancer failed and may still be applied, or a new container is registered and
+	// the old one is kept until it serves. The journal has to be kept, so that recovery
+	// finishes these instances.
 	InDoubt bool `json:"in_doubt,omitempty"`
 	// Error is why the run was refused or halted, in one line.
 	Error string `json:"error,omitempty"`
@@ -94,7 +97,10 @@ type InstanceResult struct {
 	Outcome InstanceOutcome `json:"outcome"`
 	// Release is the digest it runs at the end of the run.
 	Release string `json:"release"`
-	Error   string `json:"error,omitempty"`
+	// NotHealthy is the state of its targets in the last look of the run, if that did not
+	// find them healthy, and "not seen" if health could not be read.
+	NotHealthy string `json:"not_healthy,omitempty"`
+	Error      string `json:"error,omitempty"`
 	// Log holds the last lines of the container whose failure Error reports. Only the
 	// report has it, because it must not reach the history.
 	Log   []string     `json:"log,omitempty"`

@@ -85,7 +85,7 @@ func goBack(ctx context.Context, way *instanceUpdate) {
 	}
 	u := way.forward
 	u.steps, u.running = append(u.steps, way.steps...), way.running
-	u.closingOwed = way.closingOwed
+	u.closingOwed, u.unsettled = way.closingOwed, way.unsettled
 	switch way.state {
 	case stateUpdated:
 		u.state = stateRestored

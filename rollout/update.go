@@ -33,8 +33,12 @@ type instanceUpdate struct {
 	running string
 	// closingOwed is set while the journal's closing entry waits, because a failed call may still be applied.
 	closingOwed bool
-	err         error
-	steps       []StepResult
+	// unsettled is set if the run was broken off when the new container was registered, so that recovery has to finish.
+	unsettled bool
+	// notHealthy is the state of its targets in the last look of the run; empty if that found them healthy.
+	notHealthy string
+	err        error
+	steps      []StepResult
 }
 
 func newInstanceUpdate(s *session, i Instance) *instanceUpdate {
@@ -58,7 +62,7 @@ func (u *instanceUpdate) walk(ctx context.Context, rows []step, from int) {
 		}
 		err := u.record(ctx, row.name, doing, row.do)
 		if err != nil && row.keeps && ctx.Err() != nil {
-			u.err = fmt.Errorf("%s: broken off, the new container is registered", row.name)
+			u.err, u.unsettled = fmt.Errorf("%s: broken off, the new container is registered", row.name), true
 			break
 		}
 		if err != nil && row.name == StepSettle {

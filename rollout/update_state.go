@@ -6,6 +6,7 @@ package rollout
 //	out                → updated, restored, outOfService; skipped if recovery finds it in service
 //	updated            → restored by a rollback; outOfService
 //	restored, current  → outOfService if the instance is not healthy when the run ends
+//	waiting            → outOfService if somebody else deregistered it while the run went on
 type updateState int
 
 const (

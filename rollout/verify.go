@@ -11,38 +11,110 @@ import (
 // doubtTime is the time in which the load balancer may still apply a call that returned an error.
 const doubtTime = 60 * time.Second
 
-// verify checks the end of a run. It finds instances that joined the target groups meanwhile, and waits for instances
-// that are to serve and are not healthy, until the time for health is over. While a failed call may still be applied, it
-// polls the instances that the run put back, and registers them again if necessary. A run that is broken off leaves that
-// to recovery, as its journal shows. Unless once is set, verify reads health only if a call is in doubt.
-func (f *fleet) verify(ctx context.Context, once bool) {
-	ctx, cancel := context.WithTimeout(ctx, doubtTime+f.Policy.Health)
+// closingTimeout bounds the last look of a run that was broken off, because such a run has to end at once.
+const closingTimeout = 2 * time.Second
+
+// verify checks the end of a run. It finds instances that joined the target groups meanwhile, those that somebody else took
+// out, and those that are to serve and are not healthy; for the latter it waits until the time for health is over. While a
+// failed call may still be applied, it polls the instances that the run put back, and registers them again if necessary. A
+// run that is broken off leaves that to recovery, as its journal shows, and looks once. Unless look is set, verify reads
+// health only if a call is in doubt.
+func (f *fleet) verify(ctx context.Context, look bool) {
+	limited, cancel := context.WithTimeout(ctx, doubtTime+f.Policy.Health)
 	defer cancel()
 	var ill updates
-	for ; ctx.Err() == nil && (once || len(ill) > 0 || f.inDoubt()); once = false {
+	var seen Health
+	for again := look; limited.Err() == nil && (again || len(ill) > 0 || f.inDoubt()); {
+		again = false
 		began := time.Now()
-		health, err := f.poller.health(ctx)
+		health, err := f.poller.health(limited)
 		if err != nil {
-			if ctx.Err() == nil {
+			if limited.Err() == nil {
 				f.report.remark("target health could not be verified at the end: " + oneLine(err))
 			}
 			continue
 		}
+		seen = health
 		f.unknown.find(health, f.report)
+		f.noteTakenOut(health)
 		if ill = f.unhealthy(health); !f.inDoubt() {
-			continue // what left the groups meanwhile was deregistered by somebody else
+			continue
 		}
-		f.awaitReregistered(ctx, f.reregisterMissing(ctx, health))
-		if err := f.resolveInDoubt(ctx, began); err != nil {
+		missing := f.reregisterMissing(limited, health)
+		again = len(missing) > 0 // health is from before they were registered
+		f.awaitReregistered(limited, missing)
+		if err := f.resolveInDoubt(limited, began); err != nil {
 			f.report.remark(oneLine(err))
 			break
 		}
 	}
-	if ctx.Err() != nil { // also after a signal: they were not healthy when it came
+	if limited.Err() != nil { // also after a signal: they were not healthy when it came
 		markOutOfService(ill)
+	}
+	if look && ctx.Err() != nil {
+		seen = f.lookOnce(ctx)
+	}
+	if seen != nil || look && ctx.Err() != nil {
+		f.noteHealth(seen)
 	}
 	if f.inDoubt() {
 		f.report.remark("a call to the load balancer failed and may still be applied: recovery looks again")
+	}
+}
+
+// lookOnce reads health although the run was broken off. It returns nil if that fails.
+func (f *fleet) lookOnce(ctx context.Context) Health {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingTimeout)
+	defer cancel()
+	health, err := f.Balancer.Health(ctx)
+	if err != nil {
+		f.report.remark("target health could not be read at the end: " + oneLine(err))
+		return nil
+	}
+	f.unknown.find(health, f.report)
+	f.noteTakenOut(health)
+	return health
+}
+
+// noteTakenOut notes the targets that somebody else deregistered, and names their instances.
+func (f *fleet) noteTakenOut(health Health) {
+	for _, u := range f.updates {
+		if u.state == stateSkipped || u.state == stateOut || u.state == stateOutOfService {
+			continue
+		}
+		if fresh := u.registration.noteTakenOut(health); len(fresh) > 0 {
+			u.report.remark(StepRegister, "%s", takenOut(fresh))
+		}
+	}
+}
+
+// takenOut returns a sentence on targets that somebody else deregistered during the run.
+func takenOut(targets []Target) string {
+	return fmt.Sprintf("out of its target groups (%s), deregistered by somebody else", placesOf(targets))
+}
+
+// noteHealth notes what the last look of the run showed of each instance; health is nil if there was none.
+func (f *fleet) noteHealth(health Health) {
+	for _, u := range f.updates {
+		switch {
+		case u.state == stateSkipped || u.state == stateOutOfService:
+		case health == nil && putBack(u):
+			u.notHealthy = "not seen"
+		case health != nil:
+			u.noteHealth(health)
+		}
+	}
+}
+
+// noteHealth notes what the last look of the run showed of the instance.
+func (u *instanceUpdate) noteHealth(health Health) {
+	if out := u.registration.stillTakenOut(health); len(out) > 0 {
+		u.state, u.err = stateOutOfService, errors.Join(u.err, errors.New(takenOut(out)))
+		u.reportEnd()
+		return
+	}
+	if _, unhealthy := u.registration.compare(health); len(unhealthy) > 0 {
+		u.notHealthy = unhealthy.String()
 	}
 }
 
@@ -53,13 +125,14 @@ func (f *fleet) anyAiling() bool {
 	})
 }
 
-// unhealthy returns the instances that are to serve, and that are registered but not healthy.
+// unhealthy returns the instances that are to serve and are not healthy.
 func (f *fleet) unhealthy(health Health) updates {
 	var ill updates
 	for _, u := range f.updates {
 		serves := u.state == stateCurrent || putBack(u) && (u.state == stateUpdated || u.registration.wasHealthy())
 		missing, unhealthy := u.registration.compare(health)
-		if !serves || len(missing) > 0 || len(unhealthy) == 0 {
+		again := len(missing) > 0 && !u.registration.inDoubtSince.IsZero() // it is registered again
+		if !serves || again || len(unhealthy) == 0 {
 			continue
 		}
 		f.report.emit(Event{Kind: StepMoved, Detail: fmt.Sprintf("waiting for %s: %s", u.instance.ID, unhealthy)})

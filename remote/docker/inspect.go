@@ -62,10 +62,11 @@ const nameWhatRuns = ": set Name and HostPort of the service's container to what
 // leftovers returns remarks about containers that earlier runs left behind, and about anything else that is unusual.
 func (h *Host) leftovers(c containers) []string {
 	var remarks []string
-	for _, s := range []*container.Summary{c.previous, c.next} {
-		if s != nil {
-			remarks = append(remarks, fmt.Sprintf("container %s (%s) is of a run that has not finished", title(s), s.State))
-		}
+	if s := c.previous; s != nil {
+		remarks = append(remarks, fmt.Sprintf("container %s (%s) is the one of before, kept because a run was broken off before it removed that: heal or the next update removes it", title(s), s.State))
+	}
+	if s := c.next; s != nil {
+		remarks = append(remarks, fmt.Sprintf("container %s (%s) is of a run that has not finished", title(s), s.State))
 	}
 	if c.current == nil {
 		return remarks
