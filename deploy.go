@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/growl-dev/deploy/internal/oneline"
@@ -70,8 +71,7 @@ func (o *Operator) Resume(ctx context.Context) (report.Document, error) {
 }
 
 // Heal puts the instances that unfinished runs left out of service back. If there are none and no run is in progress,
-// it acquires no lease and returns a document without an outcome, whose remarks name the targets that are not in the
-// fleet.
+// it acquires no lease and returns a document without an outcome. Its remarks name who does not serve.
 func (o *Operator) Heal(ctx context.Context) (report.Document, error) {
 	idle, document, err := o.idle(ctx)
 	if err != nil || idle {
@@ -85,11 +85,12 @@ func (o *Operator) Heal(ctx context.Context) (report.Document, error) {
 	if err != nil {
 		return report.Document{}, err
 	}
-	return run.end(run.heal())
+	result, err := run.heal()
+	result.Remarks = append(result.Remarks, o.fleet.NotServing(o.groups.Health(run.ctx))...)
+	return run.end(result, err)
 }
 
-// idle reports whether no run is in progress and none was left unfinished. Then the document names the targets that are
-// not in the fleet, as after a recovery.
+// idle reports whether no run is in progress and none was left unfinished. Then the document has the remarks of Heal.
 func (o *Operator) idle(ctx context.Context) (bool, report.Document, error) {
 	l, err := o.openLedger(o.name)
 	if err != nil {
@@ -103,7 +104,7 @@ func (o *Operator) idle(ctx context.Context) (bool, report.Document, error) {
 	if err != nil {
 		return false, report.Document{}, fmt.Errorf("read the target groups' health: %w", err)
 	}
-	return true, report.Document{Result: rollout.Result{Environment: o.name, Remarks: o.fleet.Unknown(health)}}, nil
+	return true, report.Document{Result: rollout.Result{Environment: o.name, Remarks: slices.Concat(o.fleet.Unknown(health), o.fleet.NotServing(health, nil))}}, nil
 }
 
 // releaseToResume returns the release of the run that did not finish. That is a run that was killed, or else the last

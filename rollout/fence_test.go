@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -332,4 +333,47 @@ func TestStopwatchGoesOn(t *testing.T) {
 	assert.GreaterOrEqual(t, first, time.Duration(0))
 	assert.GreaterOrEqual(t, elapsed(), first)
 	assert.Less(t, first, time.Hour)
+}
+
+// A request that was sent in time can be applied late. Recovery looks on for a minute after the last moment at which it
+// can have been sent, and for no longer.
+func TestHealLooksOnAfterTheLastAct(t *testing.T) {
+	for name, c := range map[string]struct {
+		ended time.Duration // the time since the dead run could send its last act
+		lands time.Duration // after the begin of the recovery
+		found bool
+	}{
+		"within the minute":        {30 * time.Second, 25 * time.Second, true},
+		"long before the recovery": {10 * time.Minute, time.Hour, false},
+		"after the wait for it":    {-20 * time.Second, 75 * time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 2)
+				dead := leftOut(w)
+				for _, m := range w.targets { // Deregister was never applied before the recovery
+					m.since = time.Now().Add(-time.Hour)
+				}
+				dead.ActsUntil = time.Now().Add(-c.ended)
+				landing := time.AfterFunc(c.lands, func() { _ = w.Deregister(context.Background(), dead.Entries[0].Targets) })
+				defer landing.Stop()
+				config := w.config()
+				began := time.Now()
+				result, err := w.do(func() (Result, error) { return Heal(t.Context(), config, dead) })
+				require.NoError(t, err)
+				w.requireServing("i-1", oldDigest)
+				remarked := strings.Contains(strings.Join(result.Remarks, "\n"), "i-1: found out of its target groups after it was put back: registered again")
+				assert.Equal(t, c.found, remarked, result.Remarks)
+				entries := config.Journal.(*memoryJournal).Entries()
+				closed := entries[len(entries)-1].Time.Sub(began)
+				if c.found {
+					assert.Greater(t, closed, doubtTime-c.ended, "did not look on until the minute was over")
+				} else {
+					assert.Less(t, closed, doubtTime/2, "waited for what was over")
+				}
+				dead.Entries = append(dead.Entries, entries...)
+				assert.Empty(t, unrecovered(dead.Entries))
+			})
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -168,7 +169,8 @@ func (r *recovery) resume(u *instanceUpdate, s recoveryState) {
 		u.registration.before = append(u.registration.before, TargetHealth{Target: target, State: before})
 	}
 	if s.open {
-		u.registration.deregisteredAt, u.registration.inDoubtSince = time.Now(), time.Now()
+		// It was sent before ActsUntil, and may be applied for some time after that.
+		u.registration.deregisteredAt, u.registration.inDoubtSince = time.Now(), cmp.Or(r.dead.ActsUntil, time.Now())
 	}
 }
 

@@ -88,7 +88,11 @@ func (Deploy) Heal(ctx context.Context,
 	}
 	healed, err := operator.Heal(ctx)
 	if err == nil && healed.Outcome == "" {
-		console.Printf("nothing to heal: no run was left unfinished in %s\n", environment)
+		text := "nothing to heal: no run was left unfinished in " + environment
+		if len(healed.Remarks) == 0 {
+			text += ", and the load balancer calls every instance healthy"
+		}
+		console.Printf("%s\n", text)
 		for _, text := range healed.Remarks {
 			console.Printf("%s\n", text)
 		}
