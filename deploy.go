@@ -3,11 +3,11 @@ package deploy
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/growl-dev/deploy/internal/hosts"
 	"github.com/growl-dev/deploy/internal/oneline"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/report"
@@ -36,8 +36,8 @@ func (o *Operator) Deploy(ctx context.Context, tag string) (report.Document, err
 	return run.end(result, err)
 }
 
-// Rollback rolls the release of a run out again. If runID is empty, it is the last release that was healthy on the
-// whole fleet before the current one. No alarm refuses or halts a rollback, because an alarm is its usual reason.
+// Rollback rolls the release of a run out again. If runID is empty, it is the last release that was in service on the
+// whole fleet before the present one, which the instances are read for. No alarm refuses or halts a rollback, because an alarm is its usual reason.
 func (o *Operator) Rollback(ctx context.Context, runID string) (report.Document, error) {
 	c, err := o.planRollback(ctx, runID)
 	if err != nil {
@@ -130,23 +130,16 @@ func releaseToResume(ctx context.Context, l *ledger.Ledger, inherited []ledger.R
 	return rollout.Release{}, fmt.Errorf("nothing to resume: the last run in %s finished", l.Environment())
 }
 
-// releaseToRollBackTo returns the release of the named run, or that of the last good run before the current release.
-func releaseToRollBackTo(ctx context.Context, l *ledger.Ledger, runID string) (rollout.Release, error) {
-	if runID != "" {
-		record, err := l.Find(ctx, runID)
-		if err == nil && !record.Good() {
-			err = fmt.Errorf("run %s ended %s: it is nothing to go back to", runID, record.Result.Outcome)
-		}
-		return record.Result.Release, err
+// releaseToRollBackTo returns the release of the named run, or the one that was in service before the present one.
+func releaseToRollBackTo(ctx context.Context, l *ledger.Ledger, fleet *hosts.Fleet, runID string) (rollout.Release, error) {
+	if runID == "" {
+		return l.Previous(ctx, fleet.Present(ctx))
 	}
-	last, err := l.LastGood(ctx, "")
-	if err == nil {
-		last, err = l.LastGood(ctx, last.Result.Release.Digest())
+	record, err := l.Find(ctx, runID)
+	if err == nil && !record.Good() {
+		err = fmt.Errorf("run %s ended %s: it is nothing to go back to", runID, record.Result.Outcome)
 	}
-	if errors.Is(err, ledger.ErrNoGoodRun) {
-		err = fmt.Errorf("%w: deploy a release by its tag", err)
-	}
-	return last.Result.Release, err
+	return record.Result.Release, err
 }
 
 // rollOut heals the instances that unfinished runs left out of service, and then rolls the release out.

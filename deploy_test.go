@@ -28,6 +28,8 @@ func TestAnEnvironmentsLife(t *testing.T) {
 	p.options.Observe = func(e rollout.Event) { steps = append(steps, e.Step) }
 	operator := p.open(t, orders())
 
+	_, err := operator.Rollback(t.Context(), "")
+	require.ErrorIs(t, err, ledger.ErrNoGoodRun)
 	plan, err := operator.Plan(t.Context(), p.V2)
 	require.NoError(t, err)
 	assert.Len(t, plan.Batches, 2)
@@ -54,11 +56,11 @@ func TestAnEnvironmentsLife(t *testing.T) {
 	assert.Contains(t, text.String(), "staging: nobody deploys\n")
 	assert.NotContains(t, text.String(), "seal")
 
-	_, err = operator.Rollback(t.Context(), "")
-	require.ErrorIs(t, err, ledger.ErrNoGoodRun)
-	_, err = operator.Deploy(t.Context(), p.V1)
-	require.NoError(t, err)
+	assert.Equal(t, p.V1, result.Before.Commit)
 	back, err := operator.Rollback(t.Context(), "")
+	require.NoError(t, err)
+	assert.Equal(t, p.V1, back.Release.Commit, "the release that no run deployed")
+	back, err = operator.Rollback(t.Context(), "")
 	require.NoError(t, err)
 	assert.Equal(t, p.V2, back.Release.Commit)
 	_, err = operator.Resume(t.Context())

@@ -37,7 +37,7 @@ func (o *Operator) planRollback(ctx context.Context, runID string, inFlight ...s
 	if err != nil {
 		return c, err
 	}
-	c.release, err = releaseToRollBackTo(ctx, l, runID)
+	c.release, err = releaseToRollBackTo(ctx, l, c.hosts, runID)
 	return c, cmp.Or(err, checkRepository(c.release, o.images))
 }
 

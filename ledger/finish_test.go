@@ -279,27 +279,6 @@ func TestHistoryIsTheLatestFirstByTheStoresClock(t *testing.T) {
 	})
 }
 
-func TestLastGood(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := &ledgertest.Memory{}
-		book := open(t, store)
-		_, err := book.LastGood(t.Context(), "")
-		require.ErrorIs(t, err, ledger.ErrNoGoodRun)
-		for i, outcome := range []rollout.Outcome{rollout.Deployed, rollout.Deployed, rollout.RolledBack, rollout.Mixed} {
-			finish(t, store, "run-"+string(rune('1'+i)), outcome, i+1)
-			time.Sleep(time.Second)
-		}
-		for except, want := range map[string]string{"": "run-2", release(2).Digest(): "run-1", release(1).Digest(): "run-2"} {
-			record, err := book.LastGood(t.Context(), except)
-			require.NoError(t, err)
-			assert.Equal(t, want, record.Result.Run, "except %s", except)
-		}
-		store.Overwrite("app/dev/history/run-2", []byte(`{"version":1,"result":{"run":"run-1"}}`))
-		_, err = book.LastGood(t.Context(), "")
-		require.ErrorContains(t, err, `read memory://app/dev/history/run-2: it is of run "run-1"`)
-	})
-}
-
 func TestGoodMeansTheWholeFleet(t *testing.T) {
 	whole := result("run-1", rollout.Deployed, 1)
 	assert.True(t, ledger.Record{Result: whole}.Good())

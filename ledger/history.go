@@ -11,9 +11,6 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// ErrNoGoodRun: the history holds no run to go back to.
-var ErrNoGoodRun = errors.New("no run in the history deployed another release on the whole fleet")
-
 // History returns the last n finished runs, the latest first by the store's
 // clock. One that is not yet filed is among them, and so are those of before ([Options.Before]), as the oldest.
 func (l *Ledger) History(ctx context.Context, n int) ([]Record, error) {
@@ -68,21 +65,6 @@ func (l *Ledger) filed(ctx context.Context, run string) (Record, error) {
 
 // absent reports whether an object does not exist, as far as the caller may know.
 func absent(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrHidden) }
-
-// LastGood returns the last run that deployed a release, other than the one with
-// the given digest ("sha256:…"; empty: whichever), on every instance of the
-// fleet. ErrNoGoodRun when there is none.
-func (l *Ledger) LastGood(ctx context.Context, except string) (Record, error) {
-	for r, err := range l.Runs(ctx) {
-		if err != nil {
-			return Record{}, err
-		}
-		if r.Good() && r.Result.Release.Digest() != except {
-			return r, nil
-		}
-	}
-	return Record{}, fmt.Errorf("find the last good run of %s: %w", l.key.environment, ErrNoGoodRun)
-}
 
 // Good reports whether the run left its release, healthy, on the whole fleet.
 func (r Record) Good() bool {

@@ -67,14 +67,17 @@ const (
 
 // Result describes what a run did. It is the report's JSON.
 type Result struct {
-	Run         string           `json:"run"`
-	Environment string           `json:"environment"`
-	Outcome     Outcome          `json:"outcome"`
-	Release     Release          `json:"release"`
-	Policy      string           `json:"policy"`
-	Started     time.Time        `json:"started"`
-	Finished    time.Time        `json:"finished"`
-	Instances   []InstanceResult `json:"instances"`
+	Run         string  `json:"run"`
+	Environment string  `json:"environment"`
+	Outcome     Outcome `json:"outcome"`
+	Release     Release `json:"release"`
+	// Before is the release that every instance in service ran when the run began; zero if they ran several, or one that
+	// nothing can go back to.
+	Before    Release          `json:"before,omitzero"`
+	Policy    string           `json:"policy"`
+	Started   time.Time        `json:"started"`
+	Finished  time.Time        `json:"finished"`
+	Instances []InstanceResult `json:"instances"`
 	// InDoubt is set if the run was broken off before it saw how an instance ended: a call to
 	// the load balancer failed and may still be applied, or a new container is registered and
 	// the old one is kept until it serves. The journal has to be kept, so that recovery

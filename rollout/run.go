@@ -30,7 +30,9 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err == nil {
 		err = r.updates.failure()
 	}
-	return r.result(r.outcome(err), err), err
+	result := r.result(r.outcome(err), err)
+	result.Before = r.updates.releaseBefore()
+	return result, err
 }
 
 // run is one rollout of a release across the fleet.

@@ -66,6 +66,21 @@ func watchFirst(ctx context.Context, batches []updates) {
 	}
 }
 
+// releaseBefore returns the release that every healthy instance ran before the run; zero if they ran several, or one that
+// nothing can go back to.
+func (us updates) releaseBefore() Release {
+	var common Release
+	for _, u := range us.that(func(u *instanceUpdate) bool { return u.registration.wasHealthy() }) {
+		ran := u.before.Release
+		other := common.Image != "" && common.Image != ran.Image
+		if !u.before.Running || u.before.Unproven != "" || ran.Validate() != nil || other {
+			return Release{}
+		}
+		common = ran
+	}
+	return common
+}
+
 func (us updates) ids() []string {
 	names := make([]string, len(us))
 	for i, u := range us {

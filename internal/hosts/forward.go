@@ -10,7 +10,6 @@ import (
 
 	"github.com/growl-dev/deploy/image"
 	"github.com/growl-dev/deploy/internal/oneline"
-	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/rollout"
 )
 
@@ -71,13 +70,7 @@ func (r runningCommit) where() string { return strings.Join(r.instances, ", ") }
 // running reads the commits that the instances run, in the fleet's order. An instance that cannot be read becomes a
 // remark, because the run will not update it either. If none can be read, running returns an error.
 func (f *Fleet) running(ctx context.Context) (found []runningCommit, c Comparison, err error) {
-	states := make([]rollout.State, len(f.Instances))
-	errs := make([]error, len(f.Instances))
-	f.each(ctx, func(ctx context.Context, at int, host *docker.Host, err error) {
-		if errs[at] = err; err == nil {
-			states[at], errs[at] = host.Inspect(ctx)
-		}
-	})
+	states, errs := f.inspect(ctx)
 	read := 0
 	for at, i := range f.Instances {
 		called := strings.TrimSpace(fmt.Sprintf("%s (%s)", i.Name, i.ID))

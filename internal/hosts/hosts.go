@@ -4,6 +4,7 @@ package hosts
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -100,6 +101,33 @@ func (f *Fleet) Status(ctx context.Context, health rollout.Health) []report.Inst
 		seen[at] = s
 	})
 	return seen
+}
+
+// inspect inspects all instances. It returns a state and an error for each.
+func (f *Fleet) inspect(ctx context.Context) ([]rollout.State, []error) {
+	states := make([]rollout.State, len(f.Instances))
+	errs := make([]error, len(f.Instances))
+	f.each(ctx, func(ctx context.Context, at int, host *docker.Host, err error) {
+		if errs[at] = err; err == nil {
+			states[at], errs[at] = host.Inspect(ctx)
+		}
+	})
+	return states, errs
+}
+
+// Present returns a function that reports whether every instance runs a digest; nil if they run several images, or if one
+// of them runs nothing or cannot be read.
+func (f *Fleet) Present(ctx context.Context) func(digest string) bool {
+	states, errs := f.inspect(ctx)
+	for at, s := range states {
+		one := s.Release == states[0].Release || states[0].Runs(s.Release.Digest()) || s.Runs(states[0].Release.Digest())
+		if errs[at] != nil || !s.Running || !one {
+			return nil
+		}
+	}
+	return func(digest string) bool {
+		return slices.ContainsFunc(states, func(s rollout.State) bool { return s.Runs(digest) })
+	}
 }
 
 // Runs returns a description of the release that an instance runs, and whether it is the given one.

@@ -60,5 +60,8 @@ func TestAlarmsRefuseAndHalt(t *testing.T) {
 	assert.Equal(t, halted, p.look(t), "a run that goes on was not to begin")
 	code, said = p.run(t, p.tend("rollback")...)
 	assert.NotContains(t, said, "alarm errors", "a rollback asks no alarm")
-	assert.NotZero(t, code, "no run was good before: %s", said)
+	assert.Zero(t, code, "%s", said)
+	for _, on := range p.look(t) {
+		assert.Equal(t, p.vars["V1"], on.commit, "the release that was adopted")
+	}
 }

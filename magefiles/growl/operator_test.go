@@ -57,9 +57,10 @@ func (s *story) last(t *testing.T) []ledger.Record {
 
 func (s *story) goBack(t *testing.T) {
 	v1, v2 := s.place.vars["V1"], s.place.vars["V2"]
-	s.ok(t, s.place.deploy(v2)...)
 	s.refuses(t, "no run in the history deployed another release", s.place.tend("rollback")...)
-	s.ok(t, s.place.deploy(v1)...)
+	s.ok(t, s.place.deploy(v2)...)
+	s.ok(t, s.place.tend("rollback")...)
+	s.assertRuns(t, v1)
 	first := s.last(t)[0].Result.Run
 
 	said := s.ok(t, append(s.place.tend("rollback"), "-dryRun")...)

@@ -137,7 +137,7 @@ func (Deploy) Resume(ctx context.Context,
 	return ended(operator.Resume(ctx))
 }
 
-// Rollback rolls the last release that was healthy on the whole fleet out again, or the one of a run.
+// Rollback rolls the release out again that the whole fleet ran before the present one, or the one of a run.
 func (Deploy) Rollback(ctx context.Context,
 	environment string,
 	// run whose release to go back to; default the last good one before the current
