@@ -16,7 +16,7 @@ import (
 func TestServiceResultsHaveLimits(t *testing.T) {
 	r := ServiceResult{Clients: "few", Counted: byService, LagMS: 2000, DrainMS: []float64{2100, 1900}}
 	require.NoError(t, r.Missed())
-	r.sparse = true
+	r.Unproven = true
 	require.ErrorContains(t, r.Missed(), "drained in 1900 ms on silence that proves nothing")
 	r.Traffic = &probe.Receipt{Requests: 9, Failed: 1}
 	require.ErrorContains(t, r.Missed(), "few, counted by the service: 1 requests failed")

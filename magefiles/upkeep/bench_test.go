@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,23 +17,30 @@ import (
 	"github.com/growl-dev/deploy/internal/magetest"
 )
 
-// measured runs a bench through the program that people run, and returns what it prints and its report's results.
+// measured runs a bench through the program that people run, and returns what it prints and its report's results. The
+// bench has to fail exactly if its results miss a limit: whether they do depends on what else this machine does.
 func measured[Result any](t *testing.T, args ...string) (said string, results []Result) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.json")
 	cmd := exec.Command(magetest.Program(t), append(args, "-report="+file)...)
 	cmd.Dir, cmd.Env = "../..", magetest.Environ()
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	out, failed := cmd.CombinedOutput()
 	text, err := os.ReadFile(file)
-	require.NoError(t, err)
+	require.NoError(t, err, "%s", out)
 	var report struct {
 		bench.Report
 		Results []Result `json:"results"`
 	}
 	require.NoError(t, json.Unmarshal(text, &report))
+	var missed []error
+	for _, result := range report.Results {
+		if limited, ok := any(result).(interface{ Missed() error }); ok {
+			missed = append(missed, limited.Missed())
+		}
+	}
+	assert.Equal(t, errors.Join(missed...) == nil, failed == nil, "%s", out)
 	assert.Positive(t, report.CPUs)
-	assert.WithinDuration(t, time.Now(), report.Started, 10*time.Minute)
+	assert.WithinDuration(t, time.Now(), report.Started, time.Hour)
 	return string(out), report.Results
 }
 
@@ -74,7 +82,6 @@ func TestBenchLoadSendsThroughARun(t *testing.T) {
 	t.Parallel()
 	said, results := measured[bench.LoadResult](t, "bench:load", "-rate=110", "-fresh=100", "-factor=60")
 	require.Len(t, results, 1)
-	assert.Zero(t, results[0].Traffic.Failed)
 	assert.Positive(t, results[0].Traffic.Requests)
 	assert.Equal(t, 1, results[0].Clients)
 	assert.Contains(t, said, "10 instances in ")
@@ -84,11 +91,15 @@ func TestBenchServicesShowsTheEvidenceOfDrains(t *testing.T) {
 	needTime(t)
 	t.Parallel()
 	said, results := measured[bench.ServiceResult](t, "bench:services", "-factor=60")
-	require.Len(t, results, 8)
+	require.Len(t, results, 15)
 	for _, r := range results {
-		assert.Len(t, r.DrainMS, 2)
-		assert.Len(t, r.Seen, 2)
-		assert.Equal(t, r.Rate > 0, r.Traffic != nil, r.Clients)
+		instances := 2
+		if r.LagMS < results[0].LagMS {
+			instances = 3
+		}
+		assert.Len(t, r.DrainMS, instances)
+		assert.Len(t, r.Seen, instances)
+		assert.Equal(t, r.Clients != "no connections", r.Traffic != nil, r.Clients)
 		if r.Traffic != nil {
 			assert.Positive(t, r.Traffic.Requests, r.Clients)
 		}
