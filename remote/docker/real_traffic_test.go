@@ -70,6 +70,27 @@ func TestTrafficOfARestartedContainer(t *testing.T) {
 	}
 }
 
+// An instance that leaves next is sampled while it prepares.
+func TestTrafficIsCountedWhilePrepareRuns(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.deploy(l.push(time.Hour, map[string]string{"GIT_COMMIT": "one"}))
+	next := l.push(time.Minute, map[string]string{"GIT_COMMIT": "two"})
+	h := l.host()
+	prepared := make(chan error, 1)
+	go func() { prepared <- h.Prepare(t.Context(), next, func(rollout.Progress) {}) }()
+	for {
+		_, err := h.Traffic(t.Context())
+		require.NoError(t, err)
+		select {
+		case err := <-prepared:
+			require.NoError(t, err)
+			return
+		default:
+		}
+	}
+}
+
 // Connections are counted by the service where it can, else by the kernel; host
 // networking without a count of its own is not counted at all.
 func TestTraffic(t *testing.T) {
