@@ -377,3 +377,18 @@ func TestHealLooksOnAfterTheLastAct(t *testing.T) {
 		})
 	}
 }
+
+// What is applied later than anybody waits for is found by the last look of the recovery, and named.
+func TestHealNamesWhatCameVeryLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		dead := leftOut(w)
+		require.NoError(t, w.Deregister(t.Context(), dead.Entries[0].Targets))
+		dead.ActsUntil = time.Now().Add(-time.Minute)
+		time.AfterFunc(110*time.Second, func() { _ = w.Deregister(context.Background(), dead.Entries[0].Targets) })
+		result, err := w.do(func() (Result, error) { return Heal(t.Context(), w.config(), dead) })
+		require.ErrorContains(t, err, "i-1: ")
+		assert.Equal(t, Orphaned, result.Outcome)
+		assert.Contains(t, result.Instances[0].Error, "out of its target groups")
+	})
+}

@@ -63,8 +63,9 @@ func (r *recovery) heal(ctx context.Context) error {
 		r.recover(ctx, u, health)
 		u.reportEnd()
 	})
-	r.verify(ctx, true)
+	r.verify(ctx, false)
 	_ = sleep(ctx, r.untilRouted(nil)) // the next run counts on these instances; a signal ends only the wait
+	r.verify(ctx, true)                // names what a call of the dead run did meanwhile
 	return errors.Join(r.updates.in(stateOutOfService).failure(), r.unresolved(ctx))
 }
 

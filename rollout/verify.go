@@ -57,7 +57,7 @@ func (f *fleet) verify(ctx context.Context, look bool) {
 	if seen != nil || look && ctx.Err() != nil {
 		f.noteHealth(seen)
 	}
-	if f.inDoubt() {
+	if look && f.inDoubt() {
 		f.report.remark("a call to the load balancer failed and may still be applied: recovery looks again")
 	}
 }
