@@ -6,8 +6,11 @@ import (
 	"slices"
 )
 
-// deregister removes the instance from every target group it is in.
+// deregister removes the instance from every target group it is in, if there is capacity for it to leave.
 func (u *instanceUpdate) deregister(ctx context.Context) (string, error) {
+	if err := u.confirm(ctx); err != nil {
+		return "", err
+	}
 	u.state = stateOut
 	err := u.act(ctx, u.registration.deregister)
 	return fmt.Sprintf("left %s, %s", countGroups(u.registration.targets), u.meter.evidence.watched()), err

@@ -39,6 +39,7 @@ func (f *fleet) reserve(ctx context.Context, batch updates) error {
 		}
 		shortfall = f.shortfall(health, batch, time.Now())
 		if shortfall == nil && !f.inDoubt() {
+			f.permit(batch, began)
 			return nil
 		}
 		if shortfall == nil {
@@ -49,6 +50,52 @@ func (f *fleet) reserve(ctx context.Context, batch updates) error {
 			_ = sleep(limited, soon) // a look before then would show nothing new
 		}
 	}
+}
+
+// clearance is the permission of a batch to leave, by a look at capacity. The zero value never ends.
+type clearance struct {
+	looked time.Time                   // before health was read
+	maxAge time.Duration               // after it health has to be read again
+	again  func(context.Context) error // reads health and returns why the batch may not leave any more
+}
+
+func (c clearance) valid() bool { return c.again == nil || time.Since(c.looked) <= c.maxAge }
+
+// permit notes that the batch may leave, by a look that began then. The rule's facts are read now, because each instance of
+// the batch changes its own from now on.
+func (f *fleet) permit(batch updates, looked time.Time) {
+	members, leaving := f.members(f.updates), f.members(batch)
+	again := func(ctx context.Context) error {
+		health, err := f.poller.allSoon(ctx)
+		if err != nil {
+			return fmt.Errorf("read the target groups' health again: %w", err)
+		}
+		return f.rule.shortfall(health, members, leaving, time.Now())
+	}
+	for _, u := range batch {
+		u.clearance = clearance{looked, f.Policy.Poll, again}
+	}
+}
+
+// confirm looks at capacity again if the look that cleared the instance is too old, because measuring its rate and writing
+// the intent can take long. It returns when both look and intent are young enough for the instance to leave.
+func (u *instanceUpdate) confirm(ctx context.Context) error {
+	for range 2 * intentAttempts {
+		if !u.clearance.valid() {
+			began := time.Now()
+			if err := u.clearance.again(ctx); err != nil {
+				return fmt.Errorf("there was capacity when its turn came, and there is none any more: %w", err)
+			}
+			u.clearance.looked = began
+		}
+		if u.intent.left() >= actMargin {
+			return nil
+		}
+		if err := u.intend(ctx, u.intent.name, u.intent.mark); err != nil {
+			return err
+		}
+	}
+	return errors.New("neither the load balancer nor the ledger answered in time for it to leave")
 }
 
 // shortfall returns why the batch may not leave at that time, and nil if it may.

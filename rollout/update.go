@@ -23,6 +23,7 @@ type instanceUpdate struct {
 	forward *instanceUpdate
 
 	registration *registration
+	clearance    clearance
 	meter        trafficMeter
 
 	// intent is the latest that was written; the acts of the instance need it.
