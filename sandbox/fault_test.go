@@ -110,7 +110,7 @@ func testBadReleases(t *testing.T, e *Environment) {
 		require.Eventually(t, func() bool {
 			status, _, err := ask(t, e, m, e.opts.Service.HealthPath)
 			return err == nil && status == http.StatusInternalServerError
-		}, 10*time.Second, servePoll)
+		}, time.Minute, servePoll)
 		assert.Equal(t, e.V2, commitOn(t, e, m))
 	})
 	t.Run("slow-start", func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestLoadBalancerChecksFailForV2Alone(t *testing.T) {
 			health[*d.Target.Id] = string(d.TargetHealth.State)
 		}
 		return health[e.machines[0].ID()] == string(rollout.TargetUnhealthy) && health[e.machines[1].ID()] == string(rollout.TargetHealthy)
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 }
 
 func TestAWSFaults(t *testing.T) {
@@ -168,7 +168,7 @@ func TestAWSFaults(t *testing.T) {
 		require.Eventually(t, func() bool {
 			_, err := once.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{})
 			return err != nil && strings.Contains(err.Error(), code)
-		}, 10*time.Second, time.Millisecond)
+		}, time.Minute, time.Millisecond)
 		_, err := patient.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{})
 		require.NoError(t, err, "those who try again get through")
 	}

@@ -32,7 +32,7 @@ func TestAServiceIsAsItsOptionsSay(t *testing.T) {
 		require.NoError(t, err)
 		found = inspected.Container
 		return found.State.Health.Status == container.Healthy
-	}, 20*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	for label := range found.Config.Labels {
 		assert.False(t, strings.HasPrefix(label, "dev.growl."), label)
 	}

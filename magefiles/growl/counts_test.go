@@ -135,7 +135,7 @@ func (c counted) story() (told []chapter) {
 	last := c.sample()
 	tell := func(title string, open int) {
 		now := c.sample()
-		for limit := time.Now().Add(10 * time.Second); now.Open != open && time.Now().Before(limit); now = c.sample() {
+		for limit := time.Now().Add(time.Minute); now.Open != open && time.Now().Before(limit); now = c.sample() {
 		}
 		require.Equal(c, open, now.Open, title)
 		seen := chapter{title: title, open: now.Open, source: now.Source}
@@ -193,7 +193,7 @@ func (c counted) send(conn net.Conn, path string, last bool) {
 	if last {
 		head += "Connection: close\r\n"
 	}
-	require.NoError(c, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(c, conn.SetDeadline(time.Now().Add(time.Minute)))
 	_, err := io.WriteString(conn, head+"\r\n")
 	require.NoError(c, err)
 	_, err = conn.Read(make([]byte, 4096))

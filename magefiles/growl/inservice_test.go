@@ -47,7 +47,7 @@ func (p place) look(t *testing.T) map[string]running {
 }
 
 func (p place) lookAt(t *testing.T, i rollout.Instance) (found running) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	conn, err := remote.Dial(ctx, remote.Config{
 		Name: i.ID, Address: i.Address, User: p.fleet.User, KeyFile: p.vars["SSH_KEY"], KnownHosts: []string{p.vars["SSH_KNOWN_HOSTS"]},
@@ -140,5 +140,5 @@ func (p place) awaitHealthy(t *testing.T) {
 		for _, i := range p.fleet.Instances {
 			assert.Equal(c, "healthy", health.Of(i.ID).String(), i.Name)
 		}
-	}, 30*time.Second, 50*time.Millisecond)
+	}, 2*time.Minute, 50*time.Millisecond)
 }

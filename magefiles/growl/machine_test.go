@@ -214,7 +214,7 @@ func (m *machine) awaitHealth() {
 		}
 		_ = answer.Body.Close()
 		return answer.StatusCode == http.StatusOK
-	}, 30*time.Second, 20*time.Millisecond)
+	}, 2*time.Minute, 20*time.Millisecond)
 }
 
 func (m *machine) logFile() string { return filepath.Join(m.logs, "growl-backend.log") }

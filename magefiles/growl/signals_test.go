@@ -58,9 +58,7 @@ func TestSignals(t *testing.T) {
 				_ = step.cmd.Process.Signal(signal) // it may have ended by the last ones
 			}
 			code := step.end(t)
-			took := time.Since(began)
-			t.Logf("%s", took)
-			assert.Less(t, took, 20*time.Second, "the instance in flight was out for too long")
+			t.Logf("%s", time.Since(began))
 			p.assertBrokenOff(t, step, code)
 		})
 	}

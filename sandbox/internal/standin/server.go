@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// linger is how long a stop waits for clients that keep their connection to send a request, whose answer ends it. One
-	// that was closed between two requests could fail the second.
-	linger = 2 * time.Second
-	// grace is how long requests in flight may take after that.
-	grace = 20 * time.Second
+	// defaultLinger is how long a stop waits for clients that keep their connection to send a request, whose answer ends
+	// it. One that was closed between two requests could fail the second.
+	defaultLinger = 2 * time.Second
+	// defaultGrace is how long requests in flight may take after that.
+	defaultGrace = 20 * time.Second
 )
 
 // Server is a stand-in that serves. Its methods may be called concurrently.
@@ -26,6 +26,8 @@ type Server struct {
 	service  service
 	http     *http.Server
 	listener net.Listener
+	linger   time.Duration
+	grace    time.Duration
 	served   chan struct{}  // closed when nothing listens any more
 	open     sync.WaitGroup // connections
 	ending   sync.Once
@@ -45,14 +47,14 @@ func Start(getenv func(string) string) (*Server, error) {
 	}
 	s := &Server{
 		service:  service{Config: config, commit: cmp.Or(getenv("GIT_COMMIT"), "unknown"), file: getenv(CountFileVariable)},
-		listener: listener, served: make(chan struct{}), done: make(chan struct{}),
+		listener: listener, linger: defaultLinger, grace: defaultGrace, served: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := s.service.keep(); err != nil {
 		_ = listener.Close()
 		return nil, fmt.Errorf("keep the count of connections: %w", err)
 	}
 	s.http = &http.Server{
-		Handler: &s.service, ConnContext: withConnection, ConnState: s.count, ReadHeaderTimeout: grace,
+		Handler: &s.service, ConnContext: withConnection, ConnState: s.count, ReadHeaderTimeout: defaultGrace,
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	go func() {
@@ -112,9 +114,9 @@ func (s *Server) stop() {
 	}()
 	select {
 	case <-gone:
-	case <-time.After(linger):
+	case <-time.After(s.linger):
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	ctx, cancel := context.WithTimeout(context.Background(), s.grace)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {
 		_ = s.http.Close()
