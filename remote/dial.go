@@ -201,7 +201,7 @@ func (w *way) hop(ctx context.Context, next Hop) (*connection, error) {
 		if err != nil {
 			return nil, err
 		}
-		return w.handshake(ctx, &greeted{Conn: conn}, user, a)
+		return w.handshake(ctx, newGreeted(conn), user, a)
 	})
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"strings"
@@ -72,26 +73,39 @@ func (e *closedEarlyError) Unwrap() []error { return []error{ErrUnreachable, e.e
 // may write the reason in place of its version.
 type greeted struct {
 	net.Conn
+	sniffed
+}
+
+func newGreeted(conn net.Conn) *greeted { return &greeted{conn, sniffed{Reader: conn}} }
+
+func (g *greeted) Read(p []byte) (int, error) { return g.sniffed.Read(p) }
+
+// greeting returns the last line before the version; empty if there is none.
+func (g *greeted) greeting() string {
+	text, _, _ := strings.Cut("\n"+g.text(), "\nSSH-")
+	return lastLine(text)
+}
+
+// sniffed keeps the beginning of what is read.
+type sniffed struct {
+	io.Reader
 	mu   sync.Mutex
 	data []byte
 }
 
-// maxGreeting is how much is kept, in bytes.
-const maxGreeting = 256
+// maxSniffed is how much is kept, in bytes.
+const maxSniffed = 256
 
-func (g *greeted) Read(p []byte) (int, error) {
-	n, err := g.Conn.Read(p)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.data = append(g.data, p[:min(n, maxGreeting-len(g.data))]...)
+func (s *sniffed) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.data = append(s.data, p[:min(n, maxSniffed-len(s.data))]...)
 	return n, err
 }
 
-// greeting returns the last line before the version; empty if there is none.
-func (g *greeted) greeting() string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	text, _, _ := strings.Cut("\n"+string(g.data), "\nSSH-")
-	text = strings.TrimSpace(text)
-	return strings.TrimSpace(text[strings.LastIndexAny(text, "\r\n")+1:])
+func (s *sniffed) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.data)
 }

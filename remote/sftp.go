@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -62,6 +63,9 @@ func closeSFTP(s *sftp.Client) { go s.Close() }
 // openSFTP waits for the server as long as the connection lives.
 func openSFTP(connection ssh.Conn) (*sftp.Client, error) {
 	channel, err := openChannel(connection, "session", nil)
+	if _, refused := errors.AsType[*ssh.OpenChannelError](err); refused {
+		return nil, fmt.Errorf("the server opens no sessions: set MaxSessions to at least 2 in its sshd_config: %w", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +79,25 @@ func openSFTP(connection ssh.Conn) (*sftp.Client, error) {
 	}
 	// Concurrent reads ask for several parts of a file at once. Linux writes a file under /proc anew for each part that
 	// does not follow the one before.
-	return sftp.NewClientPipe(channel, channel, sftp.UseConcurrentReads(false))
+	output := &sniffed{Reader: channel}
+	// The buffer also holds what follows the first four bytes, after which the library gives up on anything else.
+	s, err := sftp.NewClientPipe(bufio.NewReader(output), channel, sftp.UseConcurrentReads(false))
+	if err != nil {
+		_ = channel.Close()
+		return nil, noSFTP(output.text(), err)
+	}
+	return s, nil
+}
+
+// noSFTP returns why SFTP did not begin. A server that runs it by the account's shell passes on what that writes.
+func noSFTP(output string, err error) error {
+	switch {
+	case output == "" && broken(err):
+		return fmt.Errorf("SFTP ended before it began: the account's shell may let nobody in (nologin), or a ForceCommand in sshd_config replaces it: %w", err)
+	case output == "":
+		return err
+	}
+	return fmt.Errorf("the account's shell wrote %q before SFTP: its startup files, such as .bashrc, have to print nothing without a terminal, and nologin is no shell for it: %w", firstLine(output), err)
 }
 
 // withSFTP calls read with the connection's SFTP session. It calls read again with a new session if the first one turns

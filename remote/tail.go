@@ -28,8 +28,20 @@ func (t *tail) Write(p []byte) (int, error) {
 func (t *tail) lastLine() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	text := strings.TrimSpace(string(t.data))
+	return lastLine(string(t.data))
+}
+
+// lastLine returns the last line of a text that is not blank.
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
 	return strings.TrimSpace(text[strings.LastIndexAny(text, "\r\n")+1:])
+}
+
+// firstLine returns the first line of a text that is not blank, without the binary data that may follow it.
+func firstLine(text string) string {
+	text, _, _ = strings.Cut(text, "\x00")
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(line)
 }
 
 // oneLine joins the lines of an error.

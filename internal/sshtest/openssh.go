@@ -49,7 +49,10 @@ func StartOpenSSH(t testing.TB, authorized ssh.PublicKey, settings ...string) *O
 	me, err := user.Current()
 	require.NoError(t, err)
 	port := porttest.Free(t)
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("", "sshd")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o755)) // sshd reads authorized_keys as the user who logs in
 	s := &OpenSSH{
 		Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), User: me.Username,
 		HostKey: filepath.Join(dir, "host"),
@@ -67,9 +70,11 @@ func StartOpenSSH(t testing.TB, authorized ssh.PublicKey, settings ...string) *O
 	if authorized != nil {
 		keys = string(ssh.MarshalAuthorizedKey(authorized))
 	}
+	authorizedFile := write("authorized_keys", keys)
+	require.NoError(t, os.Chmod(authorizedFile, 0o644))
 	config := append(settings,
 		fmt.Sprintf("Port %d", port), "ListenAddress 127.0.0.1", "HostKey "+s.HostKey, "PidFile none",
-		"AuthorizedKeysFile "+write("authorized_keys", keys), "StrictModes no", "UsePAM no",
+		"AuthorizedKeysFile "+authorizedFile, "StrictModes no", "UsePAM no",
 		"PasswordAuthentication no", "KbdInteractiveAuthentication no", "Subsystem sftp internal-sftp")
 	s.start(t, program, write("sshd_config", strings.Join(config, "\n")+"\n"))
 	return s

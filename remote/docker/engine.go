@@ -17,6 +17,7 @@ import (
 	"github.com/moby/moby/client/pkg/versions"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/growl-dev/deploy/internal/fence"
 	"github.com/growl-dev/deploy/rollout"
@@ -49,7 +50,7 @@ func openEngine(ctx context.Context, conn Conn, socket string) (*engine, error) 
 			Transport: &http.Transport{IdleConnTimeout: idleStream}, CheckRedirect: client.CheckRedirect,
 		}),
 		client.WithScheme("http"),
-		client.WithHost("unix://"+DefaultSocket),
+		client.WithHost("unix://"+socket),
 		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) {
 			opened, err := conn.DialUnix(ctx, socket)
 			if err != nil {
@@ -66,21 +67,33 @@ func openEngine(ctx context.Context, conn Conn, socket string) (*engine, error) 
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	ping, err := api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
-	if err = unusable(ping, err, refused.Load(), socket); err != nil {
+	if err != nil && refused.Load() != nil {
+		err = undialed(ctx, conn, socket, refused.Load())
+	} else {
+		err = unusable(ping, err, socket)
+	}
+	if err != nil {
 		_ = api.Close()
 		return nil, fmt.Errorf("%w: %w", ErrEngine, err)
 	}
 	return &engine{api}, nil
 }
 
-// unusable returns why an engine that was asked for its version cannot be used; nil if it can. The client's error does
-// not say why there was no connection, so dial does, unless it is nil.
-func unusable(ping client.PingResult, err error, dial *dialError, socket string) error {
+// undialed returns why there is no connection to the engine. The client's own error does not contain that.
+func undialed(ctx context.Context, conn Conn, socket string, dial *dialError) error {
+	if _, refused := errors.AsType[*ssh.OpenChannelError](dial); refused {
+		if remedy := unreachable(ctx, conn, socket); remedy != "" {
+			return fmt.Errorf("%s: %w", remedy, dial.error)
+		}
+	}
+	return fmt.Errorf("%w: is Docker running, is its socket %s, is the deploy user in its group, and does sshd allow AllowStreamLocalForwarding?", dial.error, socket)
+}
+
+// unusable returns why an engine that was asked for its version cannot be used; nil if it can.
+func unusable(ping client.PingResult, err error, socket string) error {
 	switch {
 	case ping.APIVersion != "" && versions.LessThan(ping.APIVersion, minAPI):
 		return fmt.Errorf("it speaks API %s, and %s is the oldest that will do: upgrade Docker to 20.10 or newer", ping.APIVersion, minAPI)
-	case err != nil && dial != nil:
-		return fmt.Errorf("%w: is Docker running, is its socket there (Socket), is the deploy user in the group docker, and does sshd allow AllowStreamLocalForwarding?", dial.error)
 	case err != nil:
 		return fmt.Errorf("%w: is Docker running?", err)
 	case ping.APIVersion == "":

@@ -166,7 +166,7 @@ func TestASocketThatCannotBeOpened(t *testing.T) {
 	require.ErrorIs(t, err, docker.ErrEngine)
 	require.ErrorIs(t, err, refused)
 	require.EqualError(t, err, "open the engine of i-a: engine unusable: "+refused.Error()+
-		": is Docker running, is its socket there (Socket), is the deploy user in the group docker, and does sshd allow AllowStreamLocalForwarding?")
+		": is Docker running, is its socket /run/other.sock, is the deploy user in its group, and does sshd allow AllowStreamLocalForwarding?")
 }
 
 // Registries' errors arrive inside the stream of a 200 answer, and so does the

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/growl-dev/deploy/remote"
 	"github.com/moby/moby/api/types/container"
 )
 
@@ -64,6 +65,16 @@ func (s service) address() string {
 		host = s.ip.String()
 	}
 	return net.JoinHostPort(host, strconv.Itoa(s.spec.HostPort))
+}
+
+// checkForwarding returns an error if the SSH server forbids connections to the service, because a new container could not
+// be proven then. Whether anything listens there does not matter.
+func (s service) checkForwarding(ctx context.Context) error {
+	err := s.conn.Exchange(ctx, s.address(), func(io.ReadWriter) error { return nil })
+	if errors.Is(err, remote.ErrForwarding) {
+		return fmt.Errorf("reach the service's port: %w", err)
+	}
+	return nil
 }
 
 // get requests a path, each time on a connection of its own. The service closes it after the answer. If its answer

@@ -2,11 +2,13 @@ package docker
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/pkg/sftp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -182,4 +184,26 @@ func TestRepository(t *testing.T) {
 	} {
 		require.Equal(t, want, repository(ref), ref)
 	}
+}
+
+func FuzzUnixSockets(f *testing.F) {
+	f.Add("Num       RefCount Protocol Flags    Type St Inode Path\n0000: 00000002 00000000 00010000 0001 01 12 /run/docker.sock\n", "/var/run/docker.sock")
+	f.Add("0000: 00000002 00000000 00000000 0001 03 12 /run/docker.sock\n", "/run/docker.sock")
+	f.Fuzz(func(t *testing.T, sockets, path string) {
+		if listens(sockets, path) {
+			require.Contains(t, sockets, strings.TrimPrefix(path, "/var"))
+		}
+	})
+}
+
+func FuzzProcessStatus(f *testing.F) {
+	f.Add("Name:\tsshd\nUid:\t1000\t1000\t1000\t1000\nGid:\t100\t100\t100\t100\nGroups:\t100 998 \n", uint32(998), uint32(0o660))
+	f.Add("Uid:\n", uint32(0), uint32(0))
+	f.Fuzz(func(t *testing.T, status string, group, mode uint32) {
+		owner := &sftp.FileStat{UID: 1, GID: group}
+		may := mayWrite(status, fs.FileMode(mode), owner)
+		if mode&0o222 == 0 && may {
+			require.Contains(t, statusNumbers(status, "Uid"), uint32(0), "only root may write to a file that nobody may write to")
+		}
+	})
 }

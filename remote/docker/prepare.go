@@ -60,6 +60,9 @@ func (h *Host) ready(ctx context.Context, r rollout.Release) (info system.Info, 
 	if _, err := h.env.read(ctx); err != nil {
 		return info, nil, err
 	}
+	if err := h.service.checkForwarding(ctx); err != nil {
+		return info, nil, err
+	}
 	return info, leftover, h.checkMounts(ctx)
 }
 
