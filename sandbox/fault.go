@@ -12,12 +12,12 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/standin"
 )
 
-// Fault is something that can go wrong.
+// Fault is a fault that can be set.
 type Fault struct {
-	// Name is what [Environment.Fault] takes.
+	// Name is the name that [Environment.Fault] accepts.
 	Name string
-	// Says describes the effect in a sentence for people.
-	Says string
+	// Effect is a sentence for people.
+	Effect string
 }
 
 // fault is a row of the table of faults.
@@ -87,7 +87,7 @@ func (e *Environment) Fault(name string) error {
 	if err := all[i].inject(e.ctx, e); err != nil {
 		return fmt.Errorf("inject fault %s: %w", name, err)
 	}
-	e.opts.Logf("fault %s: %s", name, all[i].Says)
+	e.opts.Logf("fault %s: %s", name, all[i].Effect)
 	return nil
 }
 

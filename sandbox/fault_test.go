@@ -33,7 +33,7 @@ func TestUnknownFaultListsTheKnownOnes(t *testing.T) {
 	for _, f := range Faults() {
 		assert.ErrorContains(t, err, f.Name)
 		assert.NoError(t, CheckFault(f.Name))
-		assert.True(t, strings.HasSuffix(f.Says, "."), f.Says)
+		assert.True(t, strings.HasSuffix(f.Effect, "."), f.Effect)
 	}
 }
 

@@ -8,11 +8,11 @@ import (
 	"github.com/aws/smithy-go/encoding/cbor"
 )
 
-// alarmStates are what an alarm may be in.
+// alarmStates are the states of alarms.
 var alarmStates = []string{"OK", "ALARM", "INSUFFICIENT_DATA"}
 
-// alarmService answers CloudWatch's calls about alarms. An alarm watches no metric
-// here: its state is what SetAlarmState says last.
+// alarmService serves CloudWatch's calls about alarms. An alarm watches no metric here, so its state changes only by
+// SetAlarmState.
 type alarmService struct {
 	region, account string
 
@@ -25,13 +25,13 @@ type alarm struct {
 	since               time.Time
 }
 
-// alarmParameters are what the calls below read, in any protocol.
+// alarmParameters are the parameters of all calls about alarms, in any protocol.
 type alarmParameters struct {
 	AlarmName, StateValue, StateReason string
 	AlarmNames                         []string
 }
 
-// calls are the service's in JSON.
+// calls returns the service's calls in JSON.
 func (s *alarmService) calls() map[string]call {
 	calls := map[string]call{}
 	for action, act := range s.actions() {
@@ -40,7 +40,7 @@ func (s *alarmService) calls() map[string]call {
 	return calls
 }
 
-// cborCalls are the same in CBOR.
+// cborCalls returns the same calls in CBOR.
 func (s *alarmService) cborCalls() map[string]call {
 	calls := map[string]call{}
 	for action, act := range s.actions() {
@@ -58,7 +58,7 @@ func (s *alarmService) cborCalls() map[string]call {
 	return calls
 }
 
-// queryCalls are the same in the Query protocol, which older clients speak.
+// queryCalls returns the same calls in the Query protocol, which older clients use.
 func (s *alarmService) queryCalls() map[string]call {
 	calls := map[string]call{}
 	for action, act := range s.actions() {
@@ -97,7 +97,7 @@ func (s *alarmService) find(name string) (int, bool) {
 	})
 }
 
-// put makes an alarm; one that is there keeps its state.
+// put creates an alarm. An existing alarm keeps its state.
 func (s *alarmService) put(in alarmParameters) (any, error) {
 	name := in.AlarmName
 	if name == "" {
@@ -126,8 +126,7 @@ func (s *alarmService) set(in alarmParameters) (any, error) {
 	return nil, nil
 }
 
-// describe answers for the alarms that are named, or all; names that nobody has
-// are left out, as by AWS.
+// describe returns the named alarms, or all if none is named. As in AWS, a name without an alarm is not an error.
 func (s *alarmService) describe(in alarmParameters) (any, error) {
 	names, state := in.AlarmNames, in.StateValue
 	found := alarmsFound{MetricAlarms: []alarmFound{}, CompositeAlarms: []alarmFound{}}
@@ -141,7 +140,7 @@ func (s *alarmService) describe(in alarmParameters) (any, error) {
 	return found, nil
 }
 
-// alarmsFound is what DescribeAlarms answers.
+// alarmsFound is the result of DescribeAlarms.
 type alarmsFound struct{ MetricAlarms, CompositeAlarms []alarmFound }
 
 type alarmFound struct {

@@ -11,8 +11,7 @@ type scope struct {
 	key, region, service string
 }
 
-// parseScope reads the Authorization header of Signature Version 4. A header that
-// is none gives the zero scope.
+// parseScope parses the Authorization header of Signature Version 4. It returns the zero scope for any other header.
 func parseScope(header string) scope {
 	rest, ok := strings.CutPrefix(header, "AWS4-HMAC-SHA256 ")
 	if !ok {
@@ -35,13 +34,13 @@ func parseScope(header string) scope {
 const (
 	targetHeader = "X-Amz-Target"
 	ecrTarget    = "AmazonEC2ContainerRegistry_V20150921"
-	// CloudWatch's actions are at a path in CBOR, and named by a target in JSON.
+	// CloudWatch has its action in the path in CBOR, and in the target header in JSON.
 	alarmTarget = "GraniteServiceVersion20100801"
 	alarmPath   = "/service/" + alarmTarget + "/operation/"
 )
 
-// identify tells the service and the action: by the path, by the JSON target, else by the
-// signature's scope, else by the Query protocol's version.
+// identify returns the service and the call. It finds the service by the path, the JSON target, the signature's scope or
+// the Query protocol's version, in this order.
 func identify(r *http.Request, body []byte) (service string, req request) {
 	if action, ok := strings.CutPrefix(r.URL.Path, alarmPath); ok {
 		return "monitoring in CBOR", request{action: action, body: body}
@@ -78,8 +77,7 @@ func identify(r *http.Request, body []byte) (service string, req request) {
 	return "elasticloadbalancing", req
 }
 
-// authorize refuses a request without an access key that is known, or one that
-// is signed for another region.
+// authorize returns an error if the request has no known access key, or is signed for another region.
 func (s *Server) authorize(r *http.Request, svc service) *apiError {
 	codes := svc.protocol.codes()
 	signed := parseScope(r.Header.Get("Authorization"))

@@ -7,13 +7,13 @@ import (
 	"github.com/aws/smithy-go/encoding/cbor"
 )
 
-// cborRPC is AWS's protocol of RPC v2 in CBOR: the action in the path, a map both ways.
+// cborRPC is AWS's protocol RPC v2 in CBOR, with the action in the path and a map in both directions.
 type cborRPC struct{}
 
-// codes are those of the JSON protocol: both name AWS's exceptions.
+// codes returns those of the JSON protocol, because both use the names of AWS's exceptions.
 func (cborRPC) codes() commonCodes { return jsonRPC{}.codes() }
 
-// inCBOR is a result that this protocol can write.
+// inCBOR is implemented by results that have fields.
 type inCBOR interface{ cbor() cbor.Map }
 
 func (c cborRPC) write(w http.ResponseWriter, _ string, result any) {
@@ -38,7 +38,7 @@ func (cborRPC) send(w http.ResponseWriter, status int, fields cbor.Map) {
 	_, _ = w.Write(body)
 }
 
-// cborFields are a call's parameters. A call without a body has none.
+// cborFields decodes a call's parameters. A call without a body has none.
 func cborFields(body []byte) (cbor.Map, error) {
 	if len(body) == 0 {
 		return cbor.Map{}, nil
@@ -54,13 +54,13 @@ func cborFields(body []byte) (cbor.Map, error) {
 	return fields, nil
 }
 
-// text is a parameter's string, or "".
+// text returns a parameter's string, or "" if it has none.
 func text(fields cbor.Map, name string) string {
 	s, _ := fields[name].(cbor.String)
 	return string(s)
 }
 
-// texts are a parameter's list of strings.
+// texts returns a parameter's list of strings.
 func texts(fields cbor.Map, name string) []string {
 	list, _ := fields[name].(cbor.List)
 	var all []string

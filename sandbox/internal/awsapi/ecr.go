@@ -9,8 +9,7 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/registry"
 )
 
-// ecrService answers ECR's calls about the registry and its repositories; those
-// about images are in ecr_images.go.
+// ecrService serves ECR's calls. Those about images are in ecr_images.go.
 type ecrService struct {
 	registry    Registry
 	url, region string
@@ -73,7 +72,7 @@ func (s ecrService) describeRepositories(in describeRepositoriesInput) (any, err
 	}
 	described := []repositoryJSON{}
 	for _, r := range existing {
-		if asked(r.Name, in.RepositoryNames) {
+		if selects(r.Name, in.RepositoryNames) {
 			described = append(described, s.describeRepository(r))
 		}
 	}
@@ -87,7 +86,7 @@ func (s ecrService) describeRepositories(in describeRepositoriesInput) (any, err
 	}{part, next}, nil
 }
 
-// listTags answers that a repository has no tag.
+// listTags returns no tags, because repositories of the sandbox have none.
 func (s ecrService) listTags(in struct {
 	ResourceArn string `json:"resourceArn"`
 }) (any, error) {
@@ -123,7 +122,7 @@ func (s ecrService) host() string {
 	return u.Host
 }
 
-// foreign reports whether a call names another account's registry.
+// foreign reports whether the registry is another account's.
 func (s ecrService) foreign(registryID string) bool {
 	return registryID != "" && registryID != s.registry.Account()
 }
@@ -135,7 +134,7 @@ func (s ecrService) noRepository(name, registryID string) *apiError {
 	return badRequest("RepositoryNotFoundException", "The repository with name '%s' does not exist in the registry with id '%s'", name, registryID)
 }
 
-// worded gives an error of the registry ECR's own words.
+// worded returns an error of the registry in ECR's own words.
 func (s ecrService) worded(err error, repository string, id imageID) error {
 	account := s.registry.Account()
 	switch {

@@ -15,7 +15,7 @@ type imageID struct {
 	ImageTag    string `json:"imageTag,omitempty"`
 }
 
-// String is the form in which ECR's messages name an image.
+// String returns the form in which ECR's messages name an image.
 func (id imageID) String() string {
 	quoted := func(s string) string {
 		if s == "" {
@@ -26,7 +26,7 @@ func (id imageID) String() string {
 	return "{imageDigest:" + quoted(id.ImageDigest) + ", imageTag:" + quoted(id.ImageTag) + "}"
 }
 
-// page asks for one part of a list. The token is the number of entries before it.
+// page selects one part of a list. The token is the number of entries before it.
 type page struct {
 	MaxResults int    `json:"maxResults"`
 	NextToken  string `json:"nextToken"`
@@ -114,7 +114,7 @@ func (s ecrService) detail(image registry.Image) imageDetail {
 	}
 }
 
-// selected returns the images asked for, each of which must exist, or all.
+// selected returns the images that the call names, or all if it names none. Each named image must exist.
 func (s ecrService) selected(in imagesInput) ([]registry.Image, error) {
 	all, err := s.images(in)
 	if err != nil || len(in.ImageIDs) == 0 {
@@ -142,7 +142,7 @@ func (s ecrService) images(in imagesInput) ([]registry.Image, error) {
 	return all, nil
 }
 
-// errDigest says that a tag and a digest do not belong together.
+// errDigest is returned for a tag and a digest of different images.
 var errDigest = errors.New("tag does not match digest")
 
 func (s ecrService) image(repository string, id imageID) (registry.Image, error) {
@@ -201,7 +201,7 @@ type imageFailure struct {
 	FailureReason string  `json:"failureReason"`
 }
 
-// batchGetImage answers 200 also where images are missing: they are failures in it.
+// batchGetImage returns status 200 even if images are missing, which are failures in the result.
 func (s ecrService) batchGetImage(in imagesInput) (any, error) {
 	if _, err := s.images(in); err != nil {
 		return nil, err
@@ -251,7 +251,7 @@ type putImageInput struct {
 	ImageDigest            string `json:"imageDigest"`
 }
 
-// putImage stores a manifest under a tag: a retag uploads no layer.
+// putImage stores a manifest under a tag. It moves a tag without uploading layers.
 func (s ecrService) putImage(in putImageInput) (any, error) {
 	if s.foreign(in.RegistryID) {
 		return nil, s.noRepository(in.RepositoryName, in.RegistryID)

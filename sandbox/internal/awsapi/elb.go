@@ -7,8 +7,7 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/balancer"
 )
 
-// elbService answers ELBv2's calls about targets and attributes; those that
-// describe groups and the load balancer are in elb_describe.go.
+// elbService serves ELBv2's calls. Those that describe groups and the load balancer are in elb_describe.go.
 type elbService struct {
 	balancer Balancer
 	tags     *tags
@@ -164,7 +163,7 @@ func missing(parameter string) error {
 	return badRequest("ValidationError", "1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", parameter)
 }
 
-// elbError words an unknown group or instance as AWS does.
+// elbError returns the AWS error for an unknown group or instance.
 func elbError(err error, group string) error {
 	if errors.Is(err, balancer.ErrGroupNotFound) {
 		return badRequest("TargetGroupNotFound", "Target groups '%s' not found", group)

@@ -8,7 +8,7 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/balancer"
 )
 
-// The VPC and the hosted zone that descriptions name: nothing stands behind them.
+// The VPC and the hosted zone in descriptions, neither of which exists.
 const (
 	vpcID        = "vpc-00000000000000000"
 	hostedZoneID = "Z0000000000000"
@@ -45,7 +45,7 @@ func (s elbService) describeTargetGroups(r request) (any, error) {
 	}
 	list := &result.TargetGroups.Member
 	for _, g := range s.balancer.Groups() {
-		if asked(g.ARN, arns) && asked(g.Name, names) {
+		if selects(g.ARN, arns) && selects(g.Name, names) {
 			*list = append(*list, describeGroup(g, lb))
 		}
 	}
@@ -55,8 +55,8 @@ func (s elbService) describeTargetGroups(r request) (any, error) {
 	return result, nil
 }
 
-// describeGroup shows times as they pass here, in whole seconds as AWS does: 0
-// where they are shorter.
+// describeGroup describes a group. Its times are in the sandbox's own time and, as in AWS, in whole seconds, so that a
+// shorter time is 0.
 func describeGroup(g balancer.Group, lb balancer.LoadBalancer) targetGroupXML {
 	check := g.HealthCheck
 	here := func(d time.Duration) int { return int(d.Seconds() / max(lb.Factor, 1)) }
@@ -81,8 +81,8 @@ func describeGroup(g balancer.Group, lb balancer.LoadBalancer) targetGroupXML {
 	}
 }
 
-// asked reports whether a filter lets something through; an empty one does.
-func asked(value string, filter []string) bool {
+// selects reports whether the filter is empty or has the value.
+func selects(value string, filter []string) bool {
 	return len(filter) == 0 || slices.Contains(filter, value)
 }
 
@@ -175,7 +175,7 @@ func (s elbService) describeListeners(r request) (any, error) {
 	}
 	list := &result.Listeners.Member
 	for _, g := range s.balancer.Groups() {
-		if asked(g.ListenerARN, arns) {
+		if selects(g.ListenerARN, arns) {
 			forward := actionXML{"forward", g.ARN, 1}
 			*list = append(*list, listenerXML{g.ListenerARN, lb, g.ListenerPort, "TCP", members[actionXML]{[]actionXML{forward}}})
 		}

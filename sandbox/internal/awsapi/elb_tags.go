@@ -7,8 +7,7 @@ import (
 	"sync"
 )
 
-// tags are those of the load balancer's resources, by ARN. They mean nothing
-// here: Terraform and people set them.
+// tags holds the tags of the load balancer's resources, by ARN. They have no effect; Terraform and people set them.
 type tags struct {
 	mu sync.Mutex
 	of map[string]map[string]string
@@ -78,7 +77,7 @@ func (s elbService) removeTags(r request) (any, error) {
 	return empty{}, nil
 }
 
-// resources reads the ARNs that a call about tags names; all have to exist.
+// resources returns the ARNs that a call about tags names. All have to exist.
 func (s elbService) resources(r request) ([]string, error) {
 	arns := r.form.list("ResourceArns")
 	if len(arns) == 0 {

@@ -12,7 +12,7 @@ const (
 	iamNamespace = "https://iam.amazonaws.com/doc/2010-05-08/"
 )
 
-// elsewhere are services of which this endpoint serves no call: it only decides about them, and passes them on.
+// elsewhere returns the services whose calls this endpoint only decides and then passes on.
 func elsewhere(region string) map[string]service {
 	return map[string]service{
 		"ec2": {ec2Query{}, region, nil},
@@ -21,13 +21,13 @@ func elsewhere(region string) map[string]service {
 	}
 }
 
-// passOn gives a call that is not served here, with the body that was read of it, to whoever serves it.
+// passOn passes a call, whose body was read, to Options.Elsewhere.
 func (s *Server) passOn(w http.ResponseWriter, r *http.Request, body []byte) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	s.opts.Elsewhere.ServeHTTP(w, r)
 }
 
-// ec2Query is EC2's variant of the Query protocol; only its errors differ in what is needed here.
+// ec2Query is EC2's variant of the Query protocol. Only its errors differ, as far as this endpoint needs it.
 type ec2Query struct{ query }
 
 func (q ec2Query) codes() commonCodes {

@@ -9,7 +9,7 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/registry"
 )
 
-// apiError is an error as AWS answers it.
+// apiError is an error in the form that AWS returns.
 type apiError struct {
 	code    string
 	message string
@@ -22,10 +22,10 @@ func badRequest(code, format string, args ...any) *apiError {
 	return &apiError{code, fmt.Sprintf(format, args...), http.StatusBadRequest}
 }
 
-// commonCodes are a protocol's names of the errors that any call may meet.
+// commonCodes are a protocol's names of the errors that every call can return.
 type commonCodes struct {
 	unsigned, badKey, expired, badRegion, notAllowed, throttled, unknownAction string
-	// denied is the status of a refused credential, and of a call that the caller's policies do not allow.
+	// denied is the status for a refused credential, and for a call that the caller's policies do not allow.
 	denied int
 }
 
@@ -33,7 +33,7 @@ func (c commonCodes) unknown(r request) *apiError {
 	return badRequest(c.unknownAction, "Could not find operation %s for version %s", r.action, r.form.get("Version"))
 }
 
-// asAPIError gives errors of the load balancer and the registry their AWS code.
+// asAPIError returns the AWS error for an error of the load balancer or the registry.
 func asAPIError(err error) *apiError {
 	if e, ok := errors.AsType[*apiError](err); ok {
 		return e

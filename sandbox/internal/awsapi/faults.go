@@ -6,31 +6,30 @@ import (
 	"time"
 )
 
-// Faults are what goes wrong on purpose. The zero value is none.
+// Faults makes calls fail. The zero value has no fault.
 type Faults struct {
-	// Actions are the ones that suffer, such as DescribeTargetHealth. Empty means all.
+	// Actions are the calls that the faults apply to, such as DescribeTargetHealth. Empty means all.
 	Actions []string
-	// Throttle is the share of calls, 0 to 1, answered 400 Throttling
-	// (ThrottlingException in JSON): the fault aws-throttle.
+	// Throttle is the share of calls, from 0 to 1, that return 400 Throttling (ThrottlingException in JSON). The fault
+	// aws-throttle sets it.
 	Throttle float64
-	// Rate is how many calls a second a token bucket of Burst lets through; the
-	// others are throttled. Zero means no bucket.
+	// Rate is the number of calls a second that a token bucket of size Burst allows. The others are throttled. Zero
+	// means no bucket.
 	Rate float64
 	// Burst is the size of the bucket. Zero means 40, as for ELBv2's reads.
 	Burst float64
-	// Errors is the share of calls, 0 to 1, answered 500 InternalFailure: the
-	// fault aws-errors.
+	// Errors is the share of calls, from 0 to 1, that return 500 InternalFailure. The fault aws-errors sets it.
 	Errors float64
-	// Lost makes each call that Throttle, Rate or Errors strikes lose its answer
-	// instead: the act is done, then the connection is closed.
+	// Lost changes the effect of Throttle, Rate and Errors: the call is executed, and then the connection is closed
+	// without a response.
 	Lost bool
-	// ExpiredToken makes every credential an expired one.
+	// ExpiredToken makes every access key expired.
 	ExpiredToken bool
 }
 
 const defaultBurst = 40
 
-// SetFaults replaces what goes wrong from now on.
+// SetFaults replaces the faults.
 func (s *Server) SetFaults(f Faults) {
 	if f.Burst == 0 {
 		f.Burst = defaultBurst
@@ -42,13 +41,13 @@ func (s *Server) SetFaults(f Faults) {
 	s.bucket = bucket{tokens: f.Burst, filled: time.Now()}
 }
 
-// strike is what a fault does to one call.
+// strike is the effect of the faults on one call.
 type strike struct {
 	err  *apiError
 	lost bool
 }
 
-// strike counts a call and decides what goes wrong with it.
+// strike counts a call and returns the effect of the faults on it.
 func (s *Server) strike(action string, codes commonCodes) strike {
 	s.mu.Lock()
 	defer s.mu.Unlock()

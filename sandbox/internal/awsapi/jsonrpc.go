@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// jsonRPC is AWS's JSON 1.1 protocol: the action in a header, JSON both ways.
+// jsonRPC is AWS's JSON 1.1 protocol, with the action in a header and JSON in both directions.
 type jsonRPC struct{}
 
 func (jsonRPC) codes() commonCodes {
@@ -46,7 +46,7 @@ func (jsonRPC) send(w http.ResponseWriter, status int, body []byte) {
 	_, _ = w.Write(body)
 }
 
-// decoded makes a call of a function that takes its parameters decoded.
+// decoded returns a call that decodes its parameters and calls act with them.
 func decoded[In any](act func(In) (any, error)) call {
 	return func(r request) (any, error) {
 		var in In
@@ -57,7 +57,7 @@ func decoded[In any](act func(In) (any, error)) call {
 	}
 }
 
-// epoch is a time in the JSON protocol: seconds since 1970.
+// epoch is a time that the JSON protocol writes as seconds since 1970.
 type epoch time.Time
 
 func (e epoch) MarshalJSON() ([]byte, error) {

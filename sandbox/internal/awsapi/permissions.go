@@ -9,8 +9,8 @@ import (
 	"github.com/growl-dev/deploy/internal/iam"
 )
 
-// permit refuses a call that the policies of the caller's role do not allow. A caller without a role is the
-// account's administrator. A call that needs no permission, as GetCallerIdentity, is allowed to everybody.
+// permit returns an error if the policies of the caller's role do not allow the call. A caller without a role is the
+// account's administrator. Every role may make a call that needs no permission, such as GetCallerIdentity.
 func (s *Server) permit(service string, req request, codes commonCodes) *apiError {
 	if req.caller == nil {
 		return nil
@@ -47,7 +47,7 @@ func (s *Server) needs(service string, req request) ([]iam.Request, error) {
 	return needed, nil
 }
 
-// resources returns the ARNs that a call is about, "*" if its action takes no resource.
+// resources returns the ARNs of the resources that a call acts on. It returns "*" if the action has no resource.
 func (s *Server) resources(service string, req request) ([]string, error) {
 	switch service {
 	case "sts":
@@ -99,7 +99,7 @@ func (s *Server) alarmResources(req request) ([]string, error) {
 	return nil, unmapped("cloudwatch", req)
 }
 
-// alarmARN is the parameter ResourceARN, in whichever of CloudWatch's protocols the call is.
+// alarmARN returns the parameter ResourceARN of a call in any of CloudWatch's protocols.
 func alarmARN(req request) string {
 	if arn := req.form.get("ResourceARN"); arn != "" {
 		return arn
@@ -175,7 +175,7 @@ func (s *Server) ssmResources(req request) ([]string, error) {
 	return nil, unmapped("ssm", req)
 }
 
-// arn names a resource of the account.
+// arn returns the ARN of a resource of the account.
 func (s *Server) arn(service, region, resource string) string {
 	return "arn:aws:" + service + ":" + region + ":" + s.account + ":" + resource
 }

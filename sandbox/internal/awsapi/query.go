@@ -18,7 +18,7 @@ const (
 	stsVersion     = "2011-06-15"
 )
 
-// form are the parameters of a Query call.
+// form holds the parameters of a Query call.
 type form url.Values
 
 func (f form) get(name string) string { return url.Values(f).Get(name) }
@@ -35,8 +35,7 @@ func (f form) list(name string) []string {
 	}
 }
 
-// records returns the fields of name.member.1, name.member.2 and so on, as long
-// as the first field, which is required, is given.
+// records returns the fields of name.member.1, name.member.2 and so on, until the required field is missing.
 func (f form) records(name, required, optional string) [][2]string {
 	var records [][2]string
 	for i := 1; ; i++ {
@@ -48,12 +47,12 @@ func (f form) records(name, required, optional string) [][2]string {
 	}
 }
 
-// members is a list as the Query protocol writes it; an empty one is written too.
+// members is a list of the Query protocol, which writes an empty list too.
 type members[T any] struct {
 	Member []T `xml:"member"`
 }
 
-// query is AWS's Query protocol: parameters in a form, answers in XML.
+// query is AWS's Query protocol, with parameters in a form and responses in XML.
 type query struct{ namespace string }
 
 func (query) codes() commonCodes {
@@ -132,7 +131,7 @@ func (query) send(w http.ResponseWriter, status int, id string, body []byte) {
 	_, _ = w.Write(body)
 }
 
-// requestID is a random ID in the form of a UUID.
+// requestID returns a random ID in the form of a UUID.
 func requestID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:])

@@ -1,11 +1,9 @@
-// Package awsapi is one HTTP endpoint that speaks AWS as far as a deploy needs it:
-// STS and ELBv2 in the Query protocol, ECR in JSON 1.1, CloudWatch's alarms in
-// each of its three protocols. The AWS SDK and the aws command talk to it
-// unchanged; it answers with AWS's own errors, for calls that it does not know
-// too. Faults are switched on at run time.
+// Package awsapi is an HTTP endpoint that serves the AWS calls that a deploy needs: STS and ELBv2 in the Query protocol,
+// ECR in JSON 1.1, and CloudWatch's alarms in each of its three protocols. The AWS SDK and the aws command work with it
+// unchanged. It returns AWS's own errors, also for calls that it does not serve. Faults can be set at run time.
 //
-// Requests must carry an access key that it knows; signatures are not verified. The environment's own key is the
-// account's administrator. A key of a role is held to the role's policies: each call is decided before it is served.
+// A request must have a known access key; its signature is not verified. The environment's own key is the account's
+// administrator. The calls of a role's key are decided by the role's policies before they are served.
 package awsapi
 
 import (
@@ -22,7 +20,7 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/registry"
 )
 
-// Balancer is what ELBv2's calls act on.
+// Balancer is the load balancer that ELBv2's calls act on.
 type Balancer interface {
 	Describe() balancer.LoadBalancer
 	Groups() []balancer.Group
@@ -33,7 +31,7 @@ type Balancer interface {
 	Health(group string, endpoints ...balancer.Endpoint) ([]balancer.EndpointHealth, error)
 }
 
-// Registry is what ECR's calls act on.
+// Registry is the image registry that ECR's calls act on.
 type Registry interface {
 	Account() string
 	Created() time.Time
@@ -44,23 +42,23 @@ type Registry interface {
 	PutManifest(repository, tag, mediaType string, manifest []byte) (registry.Image, error)
 }
 
-// Options describe the endpoint.
+// Options configure the endpoint.
 type Options struct {
-	// AccessKeyID is the administrator's key, who may do everything.
+	// AccessKeyID is the administrator's key, with which every call is allowed.
 	AccessKeyID string
-	// Roles are further keys, whose callers may do what their policies allow. Nil: there are none.
+	// Roles are further keys. Their calls are allowed if the policies of their role allow them. Nil: there are none.
 	Roles *iam.Keys
-	// Elsewhere serves the calls that this endpoint does not, such as EC2's, after they were decided. Nil: such a call
-	// is refused as unknown.
+	// Elsewhere serves the calls that this endpoint does not, such as EC2's, after the policies have allowed them. Nil:
+	// such a call is refused as unknown.
 	Elsewhere http.Handler
-	// RegistryURL is where the registry is served, such as http://127.0.0.1:5000:
-	// the proxy endpoint of login tokens and the host of repository URIs.
+	// RegistryURL is the URL of the registry, such as http://127.0.0.1:5000. It is the proxy endpoint of login tokens,
+	// and its host is that of repository URIs.
 	RegistryURL string
 	// RegistryRegion is the region of ECR. Empty means the load balancer's.
 	RegistryRegion string
 }
 
-// maxBody bounds a request: a manifest of 4 MiB, escaped.
+// maxBody is the limit of a request in bytes, enough for an escaped manifest of 4 MiB.
 const maxBody = 16 << 20
 
 // Server is the endpoint. All methods may be called concurrently.
@@ -75,8 +73,7 @@ type Server struct {
 	calls  map[string]int
 }
 
-// service is one AWS service: its calls, its protocol and the region it is in,
-// which is empty for a global one.
+// service is one AWS service. The region of a global one is empty.
 type service struct {
 	protocol protocol
 	region   string
@@ -86,21 +83,21 @@ type service struct {
 // call is one action. The parameters and the result are in the protocol's own form.
 type call func(request) (any, error)
 
-// request is a call as it arrived.
+// request is a received call.
 type request struct {
 	action string
 	form   form
 	body   []byte
-	// region is what the call is signed for. caller is the role that makes it; nil for the administrator.
+	// region is the one that the call is signed for. caller is the role that makes it; nil for the administrator.
 	region string
 	caller *iam.Role
 }
 
-// protocol is how a service is spoken to.
+// protocol encodes the responses of a service.
 type protocol interface {
 	write(w http.ResponseWriter, action string, result any)
 	refuse(w http.ResponseWriter, e *apiError)
-	// codes are the protocol's names of errors that any call may meet.
+	// codes returns the protocol's names of errors that every call can return.
 	codes() commonCodes
 }
 
@@ -131,7 +128,7 @@ func New(b Balancer, r Registry, o Options) *Server {
 	return s
 }
 
-// Actions lists the calls that are served, in order.
+// Actions returns the sorted names of the calls that are served.
 func (s *Server) Actions() (all []string) {
 	for _, svc := range s.services {
 		all = slices.AppendSeq(all, maps.Keys(svc.calls))
@@ -140,14 +137,14 @@ func (s *Server) Actions() (all []string) {
 	return all
 }
 
-// Calls counts the calls that arrived, refused ones included, by action.
+// Calls returns the number of received calls of each action, including the refused ones.
 func (s *Server) Calls() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.calls)
 }
 
-// ServeHTTP answers one call.
+// ServeHTTP serves one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -191,7 +188,7 @@ func (s *Server) answer(w http.ResponseWriter, svc service, req request) {
 	result, err := act(req)
 	switch {
 	case strike.lost:
-		// The act is done; net/http closes the connection without an answer.
+		// The call was executed, and net/http closes the connection without a response.
 		panic(http.ErrAbortHandler)
 	case err != nil:
 		svc.protocol.refuse(w, asAPIError(err))
@@ -206,5 +203,5 @@ func (s *Server) count(action string) {
 	s.calls[action]++
 }
 
-// chance reports true for a share of the calls.
+// chance returns true for this share of the calls.
 func chance(share float64) bool { return share > 0 && rand.Float64() < share }

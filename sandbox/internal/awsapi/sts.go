@@ -6,7 +6,7 @@ type callerIdentity struct {
 	Account string
 }
 
-// identity answers GetCallerIdentity.
+// identity returns the call GetCallerIdentity.
 func identity(account string) call {
 	return func(r request) (any, error) {
 		if r.caller != nil {

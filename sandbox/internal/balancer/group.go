@@ -14,9 +14,9 @@ import (
 type GroupOptions struct {
 	// Name is the group's name. Required.
 	Name string
-	// Port is where targets registered without a port get traffic. Required.
+	// Port is the port of targets that are registered without one. Required.
 	Port int
-	// HealthCheck says how targets are checked. The zero value is the default.
+	// HealthCheck is the health check of the targets. The zero value is the default.
 	HealthCheck HealthCheck
 	// Attributes are changes to the presets, by the names AWS gives them.
 	Attributes map[string]string
@@ -24,16 +24,16 @@ type GroupOptions struct {
 
 // HealthCheck is an HTTP check of a target's own port. Times are as in AWS.
 type HealthCheck struct {
-	// Path is what is asked for. Empty means /healthz.
+	// Path is the path of the request. Empty means /healthz.
 	Path string
 	// Interval is the time between two checks by one checker. Zero means 10 s.
 	Interval time.Duration
-	// Timeout is how long one check may take. Zero means 6 s. It is scaled like
-	// every time, but never below 250 ms: a busy machine is not a sick target.
+	// Timeout is the time limit of one check. Zero means 6 s. It is scaled like every time, but to 250 ms at least,
+	// because a check on a busy machine takes longer.
 	Timeout time.Duration
-	// HealthyThreshold is how many checks in a row must pass. Zero means 2.
+	// HealthyThreshold is the number of checks in a row that must pass. Zero means 2.
 	HealthyThreshold int
-	// UnhealthyThreshold is how many checks in a row must fail. Zero means 2.
+	// UnhealthyThreshold is the number of checks in a row that must fail. Zero means 2.
 	UnhealthyThreshold int
 }
 

@@ -1,6 +1,5 @@
-// Package hollow runs a container without a process: what stands in for the
-// program is a web server in this one, of package standin. It costs so little that a
-// thousand instances fit on one machine. The program in the image is not run.
+// Package hollow runs a container without a process. Instead of the program in the image, it runs a web server of package
+// standin in this process, which costs so little that a thousand instances fit on one machine.
 package hollow
 
 import (
@@ -11,24 +10,22 @@ import (
 	"github.com/growl-dev/deploy/sandbox/internal/standin"
 )
 
-// firstPID is beyond what a process of a real system has by default.
+// firstPID is above the default limit of process IDs on a real system.
 const firstPID = 1 << 22
 
-// Machine starts the programs of one instance. The zero value is ready, and
-// its methods may be called concurrently.
+// Machine starts the programs of one instance. The zero value is usable. Its methods may be called concurrently.
 type Machine struct{ started atomic.Int32 }
 
-// Program stands in for a container's process. Its methods may be called
-// concurrently.
+// Program replaces a container's process. Its methods may be called concurrently.
 type Program struct {
 	*standin.Server
 	pid int
 }
 
-// PID is a number that no other program of the machine has.
+// PID returns a number that no other program of the machine has.
 func (p *Program) PID() int { return p.pid }
 
-// Start starts what stands in for a command.
+// Start starts the replacement of a command.
 func (m *Machine) Start(cmd *exec.Cmd) (*Program, error) {
 	env := map[string]string{}
 	for _, pair := range cmd.Env {

@@ -12,7 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// blobs are all blobs in memory, by digest.
+// blobs holds all blobs in memory, by digest.
 type blobs struct {
 	cut      atomic.Bool
 	uploaded atomic.Int64
@@ -39,8 +39,8 @@ func (b *blobs) Stat(_ context.Context, _ string, h v1.Hash) (int64, error) {
 	return int64(len(data)), nil
 }
 
-// Get returns a blob, or its first half and an error where downloads are cut:
-// the handler then ends the answer short of its announced length.
+// Get returns a blob. While downloads are cut, it returns the first half and an error, so that the handler ends the
+// response before its announced length.
 func (b *blobs) Get(_ context.Context, _ string, h v1.Hash) (io.ReadCloser, error) {
 	data, ok := b.lookup(h.String())
 	switch {
@@ -54,7 +54,7 @@ func (b *blobs) Get(_ context.Context, _ string, h v1.Hash) (io.ReadCloser, erro
 	}
 }
 
-// Put stores a blob; reading it verifies its digest.
+// Put stores a blob. Reading the body verifies the digest.
 func (b *blobs) Put(_ context.Context, _ string, h v1.Hash, body io.ReadCloser) error {
 	data, err := io.ReadAll(body)
 	if err != nil {
@@ -66,7 +66,7 @@ func (b *blobs) Put(_ context.Context, _ string, h v1.Hash, body io.ReadCloser) 
 	return body.Close()
 }
 
-// whole keeps the reader's ReadAt, which ranged downloads use.
+// whole is a closer with ReadAt, which ranged downloads use.
 type whole struct{ *bytes.Reader }
 
 func (whole) Close() error { return nil }
@@ -75,7 +75,7 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, errCut }
 
-// counted counts what is read of a request's body.
+// counted counts the bytes that are read from a request's body.
 type counted struct {
 	io.ReadCloser
 	bytes *atomic.Int64

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// maxManifest is the largest manifest that ECR takes, 4 MiB.
+// maxManifest is the size of the largest manifest that ECR accepts, 4 MiB.
 const maxManifest = 4 << 20
 
-// fault is one error of the registry protocol.
+// fault is an error of the registry protocol.
 type fault struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
@@ -28,7 +28,7 @@ var (
 	errTooLarge      = fault{"SIZE_INVALID", "The manifest is larger than 4 MiB."}
 )
 
-// ServeHTTP answers the registry protocol.
+// ServeHTTP serves the registry protocol.
 func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	owner, status, refused := r.tokens.check(request)
 	if status != 0 {
@@ -68,8 +68,7 @@ func (r *Registry) exists(name string) bool {
 	return r.find(name) != nil
 }
 
-// route splits /v2/<name>/<kind>/<reference>. A path that is not about a
-// repository has no kind.
+// route splits /v2/<name>/<kind>/<reference>. The kind is empty if the path is not that of a repository.
 func route(path string) (name, kind, reference string) {
 	rest, ok := strings.CutPrefix(path, "/v2/")
 	if !ok {
@@ -84,7 +83,7 @@ func route(path string) (name, kind, reference string) {
 	return "", "", ""
 }
 
-// push stores a pushed manifest. Pushing what a tag stands for is a success.
+// push stores a pushed manifest. Pushing an image again under its tag succeeds.
 func (r *Registry) push(w http.ResponseWriter, request *http.Request, name, reference string) {
 	content, err := io.ReadAll(http.MaxBytesReader(w, request.Body, maxManifest))
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/growl-dev/deploy/internal/iam"
 )
 
-// permit decides a request by the policies of the token's owner. ECR checks the permissions of its API's calls for the
-// requests of the registry protocol too, in place of which the protocol's clients make them.
+// permit decides a request by the policies of the token's owner. For a request of the registry protocol, ECR checks the
+// permissions of the API's calls that do the same.
 func (r *Registry) permit(owner *iam.Role, request *http.Request, name, kind string) error {
 	if owner == nil || kind == "" {
 		return nil
@@ -26,7 +26,7 @@ func (r *Registry) permit(owner *iam.Role, request *http.Request, name, kind str
 	return nil
 }
 
-// actions returns the calls of ECR's API that a request of the registry protocol stands for.
+// actions returns the calls of ECR's API that do the same as a request of the registry protocol.
 func actions(request *http.Request, kind string) []string {
 	switch kind + " " + request.Method {
 	case "manifests GET", "manifests HEAD":
@@ -34,7 +34,7 @@ func actions(request *http.Request, kind string) []string {
 	case "manifests PUT":
 		return []string{"PutImage"}
 	case "blobs GET":
-		if strings.Contains(request.URL.Path, "/blobs/uploads/") { // how far an upload has come
+		if strings.Contains(request.URL.Path, "/blobs/uploads/") { // the progress of an upload
 			return []string{"UploadLayerPart"}
 		}
 		return []string{"GetDownloadUrlForLayer"}

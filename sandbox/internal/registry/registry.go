@@ -1,7 +1,6 @@
-// Package registry is an image registry as ECR presents it: the OCI protocol of
-// go-containerregistry's registry in memory, behind ECR's login, with repositories
-// that must exist, tags that may be immutable, and the records that the ECR API
-// answers from.
+// Package registry is an image registry like ECR's. It serves the OCI protocol by go-containerregistry's registry in
+// memory, and adds ECR's login, repositories that must exist, tags that can be immutable, and the records that the ECR
+// API returns.
 package registry
 
 import (
@@ -19,30 +18,30 @@ import (
 	"github.com/growl-dev/deploy/internal/iam"
 )
 
-// Options describe a registry. The zero value has no repository.
+// Options configure a registry. The zero value has no repository.
 type Options struct {
-	// Repositories are those that exist: pushing does not make one.
+	// Repositories are all repositories, because a push does not create one.
 	Repositories []Repository
 	// Account is the registry ID. Empty means "000000000000".
 	Account string
-	// Region is the registry's, in the ARNs that policies name. Empty means "us-west-1".
+	// Region is the region in the ARNs that policies name. Empty means "us-west-1".
 	Region string
-	// TokenLife is how long a login token is valid. Zero means 12 h, as in ECR.
+	// TokenLife is the time for which a login token is valid. Zero means 12 h, as in ECR.
 	TokenLife time.Duration
 }
 
-// Repository is a place for the images of one name.
+// Repository describes a repository.
 type Repository struct {
 	// Name is the repository's name, such as orders-api.
 	Name string
-	// Mutability says whether a tag may move. Empty means Mutable.
+	// Mutability decides whether a tag may move. Empty means Mutable.
 	Mutability Mutability
-	// Exclusions are wildcards of the tags for which the opposite of Mutability
-	// holds, such as "latest" or "deployed-*". Only with the two modes named so.
+	// Exclusions are wildcards of tags, such as "latest" or "deployed-*", to which the opposite of Mutability applies.
+	// Only the two modes with exclusions use them.
 	Exclusions []string
 }
 
-// Mutability says whether tags may move, in the words of ECR.
+// Mutability decides whether tags may move. The values are ECR's.
 type Mutability string
 
 // The modes of a repository.
@@ -53,8 +52,7 @@ const (
 	MutableWithExclusion   Mutability = "MUTABLE_WITH_EXCLUSION"
 )
 
-// Registry is an [http.Handler] for the root of a site, and the records behind
-// it. All methods may be called concurrently.
+// Registry is an [http.Handler] for the root of a site, with its records. All methods may be called concurrently.
 type Registry struct {
 	account string
 	region  string
@@ -122,29 +120,28 @@ func (r *Registry) addRepository(o Repository) error {
 	return nil
 }
 
-// Account is the registry ID.
+// Account returns the registry ID.
 func (r *Registry) Account() string { return r.account }
 
-// Created is when the registry and its repositories were made.
+// Created returns the time at which the registry and its repositories were made.
 func (r *Registry) Created() time.Time { return r.created }
 
-// Issue returns a new login token, the password of the user AWS, and its end. Requests with it may do what the owner's
-// policies allow; without an owner, everything.
+// Issue returns a new login token, which is the password of the user AWS, and the time at which it expires. The owner's
+// policies decide the requests with it. Without an owner, all are allowed.
 func (r *Registry) Issue(owner *iam.Role) (token string, expires time.Time) {
 	return r.tokens.issue(owner)
 }
 
-// Expire ends all tokens issued so far.
+// Expire makes all issued tokens expired.
 func (r *Registry) Expire() { r.tokens.expire() }
 
-// CutDownloads makes every blob download break off halfway, or takes that back.
-// It is the fault pull-fails.
+// CutDownloads sets whether every blob download breaks off halfway, which the fault pull-fails does.
 func (r *Registry) CutDownloads(cut bool) { r.blobs.cut.Store(cut) }
 
-// UploadedBytes counts the bytes of blobs that clients have sent.
+// UploadedBytes returns the number of bytes of blobs that clients have sent.
 func (r *Registry) UploadedBytes() int64 { return r.blobs.uploaded.Load() }
 
-// mayMove reports whether a tag that exists may be given to another image.
+// mayMove reports whether an existing tag may be moved to another image.
 func (o Repository) mayMove(tag string) bool {
 	excluded := slices.ContainsFunc(o.Exclusions, func(wildcard string) bool {
 		matches, err := path.Match(wildcard, tag)

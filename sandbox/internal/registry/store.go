@@ -16,21 +16,21 @@ import (
 	"time"
 )
 
-// Errors that callers ask for with errors.Is.
+// Errors that the registry returns.
 var (
-	// ErrRepositoryNotFound says that no repository has the name.
+	// ErrRepositoryNotFound is returned if no repository has the name.
 	ErrRepositoryNotFound = errors.New("repository not found")
-	// ErrImageNotFound says that the repository has no such tag or digest.
+	// ErrImageNotFound is returned if the repository has no such tag or digest.
 	ErrImageNotFound = errors.New("image not found")
-	// ErrImageExists says that the tag stands for the very image already.
+	// ErrImageExists is returned if the image has the tag already.
 	ErrImageExists = errors.New("image exists with this tag and digest")
-	// ErrTagImmutable says that the tag stands for another image and may not move.
+	// ErrTagImmutable is returned if another image has the tag, which may not move.
 	ErrTagImmutable = errors.New("tag exists and is immutable")
-	// ErrBlobNotFound says that a manifest names a blob that was not uploaded.
+	// ErrBlobNotFound is returned if a manifest names a blob that was not uploaded.
 	ErrBlobNotFound = errors.New("blob not found")
-	// ErrTagInvalid says that a tag is not one that the protocol allows.
+	// ErrTagInvalid is returned if the protocol does not allow a tag.
 	ErrTagInvalid = errors.New("tag invalid")
-	// ErrManifestInvalid says that a manifest cannot be read.
+	// ErrManifestInvalid is returned if a manifest cannot be read.
 	ErrManifestInvalid = errors.New("manifest invalid")
 )
 
@@ -41,9 +41,9 @@ type Image struct {
 	Digest    string
 	MediaType string
 	Manifest  []byte
-	// Tags are in order; an image whose tags all moved away has none.
+	// Tags are sorted. An image whose tags have all moved to others has none.
 	Tags []string
-	// Pushed is when the manifest arrived first.
+	// Pushed is the time of the manifest's first push.
 	Pushed time.Time
 	// Size is the number of bytes of its layers and its configuration.
 	Size int64
@@ -52,14 +52,14 @@ type Image struct {
 // validTag is the distribution specification's.
 var validTag = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
 
-// repository is a repository with its records, guarded by the registry's lock.
+// repository is a repository with its records. The registry's lock guards it.
 type repository struct {
 	Repository
 	images []Image
 	tags   map[string]string
 }
 
-// manifest is what the registry reads of an image's manifest or an index.
+// manifest has the fields that the registry reads from an image's manifest or an index.
 type manifest struct {
 	MediaType string       `json:"mediaType"`
 	Config    *descriptor  `json:"config"`
@@ -72,7 +72,7 @@ type descriptor struct {
 	URLs   []string `json:"urls"`
 }
 
-// Repositories describes all repositories in the order they were given.
+// Repositories returns all repositories in the order of the options.
 func (r *Registry) Repositories() []Repository {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,8 +101,7 @@ func (r *Registry) Images(name string) ([]Image, error) {
 	return images, nil
 }
 
-// Image returns the image that a tag or digest stands for, or an error that
-// wraps [ErrRepositoryNotFound] or [ErrImageNotFound].
+// Image returns the image with a tag or digest, or an error that wraps [ErrRepositoryNotFound] or [ErrImageNotFound].
 func (r *Registry) Image(name, reference string) (Image, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -117,8 +116,8 @@ func (r *Registry) Image(name, reference string) (Image, error) {
 	return repo.describe(image), nil
 }
 
-// PutManifest stores a manifest whose blobs are there under a tag, or only by its
-// digest where tag is empty. The error wraps one of the package's.
+// PutManifest stores a manifest, whose blobs must have been uploaded, under its digest and, if tag is not empty, under a
+// tag. The error wraps one of the package's.
 func (r *Registry) PutManifest(name, tag, mediaType string, content []byte) (Image, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,7 +171,7 @@ func (r *Registry) put(repo *repository, tag, mediaType string, content []byte) 
 	return repo.describe(image), nil
 }
 
-// putInner gives the manifest to the registry that serves downloads.
+// putInner puts the manifest into the registry that serves downloads.
 func (r *Registry) putInner(name, tag, mediaType string, content []byte) error {
 	reference := tag
 	if reference == "" {
@@ -191,7 +190,7 @@ func (r *Registry) putInner(name, tag, mediaType string, content []byte) error {
 	return nil
 }
 
-// recorder keeps an answer that goes to no client.
+// recorder holds a response.
 type recorder struct {
 	header http.Header
 	status int
@@ -202,7 +201,7 @@ func (r *recorder) Header() http.Header         { return r.header }
 func (r *recorder) WriteHeader(status int)      { r.status = status }
 func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
 
-// parse reads a manifest and checks that its blobs were uploaded.
+// parse parses a manifest and checks that its blobs were uploaded.
 func (r *Registry) parse(content []byte) (manifest, error) {
 	var m manifest
 	if err := json.Unmarshal(content, &m); err != nil {
@@ -258,7 +257,7 @@ func (r *repository) image(reference string) (Image, bool) {
 	return Image{}, false
 }
 
-// describe completes a record with the tags that stand for it now.
+// describe returns a copy of a record with the present tags.
 func (r *repository) describe(image Image) Image {
 	image.Manifest = bytes.Clone(image.Manifest)
 	image.Tags = nil

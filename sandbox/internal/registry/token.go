@@ -9,11 +9,11 @@ import (
 	"github.com/growl-dev/deploy/internal/iam"
 )
 
-// user is the name that goes with every token.
+// user is the user name of every token.
 const user = "AWS"
 
-// tokens are the login tokens issued so far. Ended ones are kept: ECR tells an
-// expired token from one it never saw.
+// tokens holds all issued login tokens, also the expired ones, because ECR returns another error for an expired token
+// than for an unknown one.
 type tokens struct {
 	life time.Duration
 
@@ -21,7 +21,7 @@ type tokens struct {
 	issued map[string]login
 }
 
-// login is what is known of a token.
+// login is the record of a token.
 type login struct {
 	expires time.Time
 	owner   *iam.Role // nil: may do everything
@@ -44,8 +44,8 @@ func (t *tokens) expire() {
 	}
 }
 
-// check returns the token's owner, or the status and error with which ECR refuses a request's credentials; the status
-// is zero when they are good.
+// check returns the owner of the request's token, or the status and error with which ECR refuses it. The status is zero
+// if the token is valid.
 func (t *tokens) check(request *http.Request) (owner *iam.Role, status int, fault fault) {
 	name, token, given := request.BasicAuth()
 	if !given {

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// maxSkew is how far a request's time may be from S3's.
+// maxSkew is the largest difference that S3 accepts between a request's time and its own.
 const maxSkew = 15 * time.Minute
 
-// authorize refuses a request without an access key that is known, one signed
-// for another region, or by a wrong clock. Presigned URLs count as signed.
+// authorize returns an error if a request has no known access key, is signed for another region, or was signed by a
+// wrong clock. A presigned URL is a signed request too.
 func (s *Server) authorize(r *http.Request) *apiError {
 	key, region := credential(r)
 	signed, err := time.Parse("20060102T150405Z", signedAt(r))
@@ -27,7 +27,7 @@ func (s *Server) authorize(r *http.Request) *apiError {
 	return nil
 }
 
-// credential is the key and the region of key/date/region/s3/aws4_request.
+// credential returns the key and the region of key/date/region/s3/aws4_request.
 func credential(r *http.Request) (key, region string) {
 	scope := r.URL.Query().Get("X-Amz-Credential")
 	if rest, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 "); ok {

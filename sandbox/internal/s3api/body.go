@@ -2,7 +2,7 @@ package s3api
 
 import (
 	"bufio"
-	"crypto/md5" // what Content-MD5 is
+	"crypto/md5" // for Content-MD5
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -18,8 +18,8 @@ var errChunk = errors.New("malformed chunk")
 
 func newLines(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }
 
-// chunks reads the SDK's own transfer coding, aws-chunked: chunks of
-// "size;chunk-signature=…", then trailers, which end up in header.
+// chunks decodes the SDK's own transfer coding, aws-chunked: chunks of "size;chunk-signature=…", and then trailers, which
+// it adds to header.
 type chunks struct {
 	source *bufio.Reader
 	header http.Header
@@ -39,12 +39,12 @@ func (c *chunks) Read(p []byte) (int, error) {
 	n, err := c.source.Read(p[:min(int64(len(p)), c.left)])
 	c.left -= int64(n)
 	if c.left == 0 && err == nil {
-		_, err = c.line() // the line break behind the chunk
+		_, err = c.line() // the line break after the chunk
 	}
 	return n, noEOF(err)
 }
 
-// next reads the head of a chunk, and the trailers behind the last one.
+// next reads the head of a chunk, and the trailers after the last one.
 func (c *chunks) next() error {
 	head, err := c.line()
 	if err != nil {
@@ -62,7 +62,7 @@ func (c *chunks) next() error {
 	for {
 		trailer, err := c.line()
 		if trailer == "" {
-			return nil // trailers may end with the body
+			return nil // the body may end with the trailers
 		}
 		if name, value, ok := strings.Cut(trailer, ":"); ok {
 			c.header.Set(name, strings.TrimSpace(value))
@@ -85,7 +85,7 @@ func noEOF(err error) error {
 	return err
 }
 
-// checkDigests compares the body with what the request says it is.
+// checkDigests compares the body with the digests in the request's header.
 func checkDigests(h http.Header, body []byte) *apiError {
 	md := md5.Sum(body)
 	sha := sha256.Sum256(body)

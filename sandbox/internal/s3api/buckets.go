@@ -13,9 +13,9 @@ import (
 
 const (
 	namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
-	// maxKeys is S3's own bound for a page of a list.
+	// maxKeys is S3's limit for a page of a list.
 	maxKeys = 1000
-	// listTime is how a list spells times.
+	// listTime is the layout of times in a list.
 	listTime = "2006-01-02T15:04:05.000Z"
 )
 
@@ -68,7 +68,7 @@ func (s *Server) bucketLocation(c *call) reply {
 	if _, exists := s.buckets[c.bucket]; !exists {
 		return failed(noSuchBucket(c.bucket))
 	}
-	if s.opts.Region == "us-east-1" { // S3's first region, which this call does not name
+	if s.opts.Region == "us-east-1" { // S3 leaves out the name of its first region
 		return document(result{XMLNS: namespace})
 	}
 	return document(result{XMLNS: namespace, Region: s.opts.Region})
@@ -101,7 +101,7 @@ type listResult struct {
 	CommonPrefixes        []struct{ Prefix string }
 }
 
-// listObjects answers a page of both versions of the call.
+// listObjects returns a page of a list, for both versions of the call.
 func (s *Server) listObjects(c *call) reply {
 	query := c.request.URL.Query()
 	after, err := startAfter(c)
@@ -131,7 +131,7 @@ func (s *Server) listObjects(c *call) reply {
 	return document(page)
 }
 
-// startAfter is the key that a page begins behind.
+// startAfter returns the key after which a page begins.
 func startAfter(c *call) (string, *apiError) {
 	query := c.request.URL.Query()
 	token, err := base64.RawURLEncoding.DecodeString(query.Get("continuation-token"))
@@ -141,7 +141,7 @@ func startAfter(c *call) (string, *apiError) {
 	return max(string(token), query.Get("start-after"), query.Get("marker")), nil
 }
 
-// fill takes keys, and the prefixes that stand for many, up to the page's limit.
+// fill adds keys and common prefixes up to the page's limit.
 func (p *listResult) fill(objects bucket, after string) {
 	last := ""
 	for _, key := range slices.Sorted(maps.Keys(objects)) {
@@ -165,7 +165,7 @@ func (p *listResult) fill(objects bucket, after string) {
 	}
 }
 
-// group is what a key is listed as: itself, or the prefix up to the delimiter.
+// group returns the name under which a key is listed: the key, or the common prefix up to the delimiter.
 func (p *listResult) group(key string) (name string, common bool) {
 	rest, within := strings.CutPrefix(key, p.Prefix)
 	if !within || p.Delimiter == "" {

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// apiError is an error as S3 answers it.
+// apiError is an error in the form that S3 returns.
 type apiError struct {
 	code    string
 	message string
 	status  int
-	// region is where the bucket is, for a client that asked elsewhere.
+	// region is the bucket's, for a client that used another one.
 	region string
 }
 
@@ -36,7 +36,7 @@ type errorDocument struct {
 	HostID    string `xml:"HostId"`
 }
 
-// write answers the error; to a HEAD, without a body, as HTTP has it.
+// write writes the error. The response to a HEAD has no body.
 func (e *apiError) write(w http.ResponseWriter, c *call) {
 	if e.region != "" {
 		w.Header().Set("X-Amz-Bucket-Region", e.region)
@@ -59,7 +59,7 @@ func writeXML(w http.ResponseWriter, status int, document any) {
 	}
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(xml.Header)) // a client that is gone needs no answer
+	_, _ = w.Write([]byte(xml.Header)) // an error means that the client has disconnected
 	_, _ = w.Write(body)
 }
 

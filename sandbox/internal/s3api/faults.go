@@ -7,29 +7,27 @@ import (
 	"time"
 )
 
-// Faults are what goes wrong on purpose. The zero value is none.
+// Faults makes calls fail. The zero value has no fault.
 type Faults struct {
-	// Actions are the ones that suffer from shares, such as PutObject. Empty means all.
+	// Actions are the calls that the faults apply to, except for ReadOnly and Clock, such as PutObject. Empty means all.
 	Actions []string
-	// Throttle is the share of calls, 0 to 1, answered 503 SlowDown.
+	// Throttle is the share of calls, from 0 to 1, that return 503 SlowDown.
 	Throttle float64
-	// Conflict is the share of writes answered 409 ConditionalRequestConflict, as
-	// while another write of the key is under way.
+	// Conflict is the share of writes that return 409 ConditionalRequestConflict, as during another write of the key.
 	Conflict float64
-	// Lost is the share of calls that are done and whose answer is lost: the
-	// connection is closed.
+	// Lost is the share of calls that are executed and whose connection is then closed without a response.
 	Lost float64
-	// Late is how long after the connection was closed a write is applied, with
-	// its condition looked at only then. Zero means none is late.
+	// Late delays every write: the connection is closed without a response, and the write is applied after this time,
+	// with its condition evaluated only then. Zero means no delay.
 	Late time.Duration
-	// ReadOnly denies every write: 403 AccessDenied.
+	// ReadOnly makes every write return 403 AccessDenied.
 	ReadOnly bool
-	// Clock is how far the endpoint's clock is ahead of this machine's; negative,
-	// behind. A request signed more than 15 minutes off is refused, as S3 does.
+	// Clock is added to this machine's clock to get the endpoint's. As in S3, a request whose time differs by more than
+	// 15 minutes is refused.
 	Clock time.Duration
 }
 
-// SetFaults replaces what goes wrong from now on.
+// SetFaults replaces the faults.
 func (s *Server) SetFaults(f Faults) {
 	f.Actions = slices.Clone(f.Actions)
 	s.mu.Lock()
@@ -37,14 +35,14 @@ func (s *Server) SetFaults(f Faults) {
 	s.faults = f
 }
 
-// strike is what a fault does to one call.
+// strike is the effect of the faults on one call.
 type strike struct {
 	err  *apiError
 	lost bool
 	late time.Duration
 }
 
-// strike counts a call and decides what goes wrong with it.
+// strike counts a call and returns the effect of the faults on it.
 func (s *Server) strike(action string) strike {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,5 +65,5 @@ func (s *Server) strike(action string) strike {
 	return strike{lost: chance(f.Lost)}
 }
 
-// chance reports true for a share of the calls.
+// chance returns true for this share of the calls.
 func chance(share float64) bool { return share > 0 && rand.Float64() < share }

@@ -1,7 +1,7 @@
 package s3api
 
 import (
-	"crypto/md5" // what an ETag is
+	"crypto/md5" // for the ETag
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -30,12 +30,12 @@ func newObject(c *call, now time.Time) object {
 	}
 }
 
-// crc is the checksum the SDK asks for, as a header says it.
+// crc returns the checksum that the SDK requests, in the form of its header.
 func (o object) crc() string {
 	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(o.data)))
 }
 
-// describe sets the headers that tell about an object.
+// describe sets the headers that describe an object.
 func (o object) describe(h http.Header) {
 	h.Set("ETag", o.etag)
 	if o.encryption == "" {
@@ -54,7 +54,7 @@ func (s *Server) getObject(c *call) reply {
 	return func(w http.ResponseWriter, c *call) { o.serve(w, c.request) }
 }
 
-// find must be called with s.mu held.
+// find returns the object of a call. The caller holds mu.
 func (s *Server) find(c *call) (object, *apiError) {
 	objects, exists := s.buckets[c.bucket]
 	if !exists {
@@ -70,7 +70,7 @@ func (s *Server) find(c *call) (object, *apiError) {
 	return o, nil
 }
 
-// putObject evaluates the condition and writes in one step, whoever else writes.
+// putObject evaluates the condition and writes the object in one step.
 func (s *Server) putObject(c *call) reply {
 	written := newObject(c, s.now())
 	s.mu.Lock()
@@ -91,8 +91,8 @@ func (s *Server) putObject(c *call) reply {
 	}
 }
 
-// condition holds a write to If-None-Match and If-Match. A write that expects an
-// object which is not there is answered NoSuchKey.
+// condition returns an error if If-None-Match or If-Match does not allow a write. It is NoSuchKey if the write expects
+// an object that does not exist.
 func condition(h http.Header, before object, missing *apiError) *apiError {
 	none, match := h.Get("If-None-Match"), h.Get("If-Match")
 	switch {

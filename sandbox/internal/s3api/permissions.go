@@ -10,7 +10,7 @@ func accessDenied() *apiError {
 	return &apiError{code: "AccessDenied", message: "Access Denied", status: http.StatusForbidden}
 }
 
-// permit refuses a call that the policies of the caller's role do not allow.
+// permit returns an error if the policies of the caller's role do not allow the call.
 func (s *Server) permit(c *call) *apiError {
 	key, region := credential(c.request)
 	c.caller = s.opts.Roles.Find(key)
@@ -28,7 +28,7 @@ func (s *Server) permit(c *call) *apiError {
 	return nil
 }
 
-// permission is what a call needs. S3's permissions have other names than its calls.
+// permission returns the permission that a call needs. S3's permissions have other names than its calls.
 func permission(c *call) (needed iam.Request, mapped bool) {
 	needed = iam.Request{Resource: bucketARN(c), Context: map[string]string{}}
 	switch c.action {
@@ -54,8 +54,9 @@ func permission(c *call) (needed iam.Request, mapped bool) {
 	return needed, true
 }
 
-// maySeeThatNothingIsThere reports whether the caller is told that an object does not exist. S3 tells only those who
-// may list the bucket, and a request for an object has no s3:prefix: who may list some prefixes alone is denied.
+// maySeeThatNothingIsThere reports whether the caller may learn that an object does not exist. In S3 that needs the
+// permission to list the bucket. A request for an object has no s3:prefix, so the permission to list only some prefixes
+// is not enough.
 func (c *call) maySeeThatNothingIsThere() bool {
 	_, region := credential(c.request)
 	list := iam.Request{Action: "s3:ListBucket", Resource: bucketARN(c), Context: map[string]string{iam.RequestedRegion: region}}

@@ -4,7 +4,7 @@ import (
 	"net/http"
 )
 
-// actions are the calls that are known, by S3's names.
+// actions are the calls that are served, by S3's names.
 var actions = map[string]func(*Server, *call) reply{
 	"ListBuckets":       (*Server).listBuckets,
 	"CreateBucket":      (*Server).createBucket,
@@ -22,10 +22,10 @@ func unknown(_ *Server, c *call) reply {
 	return failed(&apiError{code: "NotImplemented", message: "A header or query you provided requested a function that is not implemented: " + c.action, status: http.StatusNotImplemented})
 }
 
-// writes are the calls that a read-only caller is denied.
+// writes are the calls that change something.
 var writes = map[string]bool{"CreateBucket": true, "PutObject": true, "DeleteObject": true}
 
-// name is the action that method, path and query ask for.
+// name returns the action of the request's method, path and query.
 func (c *call) name() string {
 	method, query := c.request.Method, c.request.URL.Query()
 	for parameter := range query {
@@ -51,10 +51,10 @@ func (c *call) name() string {
 	return byMethod(method, "GetObject", "HeadObject", "PutObject", "DeleteObject")
 }
 
-// subresources are queries of a bucket that name another action.
+// subresources are queries of a bucket that select another action.
 var subresources = map[string]string{"location": "GetBucketLocation"}
 
-// unsupported are queries that name an action this endpoint does not have.
+// unsupported are queries that select an action which is not served.
 var unsupported = map[string]bool{
 	"acl": true, "delete": true, "encryption": true, "lifecycle": true, "logging": true, "policy": true,
 	"publicAccessBlock": true, "tagging": true, "uploads": true, "uploadId": true, "versioning": true, "versions": true,

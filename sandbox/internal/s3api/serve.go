@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// reply writes one answer.
+// reply writes one response.
 type reply func(http.ResponseWriter, *call)
 
 func (r reply) write(w http.ResponseWriter, c *call) { r(w, c) }
@@ -15,7 +15,7 @@ func failed(err *apiError) reply {
 	return func(w http.ResponseWriter, c *call) { err.write(w, c) }
 }
 
-// serve answers a GET or HEAD, whole, in part, or conditionally.
+// serve writes the response to a GET or HEAD, which may be partial or conditional.
 func (o object) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	o.describe(h)

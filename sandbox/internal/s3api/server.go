@@ -1,11 +1,10 @@
-// Package s3api is an HTTP endpoint that speaks Amazon S3 as far as a ledger of
-// deploys, Terraform's backend and the aws command need it: objects with
-// conditional writes, lists, path and virtual-hosted addressing, S3's own error
-// documents. Objects live in memory. Faults are switched on at run time.
+// Package s3api is an HTTP endpoint that serves the part of Amazon S3 which a ledger of deploys, Terraform's backend and
+// the aws command need: objects with conditional writes, lists, path and virtual-hosted addresses, and S3's own error
+// documents. Objects are in memory. Faults can be set at run time.
 //
-// Requests must carry an access key that it knows; signatures are not verified. The environment's own key is the
-// account's administrator. A key of a role is held to the role's policies.
-// Multipart uploads, versions and ACLs are answered with NotImplemented.
+// A request must have a known access key; its signature is not verified. The environment's own key is the account's
+// administrator. The calls of a role's key are decided by the role's policies. Multipart uploads, versions and ACLs
+// return NotImplemented.
 package s3api
 
 import (
@@ -20,11 +19,11 @@ import (
 	"github.com/growl-dev/deploy/internal/iam"
 )
 
-// Options describe the endpoint.
+// Options configure the endpoint.
 type Options struct {
-	// AccessKeyID is the administrator's key, who may do everything. Empty lets every key in.
+	// AccessKeyID is the administrator's key, with which every call is allowed. Empty: so is every other key.
 	AccessKeyID string
-	// Roles are further keys, whose callers may do what their policies allow. Nil: there are none.
+	// Roles are further keys. Their calls are allowed if the policies of their role allow them. Nil: there are none.
 	Roles *iam.Keys
 	// Region is the region that requests must be signed for; empty: any.
 	Region string
@@ -32,7 +31,7 @@ type Options struct {
 	Buckets []string
 }
 
-// maxBody bounds an upload: 64 MiB.
+// maxBody is the limit of an upload, 64 MiB.
 const maxBody = 64 << 20
 
 // Server is the endpoint. All methods may be called concurrently.
@@ -43,8 +42,8 @@ type Server struct {
 	buckets map[string]bucket
 	faults  Faults
 	calls   map[string]int
-	late    int        // writes that are still to be applied
-	applied *sync.Cond // one of them was
+	late    int        // the number of delayed writes
+	applied *sync.Cond // signals that one of them was applied
 }
 
 // New returns an endpoint with empty buckets.
@@ -57,17 +56,17 @@ func New(o Options) *Server {
 	return s
 }
 
-// Actions lists the calls that are served, in order.
+// Actions returns the sorted names of the calls that are served.
 func (s *Server) Actions() []string { return slices.Sorted(maps.Keys(actions)) }
 
-// Calls counts the calls that arrived, refused ones included, by action.
+// Calls returns the number of received calls of each action, including the refused ones.
 func (s *Server) Calls() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.calls)
 }
 
-// Wait returns once every write that a fault made late is applied.
+// Wait waits until every write that a fault has delayed is applied.
 func (s *Server) Wait() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,7 +75,7 @@ func (s *Server) Wait() {
 	}
 }
 
-// postpone applies a write after a while.
+// postpone applies a write after this time.
 func (s *Server) postpone(after time.Duration, write func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,14 +89,14 @@ func (s *Server) postpone(after time.Duration, write func()) {
 	})
 }
 
-// now is the endpoint's clock.
+// now returns the time of the endpoint's clock.
 func (s *Server) now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return time.Now().Add(s.faults.Clock)
 }
 
-// ServeHTTP answers one call.
+// ServeHTTP serves one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	w.Header().Set("Server", "AmazonS3")
@@ -121,8 +120,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer does what was asked, unless a fault makes it late, and tells, unless a
-// fault loses the answer.
+// answer executes a call and writes the response. A fault can delay the call or lose the response.
 func (s *Server) answer(w http.ResponseWriter, c *call, strike strike) {
 	act, known := actions[c.action]
 	if !known {
@@ -134,13 +132,13 @@ func (s *Server) answer(w http.ResponseWriter, c *call, strike strike) {
 	}
 	reply := act(s, c)
 	if strike.lost {
-		// net/http closes the connection without an answer.
+		// net/http closes the connection without a response.
 		panic(http.ErrAbortHandler)
 	}
 	reply.write(w, c)
 }
 
-// call is one request as it arrived.
+// call is a received request.
 type call struct {
 	action      string
 	bucket, key string
@@ -150,7 +148,7 @@ type call struct {
 	caller *iam.Role
 }
 
-// identify tells the bucket, the key and the action of a request.
+// identify returns the call with its bucket, key and action.
 func identify(r *http.Request) *call {
 	c := &call{request: r}
 	path := strings.TrimPrefix(r.URL.Path, "/")
@@ -163,8 +161,8 @@ func identify(r *http.Request) *call {
 	return c
 }
 
-// virtualHost is the bucket of bucket.s3.us-west-1.amazonaws.com and of
-// bucket.localhost; an IP address is none.
+// virtualHost returns the bucket of a host such as bucket.s3.us-west-1.amazonaws.com or bucket.localhost, and false for
+// any other host.
 func virtualHost(host string) (string, bool) {
 	host, _, _ = strings.Cut(host, ":")
 	for _, base := range []string{".localhost", ".s3."} {
@@ -175,7 +173,7 @@ func virtualHost(host string) (string, bool) {
 	return "", false
 }
 
-// readBody takes the request's body in, out of the SDK's chunks where it is in chunks.
+// readBody reads the request's body, and decodes the SDK's chunks.
 func (c *call) readBody(r *http.Request) *apiError {
 	var body io.Reader = http.MaxBytesReader(nil, r.Body, maxBody)
 	if strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {

@@ -13,35 +13,36 @@ import (
 const (
 	// Variable holds the [Config] as JSON.
 	Variable = "STAND_IN"
-	// CountFileVariable is the path of the file that the count of connections is kept in. It has a variable of its own
-	// because the engine translates a value that is a path under a mount.
+	// CountFileVariable is the path of the file with the count of connections. It is a variable of its own, because the
+	// engine translates a value that is a path under a mount.
 	CountFileVariable = "STAND_IN_COUNT_FILE"
 )
 
-// Config is what a stand-in answers, and what is wrong with it.
+// Config sets the responses of a stand-in, and its fault.
 type Config struct {
 	// Name is the service's.
 	Name string `json:"name"`
-	// HealthPath answers 200, and VersionPath the commit. An empty VersionPath has no answer of its own.
+	// The response to HealthPath is 200, and that to VersionPath is the commit. If VersionPath is empty, no path has that
+	// response.
 	HealthPath  string `json:"health_path"`
 	VersionPath string `json:"version_path,omitempty"`
-	// CountField is the field of VersionPath's answer that counts connections. Empty: there is none.
+	// CountField is the field in VersionPath's response with the count of connections. Empty: there is none.
 	CountField string `json:"count_field,omitempty"`
-	// DrainSignal makes each answer end its connection, and UndrainSignal takes that back. Zero: no signal does.
+	// After DrainSignal each response ends its connection, and after UndrainSignal none does. Zero: no signal does that.
 	DrainSignal   syscall.Signal `json:"drain_signal,omitempty"`
 	UndrainSignal syscall.Signal `json:"undrain_signal,omitempty"`
-	// Fault is what is wrong with the stand-in. Empty: nothing.
+	// Fault is the stand-in's fault. Empty: it has none.
 	Fault Fault `json:"fault,omitempty"`
-	// Delay is how long [Slow] waits, in nanoseconds. It then becomes Program, a file beside its own; an empty Program
-	// serves.
+	// Delay is the time that [Slow] waits, in nanoseconds. Then it executes Program, a file beside its own. If Program is
+	// empty, it serves.
 	Delay   time.Duration `json:"delay,omitempty"`
 	Program string        `json:"program,omitempty"`
 }
 
-// Fault is what is wrong with a stand-in.
+// Fault makes a stand-in fail.
 type Fault string
 
-// What can be wrong.
+// The faults.
 const (
 	// Exit ends at once.
 	Exit Fault = "exit"
@@ -53,7 +54,7 @@ const (
 	Slow Fault = "slow"
 )
 
-// Encode is the value of [Variable].
+// Encode returns the value of [Variable].
 func (c Config) Encode() (string, error) {
 	text, err := json.Marshal(c)
 	if err != nil {

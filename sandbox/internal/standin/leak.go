@@ -11,10 +11,9 @@ import (
 	"strings"
 )
 
-// leak prints secrets of the environment as careless programs do, each in other forms and
-// in parts, and text that drives terminals and CI systems. SECRET is any, LOGIN a URL with
-// a password, LIST has commas and QUOTED quotes. It prints no more than the last lines
-// that are shown of a failed release.
+// leak prints secrets of the environment as careless programs do, in several forms and in parts, and text that controls
+// terminals and CI systems. SECRET is any secret, LOGIN is a URL with a password, LIST has commas and QUOTED has quotes.
+// The output is not longer than the last lines of a failed release that are shown.
 func leak(name string, getenv func(string) string, w io.Writer) error {
 	secret, raw := getenv("SECRET"), []byte(getenv("SECRET"))
 	asJSON, err := json.Marshal(map[string]string{"error": "login with " + secret + " failed"})

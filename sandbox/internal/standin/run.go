@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Run is the whole program: it serves until a signal ends it, or does what its fault says. With the argument check it is
-// a container's own health check.
+// Run is the whole program. It serves until a signal ends it, or fails as its fault requires. With the argument check it
+// makes a container's own health check.
 func Run(args []string, getenv func(string) string, stderr io.Writer) error {
 	c, err := configure(getenv)
 	if err != nil {
@@ -35,7 +35,7 @@ func Run(args []string, getenv func(string) string, stderr io.Writer) error {
 	return fmt.Errorf("unknown fault %q: want %s, %s, %s or %s", c.Fault, Exit, Leak, Unhealthy, Slow)
 }
 
-// slow waits and becomes the real service: the same process, so that signals and the exit code are its own.
+// slow waits and executes the real service in the same process, so that signals and the exit code are the service's.
 func slow(c Config, getenv func(string) string) error {
 	time.Sleep(c.Delay)
 	if c.Program == "" {
@@ -60,14 +60,14 @@ func serve(c Config, getenv func(string) string) error {
 	for {
 		select {
 		case sig := <-signals:
-			_ = s.Signal(sig.(syscall.Signal)) // it has no errors
+			_ = s.Signal(sig.(syscall.Signal)) // it returns no errors
 		case <-s.Done():
 			return nil
 		}
 	}
 }
 
-// handled are the signals that [Server.Signal] does something about.
+// handled are the signals that have an effect in [Server.Signal].
 func handled(c Config) []os.Signal {
 	signals := []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2}
 	for _, own := range []syscall.Signal{c.DrainSignal, c.UndrainSignal} {

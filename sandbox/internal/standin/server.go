@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// defaultLinger is how long a stop waits for clients that keep their connection to send a request, whose answer ends
-	// it. One that was closed between two requests could fail the second.
+	// defaultLinger is the time that a stop gives clients with kept connections to send a request, whose response ends the
+	// connection. Closing a connection between two requests could fail the second one.
 	defaultLinger = 2 * time.Second
-	// defaultGrace is how long requests in flight may take after that.
+	// defaultGrace is the time that requests in flight have after that.
 	defaultGrace = 20 * time.Second
 )
 
@@ -28,14 +28,14 @@ type Server struct {
 	listener net.Listener
 	linger   time.Duration
 	grace    time.Duration
-	served   chan struct{}  // closed when nothing listens any more
-	open     sync.WaitGroup // connections
+	served   chan struct{}  // closed when the listener is closed
+	open     sync.WaitGroup // open connections
 	ending   sync.Once
 	done     chan struct{}
 	code     int
 }
 
-// Start listens where the container's environment says, and serves.
+// Start listens at the address in the container's environment, and serves.
 func Start(getenv func(string) string) (*Server, error) {
 	config, err := configure(getenv)
 	if err != nil {
@@ -64,7 +64,7 @@ func Start(getenv func(string) string) (*Server, error) {
 	return s, nil
 }
 
-// count counts open connections.
+// count counts the open connections.
 func (s *Server) count(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
@@ -77,7 +77,7 @@ func (s *Server) count(_ net.Conn, state http.ConnState) {
 // Done is closed when the server has ended.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// ExitCode is 0 after a stop and 137 after a kill. It is valid once Done is closed.
+// ExitCode returns 0 after a stop and 137 after a kill. It is valid once Done is closed.
 func (s *Server) ExitCode() int { return s.code }
 
 // Kill ends the server at once.
@@ -87,7 +87,7 @@ func (s *Server) Kill() error {
 	return nil
 }
 
-// Signal drains, takes that back or ends the server. A signal that would not end a program changes nothing.
+// Signal starts or ends draining, or stops the server. A signal that would not end a program has no effect.
 func (s *Server) Signal(sig syscall.Signal) error {
 	switch sig {
 	case s.service.DrainSignal:
@@ -102,11 +102,11 @@ func (s *Server) Signal(sig syscall.Signal) error {
 	return nil
 }
 
-// stop accepts no connection any more, lets the answer to the next request of each end it, and closes what is left.
+// stop closes the listener, lets the next response on each connection end it, and then closes the remaining ones.
 func (s *Server) stop() {
 	s.service.draining.Store(true)
 	_ = s.listener.Close()
-	<-s.served // no connection comes any more
+	<-s.served // there will be no new connection
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
@@ -123,7 +123,7 @@ func (s *Server) stop() {
 	}
 }
 
-// end ends the server once, by the first of several calls.
+// end ends the server. Only its first call has an effect.
 func (s *Server) end(code int, how func()) {
 	s.ending.Do(func() {
 		how()

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 )
 
-// service answers as a Config says.
+// service serves the responses of a Config.
 type service struct {
 	Config
 	commit      string
@@ -20,10 +20,10 @@ type service struct {
 	draining    atomic.Bool
 
 	keeping sync.Mutex
-	file    string // holds the count too; empty: none does
+	file    string // has the count too; empty: there is none
 }
 
-// keep replaces the count in the file.
+// keep writes the count to the file.
 func (s *service) keep() error {
 	if s.file == "" {
 		return nil
@@ -68,7 +68,7 @@ func (s *service) version(w http.ResponseWriter) {
 	reply(w, answer)
 }
 
-// serve answers a client's request, and counts the first one of its connection.
+// serve serves a request, and counts the first one of each connection.
 func (s *service) serve(w http.ResponseWriter, r *http.Request) {
 	if counted, ok := r.Context().Value(connectionKey{}).(*atomic.Bool); ok && counted.CompareAndSwap(false, true) {
 		s.connections.Add(1)
@@ -91,7 +91,7 @@ func reply(w http.ResponseWriter, v any) {
 
 type connectionKey struct{}
 
-// withConnection gives the requests of one connection a mark that they share.
+// withConnection adds a value to the context that all requests of one connection share.
 func withConnection(ctx context.Context, _ net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, new(atomic.Bool))
 }

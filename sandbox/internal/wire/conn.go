@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// Conn is a tracked connection to a container, seen from its peer.
+// Conn is the peer's side of a connection to a container. The container's stack has a row for it.
 type Conn struct {
 	net.Conn // the real connection, always TCP
 	network  *Network
@@ -20,8 +20,8 @@ type Conn struct {
 
 var errNotTCP = errors.New("the connection is not TCP")
 
-// Read reads from the container. Its EOF is the container's FIN: from then on
-// the connection is in FIN_WAIT2 there. Any other end but a timeout is a reset.
+// Read reads from the container. EOF is the container's FIN, after which the connection is in FIN_WAIT2 there. Any other
+// error than a timeout is a reset.
 func (c *Conn) Read(p []byte) (int, error) {
 	k, err := c.Conn.Read(p)
 	if err == io.EOF {
@@ -46,8 +46,7 @@ func lost(err error) bool {
 	return err != nil && !(errors.As(err, &timeout) && timeout.Timeout())
 }
 
-// CloseWrite sends FIN: the connection is in CLOSE_WAIT in the container until
-// the container closes as well.
+// CloseWrite sends FIN. The connection is then in CLOSE_WAIT in the container until the container closes it too.
 func (c *Conn) CloseWrite() error {
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if !ok {
@@ -57,7 +56,7 @@ func (c *Conn) CloseWrite() error {
 	return half.CloseWrite()
 }
 
-// SetLinger is that of [net.TCPConn]: zero makes Close a reset.
+// SetLinger sets the linger time of [net.TCPConn]. Zero makes Close a reset.
 func (c *Conn) SetLinger(seconds int) error {
 	tcp, ok := c.Conn.(*net.TCPConn)
 	if !ok {
@@ -66,11 +65,10 @@ func (c *Conn) SetLinger(seconds int) error {
 	return tcp.SetLinger(seconds)
 }
 
-// LocalAddr is the peer's address as the container sees it, not the loopback
-// address of the real connection.
+// LocalAddr returns the peer's address that the container sees, which is not the loopback address of the real connection.
 func (c *Conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.peer) }
 
-// Close closes the connection; the container's table forgets it.
+// Close closes the connection and removes it from the container's table.
 func (c *Conn) Close() error {
 	c.once.Do(func() {
 		c.stack.remove(c.row)
@@ -80,7 +78,7 @@ func (c *Conn) Close() error {
 }
 
 func (c *Conn) reset() {
-	// Best effort: a connection that cannot linger is closed all the same.
+	// An error is ignored, because the connection is closed anyway.
 	_ = c.SetLinger(0)
 	_ = c.Close()
 }

@@ -1,12 +1,8 @@
-// Package wire is the network of one sandbox instance: which of its ports are
-// served, at which real loopback address, and what the kernel of a container
-// would say of the connections in /proc/<pid>/net.
+// Package wire models the network of one sandbox instance: the ports that are served, their real loopback addresses, and
+// the connections that a container's kernel would show in /proc/<pid>/net.
 //
-// Whoever connects to an instance (the load balancer, an SSH forward) dials
-// through its [Network], which connects to the program's real address and
-// notes the connection in the [Stack] of the container that serves the port:
-// the model of that container's network namespace. A connection is counted
-// as opened when it is dialed, is ESTABLISHED until either side's FIN, and is
-// shown with the peer's address as the container would see it, which is the
-// client's own behind a load balancer that preserves it.
+// The load balancer and SSH forwards connect to an instance through its [Network]. It connects to the program's real
+// address and adds the connection to the [Stack] of the container that serves the port, which models that container's
+// network namespace. A connection is counted when it is dialed, and is ESTABLISHED until either side sends FIN. Its peer
+// is the address that the container would see, which is the client's own if the load balancer preserves it.
 package wire

@@ -2,8 +2,8 @@ package wire
 
 import "context"
 
-// Cut takes the network away: connections that are open are reset, and dials
-// hang until [Network.Restore] or the end of their context.
+// Cut disconnects the network. Open connections are reset, and dials hang until [Network.Restore] or the end of their
+// context.
 func (n *Network) Cut() {
 	n.mu.Lock()
 	if n.restored == nil {
@@ -19,7 +19,7 @@ func (n *Network) Cut() {
 	}
 }
 
-// Restore brings the network back. Restoring one that is up does nothing.
+// Restore ends the effect of Cut. It does nothing if the network is connected.
 func (n *Network) Restore() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

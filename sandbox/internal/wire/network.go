@@ -10,14 +10,14 @@ import (
 	"syscall"
 )
 
-// Gateway is the address of docker0 on an instance. A connection that begins
-// on the instance itself reaches a container from there.
+// Gateway is the address of docker0 on an instance. A container sees it as the peer of a connection from the instance
+// itself.
 var Gateway = netip.AddrFrom4([4]byte{172, 17, 0, 1})
 
-// FirstContainer is the address the first container on an instance gets.
+// FirstContainer is the address of the first container on an instance.
 var FirstContainer = netip.AddrFrom4([4]byte{172, 17, 0, 2})
 
-// Endpoint is where a published port really is.
+// Endpoint is the real address of a published port.
 type Endpoint struct {
 	// Addr is the loopback address, host:port, at which the program listens.
 	Addr string
@@ -35,21 +35,19 @@ type Network struct {
 	restored chan struct{} // nil while the network is up, closed by Restore
 }
 
-// New returns the network of an instance that serves nothing yet.
+// New returns the network of an instance without published ports.
 func New() *Network {
 	return &Network{ports: map[int]Endpoint{}, conns: map[*Conn]struct{}{}}
 }
 
-// Publish serves the instance's port at addr, in a fresh namespace at
-// [FirstContainer] that counts from zero and listens on the same port.
+// Publish serves the instance's port at addr, in a new namespace at [FirstContainer] that listens on the same port.
 func (n *Network) Publish(port int, addr string) *Stack {
 	stack := NewStack(FirstContainer)
 	n.PublishEndpoint(port, Endpoint{Addr: addr, Port: port, Stack: stack})
 	return stack
 }
 
-// PublishEndpoint serves the instance's port at the endpoint. Whoever served
-// it before no longer does.
+// PublishEndpoint serves the instance's port at the endpoint, instead of the one that served it before.
 func (n *Network) PublishEndpoint(port int, e Endpoint) {
 	e.Stack.listen(e.Port)
 	n.mu.Lock()
@@ -57,16 +55,15 @@ func (n *Network) PublishEndpoint(port int, e Endpoint) {
 	n.ports[port] = e
 }
 
-// Unpublish stops serving the port. Connections that are open stay open: they
-// end with the program that holds their other side.
+// Unpublish stops serving the port. Open connections stay open until the program at their other end closes them.
 func (n *Network) Unpublish(port int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.ports, port)
 }
 
-// Table is what /proc says in the namespace of the container that serves the
-// port; the zero Snapshot where none does.
+// Table returns the connections in the namespace of the container that serves the port, or the zero Snapshot if none
+// does.
 func (n *Network) Table(port int) Snapshot {
 	n.mu.Lock()
 	e, ok := n.ports[port]
@@ -77,10 +74,8 @@ func (n *Network) Table(port int) Snapshot {
 	return e.Stack.Snapshot()
 }
 
-// Dial connects to the instance's port on behalf of peer, the address the
-// container will see. Where nothing is published, or the program does not
-// listen, the error is ECONNREFUSED. While the network is cut Dial hangs until
-// it is restored or ctx ends.
+// Dial connects to the instance's port. The container sees peer as the other end. The error is ECONNREFUSED if nothing is
+// published or the program does not listen. While the network is cut, Dial hangs until it is restored or ctx ends.
 func (n *Network) Dial(ctx context.Context, port int, peer netip.AddrPort) (net.Conn, error) {
 	if err := n.waitUp(ctx); err != nil {
 		return nil, dialError(port, err)
@@ -94,10 +89,9 @@ func (n *Network) Dial(ctx context.Context, port int, peer netip.AddrPort) (net.
 	return n.connect(ctx, e, peer)
 }
 
-// DialHost connects to host:port as a process on the instance would: its own
-// ports at a loopback name or address, and a container's at the container's
-// address. The container sees [Gateway] as the peer. Any other host is
-// EHOSTUNREACH.
+// DialHost connects to host:port as a process on the instance would. A loopback name or address leads to the instance's
+// own ports, and a container's address to the container's. The container sees [Gateway] as the peer. For any other host
+// the error is EHOSTUNREACH.
 func (n *Network) DialHost(ctx context.Context, host string, port int, origin uint16) (net.Conn, error) {
 	peer := netip.AddrPortFrom(Gateway, origin)
 	addr, err := netip.ParseAddr(host)
@@ -164,7 +158,7 @@ func dialError(port int, err error) error {
 	return &net.OpError{Op: "dial", Net: "tcp", Addr: instancePort(port), Err: err}
 }
 
-// instancePort is an instance's port as the address in an error.
+// instancePort is the address of an instance's port in an error.
 type instancePort int
 
 func (instancePort) Network() string  { return "tcp" }

@@ -17,10 +17,9 @@ const (
 	socketTail = " %02X 00000000:00000000 00:00000000 00000000 %5d %8d %d 1 0000000000000000"
 	listenTail = " 100 0 0 10 0"
 	openTail   = " 20 4 30 10 -1"
-	// A row in TIME_WAIT has no socket any more, so it has fewer columns; what
-	// is left of its 60 s is not modelled.
+	// A row in TIME_WAIT has fewer columns, because it has no socket any more. The rest of its 60 s is not modelled.
 	waitTail = " 06 00000000:00000000 03:00000BB8 00000000     0        0 0 3 0000000000000000"
-	// serviceUID is the user an unprivileged container's program runs as.
+	// serviceUID is the user of an unprivileged container's program.
 	serviceUID = 65532
 	firstInode = 20000
 )
@@ -93,8 +92,7 @@ UdpLite: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InC
 UdpLite: 0 0 0 0 0 0 0 0 0
 `
 
-// segmentsPerConnection is a plausible number of packets each way for the
-// counters that nobody should decide by.
+// segmentsPerConnection is a plausible number of packets in each direction, for counters that no decision should use.
 const segmentsPerConnection = 5
 
 // SNMP renders the counters as /proc/<pid>/net/snmp.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// State is a TCP state as the kernel numbers it (include/net/tcp_states.h).
+// State is a TCP state with the kernel's number (include/net/tcp_states.h).
 type State uint8
 
 // The states a [Snapshot] can hold.
@@ -24,23 +24,23 @@ const (
 type Row struct {
 	Local, Peer netip.AddrPort
 	State       State
-	// V6 is set for a socket of /proc/<pid>/net/tcp6. A program that listens on
-	// all addresses, as Go's do, has its IPv4 connections there, v4-mapped.
+	// V6 is set for a socket of /proc/<pid>/net/tcp6. A program that listens on all addresses, as Go's do, has its IPv4
+	// connections there too, as v4-mapped ones.
 	V6 bool
 }
 
-// Snapshot is what a namespace looks like at one moment.
+// Snapshot is the state of a namespace at one moment.
 type Snapshot struct {
-	// Rows are the sockets: those that listen first, then in order of opening,
+	// Rows are the sockets: first those that listen, then the connections in the order in which they were opened, and
 	// then those in TIME_WAIT.
 	Rows []Row
-	// PassiveOpens and ActiveOpens count connections accepted and made since
-	// the namespace began; health checks and container probes are in them.
+	// PassiveOpens and ActiveOpens are the numbers of accepted and of made connections since the namespace began. They
+	// include health checks and container probes.
 	PassiveOpens, ActiveOpens uint64
 }
 
-// Established counts the rows in state ESTABLISHED, outgoing ones included,
-// which is what the kernel calls CurrEstab (with those in CLOSE_WAIT).
+// Established returns the number of rows in state ESTABLISHED, including outgoing ones. The kernel's CurrEstab also
+// includes those in CLOSE_WAIT.
 func (s Snapshot) Established() int {
 	count := 0
 	for _, r := range s.Rows {
@@ -63,8 +63,8 @@ type Stack struct {
 	passive, active uint64
 }
 
-// The kernel's TCP_TIMEWAIT_LEN, and how many rows in TIME_WAIT are kept; the
-// kernel's own bound, tcp_max_tw_buckets, is far higher.
+// The kernel's TCP_TIMEWAIT_LEN, and the largest number of rows in TIME_WAIT. The kernel's own limit,
+// tcp_max_tw_buckets, is far higher.
 const (
 	timeWaitLength = 60 * time.Second
 	maxTimeWait    = 256
@@ -76,15 +76,15 @@ type timeWait struct {
 	until time.Time
 }
 
-// NewStack returns the namespace of a container at addr, counting from zero.
+// NewStack returns the namespace of a container at addr. Its counters are zero.
 func NewStack(addr netip.Addr) *Stack {
 	return &Stack{addr: addr, rows: map[uint64]Row{}}
 }
 
-// Addr is the container's address.
+// Addr returns the container's address.
 func (s *Stack) Addr() netip.Addr { return s.addr }
 
-// Snapshot returns the sockets and counts of this moment.
+// Snapshot returns the present sockets and counters.
 func (s *Stack) Snapshot() Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,7 @@ func (s *Stack) Snapshot() Snapshot {
 	return snap
 }
 
-// expire is called with mu held.
+// expire removes the rows whose TIME_WAIT is over. The caller holds mu.
 func (s *Stack) expire(now time.Time) {
 	ended := 0
 	for ended < len(s.waiting) && (now.After(s.waiting[ended].until) || len(s.waiting)-ended > maxTimeWait) {
@@ -119,8 +119,7 @@ func (s *Stack) expire(now time.Time) {
 	s.waiting = slices.Delete(s.waiting, 0, ended)
 }
 
-// Connect adds an outgoing connection, such as one of a database pool, until
-// the returned function is called.
+// Connect adds an outgoing connection, such as one of a database pool. The returned function removes it.
 func (s *Stack) Connect(local uint16, peer netip.AddrPort) (closeConn func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,9 +128,8 @@ func (s *Stack) Connect(local uint16, peer netip.AddrPort) (closeConn func()) {
 	return func() { s.remove(id) }
 }
 
-// Probe counts one connection from inside the namespace over its loopback,
-// such as a container health check: both ends are in the namespace, so it is
-// an active and a passive open. It returns the function that ends it.
+// Probe adds one connection over the namespace's loopback, such as that of a container's health check. Both ends are in
+// the namespace, so it is an active and a passive open. The returned function ends it.
 func (s *Stack) Probe(port int, from uint16) (closeConn func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,14 +160,14 @@ func (s *Stack) listen(port int) {
 	}
 }
 
-// add is called with mu held.
+// add adds a row. The caller holds mu.
 func (s *Stack) add(r Row) uint64 {
 	s.next++
 	s.rows[s.next] = r
 	return s.next
 }
 
-// shut notes one side's FIN; the second side's ends the row.
+// shut records the FIN of one side. The FIN of the second side ends the row.
 func (s *Stack) shut(id uint64, to State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,15 +182,14 @@ func (s *Stack) shut(id uint64, to State) {
 	}
 }
 
-// remove notes that the peer closed the connection.
+// remove records that the peer has closed the connection.
 func (s *Stack) remove(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.end(id)
 }
 
-// end ends a row. The side that closed first keeps it in TIME_WAIT. It is
-// called with mu held.
+// end ends a row. The side that closed first keeps it in TIME_WAIT. The caller holds mu.
 func (s *Stack) end(id uint64) {
 	r, ok := s.rows[id]
 	delete(s.rows, id)

@@ -1,5 +1,4 @@
-// Package enginetest makes real images of a small service, and registries that
-// hold them, for tests of the sandbox's instances.
+// Package enginetest makes real images of a small service, and registries with them, for tests of the sandbox's instances.
 package enginetest
 
 import (
@@ -49,7 +48,7 @@ var program = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(file)
 })
 
-// File is an entry of a layer: a tar header's name, type, link and content.
+// File is an entry of a layer.
 type File struct {
 	Name, Link string
 	Type       byte // 0 means a regular file
@@ -57,8 +56,7 @@ type File struct {
 	Content    []byte
 }
 
-// Layer makes a layer of the files, uncompressed: under the race detector
-// compression takes seconds.
+// Layer makes an uncompressed layer of the files, because compression takes seconds under the race detector.
 func Layer(t testing.TB, files ...File) v1.Layer {
 	t.Helper()
 	var b bytes.Buffer
