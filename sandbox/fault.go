@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/growl-dev/deploy/sandbox/internal/awsapi"
-	"github.com/growl-dev/deploy/sandbox/internal/engine"
-	"github.com/growl-dev/deploy/sandbox/internal/instance"
 	"github.com/growl-dev/deploy/sandbox/internal/standin"
 )
 
@@ -48,16 +46,16 @@ func faults() []fault {
 	return []fault{
 		{Fault{"aws-throttle", "AWS answers a quarter of all calls with Throttling."}, inAWS(func(f *awsapi.Faults) { f.Throttle = failShare }), needsFarEnds},
 		{Fault{"aws-errors", "AWS answers a quarter of all calls with an internal error."}, inAWS(func(f *awsapi.Faults) { f.Errors = failShare }), needsFarEnds},
-		{Fault{"ssh-refused", "The second instance accepts no SSH connection."}, inVictim(instance.SSHRefused), needsInstances},
+		{Fault{"ssh-refused", "The second instance accepts no SSH connection."}, inVictim(func(m *machine) { m.RefuseSSH() }), needsInstances},
 		{Fault{"ssh-cut", "The second instance's SSH connections are cut when its old container has stopped."}, cutSSH, needsInstances},
 		{Fault{"pull-fails", "The registry breaks every download off halfway."}, failPulls, needsFarEnds},
-		{Fault{"disk-full", "The second instance's disk is full."}, inVictim(string(engine.DiskFull)), needsInstances},
+		{Fault{"disk-full", "The second instance's disk is full."}, inVictim(func(m *machine) { m.Engine().SetDiskFull(true) }), needsInstances},
 		{Fault{"bad-image", "Release v2's program exits at start."}, inRelease(standin.Exit), needsProcesses},
 		{Fault{"leaky-image", "Release v2's program prints SECRET, LOGIN, LIST and QUOTED in many forms and exits; set them in the instances' env file first."}, inRelease(standin.Leak), needsEnvFile},
 		{Fault{"never-healthy", "Release v2 answers 500 to every health check."}, inRelease(standin.Unhealthy), needsProcesses},
 		{Fault{"lb-unhealthy", "Release v2 is well, but the load balancer's checks of it fail."}, blockChecks, needsInstances},
 		{Fault{"slow-start", "Release v2 needs a third of the time it is given until it listens."}, inRelease(standin.Slow), needsProcesses},
-		{Fault{"engine-gone", "The second instance's Docker Engine is gone; its containers run on."}, inVictim(string(engine.Gone)), needsInstances},
+		{Fault{"engine-gone", "The second instance's Docker Engine is gone; its containers run on."}, inVictim(func(m *machine) { m.Engine().SetGone(true) }), needsInstances},
 	}
 }
 

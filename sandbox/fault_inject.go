@@ -11,7 +11,6 @@ import (
 
 	"github.com/growl-dev/deploy/sandbox/internal/awsapi"
 	"github.com/growl-dev/deploy/sandbox/internal/balancer"
-	"github.com/growl-dev/deploy/sandbox/internal/instance"
 	"github.com/growl-dev/deploy/sandbox/internal/standin"
 )
 
@@ -33,9 +32,12 @@ func inAWS(add func(*awsapi.Faults)) injector {
 	}
 }
 
-// inVictim injects a fault of package instance or engine into one instance.
-func inVictim(name string) injector {
-	return func(_ context.Context, e *Environment) error { return e.victim().Inject(name) }
+// inVictim changes one instance.
+func inVictim(change func(*machine)) injector {
+	return func(_ context.Context, e *Environment) error {
+		change(e.victim())
+		return nil
+	}
 }
 
 // inRelease replaces release V2 by one with the fault.
@@ -71,7 +73,7 @@ func cutSSH(ctx context.Context, e *Environment) error {
 				return
 			}
 		}
-		_ = m.Inject(instance.SSHCut) // only an unknown name is an error
+		m.CutSSH()
 	}()
 	e.cleanup.add(func() error { stop(); <-ended; return nil })
 	return nil

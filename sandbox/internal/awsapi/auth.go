@@ -86,17 +86,9 @@ func (s *Server) authorize(r *http.Request, svc service) *apiError {
 		return &apiError{codes.unsigned, "Request is missing Authentication Token", codes.denied}
 	case signed.key != s.opts.AccessKeyID && s.opts.Roles.Find(signed.key) == nil:
 		return &apiError{codes.badKey, "The security token included in the request is invalid.", codes.denied}
-	case s.expired():
-		return &apiError{codes.expired, "The security token included in the request is expired", codes.denied}
 	case svc.region != "" && signed.region != svc.region:
 		return &apiError{codes.badRegion, "Credential should be scoped to a valid region: " + svc.region, codes.denied}
 	default:
 		return nil
 	}
-}
-
-func (s *Server) expired() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.faults.ExpiredToken
 }

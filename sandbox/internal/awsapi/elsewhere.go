@@ -32,7 +32,7 @@ type ec2Query struct{ query }
 
 func (q ec2Query) codes() commonCodes {
 	codes := q.query.codes()
-	codes.unsigned, codes.badKey, codes.expired, codes.notAllowed = "AuthFailure", "AuthFailure", "RequestExpired", "UnauthorizedOperation"
+	codes.unsigned, codes.badKey, codes.notAllowed = "AuthFailure", "AuthFailure", "UnauthorizedOperation"
 	return codes
 }
 

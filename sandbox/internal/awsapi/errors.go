@@ -24,7 +24,7 @@ func badRequest(code, format string, args ...any) *apiError {
 
 // commonCodes are a protocol's names of the errors that every call can return.
 type commonCodes struct {
-	unsigned, badKey, expired, badRegion, notAllowed, throttled, unknownAction string
+	unsigned, badKey, badRegion, notAllowed, throttled, unknownAction string
 	// denied is the status for a refused credential, and for a call that the caller's policies do not allow.
 	denied int
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -36,7 +35,6 @@ func TestFaultsInBothProtocols(t *testing.T) {
 	}{
 		"throttle": {awsapi.Faults{Throttle: 1}, "Throttling", "ThrottlingException", aws.TrueTernary},
 		"errors":   {awsapi.Faults{Errors: 1}, "InternalFailure", "InternalFailure", aws.UnknownTernary},
-		"expired":  {awsapi.Faults{ExpiredToken: true}, "ExpiredToken", "ExpiredTokenException", aws.UnknownTernary},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCloud(t)
@@ -52,48 +50,6 @@ func TestFaultsInBothProtocols(t *testing.T) {
 			require.NoError(t, query)
 			require.NoError(t, json)
 			assert.Equal(t, map[string]int{"DescribeTargetHealth": 2, "DescribeRepositories": 2}, c.Calls())
-		})
-	}
-}
-
-func TestBucketLetsABurstThrough(t *testing.T) {
-	c := newCloud(t)
-	c.SetFaults(awsapi.Faults{Rate: 1e-9, Burst: 3, Actions: []string{"GetCallerIdentity"}})
-	var throttled int
-	for range 5 {
-		_, err := c.sts.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
-		if err != nil {
-			assert.Equal(t, "Throttling", code(t, err))
-			throttled++
-		}
-	}
-	assert.Equal(t, 2, throttled)
-	query, json := c.both(t)
-	require.NoError(t, query, "another action")
-	require.NoError(t, json, "another action")
-}
-
-func TestLostAnswerOfADoneAct(t *testing.T) {
-	for name, faults := range map[string]awsapi.Faults{
-		"errors":   {Errors: 1, Lost: true},
-		"throttle": {Throttle: 1, Lost: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCloud(t, registry.Repository{Name: "web"})
-			require.NoError(t, c.balancer.RegisterInService(c.group.ARN, balancer.Endpoint{Instance: "i-1"}))
-			c.SetFaults(faults)
-			_, err := c.elb.DeregisterTargets(impatient(t), &elb.DeregisterTargetsInput{TargetGroupArn: &c.group.ARN, Targets: targets("i-1", 0)})
-			require.ErrorIs(t, err, io.EOF)
-			var answered smithy.APIError
-			assert.NotErrorAs(t, err, &answered)
-			health, err := c.balancer.Health(c.group.ARN)
-			require.NoError(t, err)
-			assert.Equal(t, balancer.Draining, health[0].State, "the act is done")
-
-			_, err = c.ecr.PutImage(impatient(t), &ecr.PutImageInput{RepositoryName: aws.String("web"), ImageTag: aws.String("v1"), ImageManifest: aws.String(`{"mediaType":"x"}`)})
-			require.ErrorIs(t, err, io.EOF)
-			_, err = c.registry.Image("web", "v1")
-			require.NoError(t, err, "the act is done")
 		})
 	}
 }

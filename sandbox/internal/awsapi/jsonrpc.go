@@ -14,7 +14,6 @@ func (jsonRPC) codes() commonCodes {
 	return commonCodes{
 		unsigned:      "MissingAuthenticationTokenException",
 		badKey:        "UnrecognizedClientException",
-		expired:       "ExpiredTokenException",
 		badRegion:     "InvalidSignatureException",
 		notAllowed:    "AccessDeniedException",
 		throttled:     "ThrottlingException",

@@ -59,7 +59,6 @@ func (query) codes() commonCodes {
 	return commonCodes{
 		unsigned:      "MissingAuthenticationToken",
 		badKey:        "InvalidClientTokenId",
-		expired:       "ExpiredToken",
 		badRegion:     "SignatureDoesNotMatch",
 		notAllowed:    "AccessDenied",
 		throttled:     "Throttling",

@@ -69,7 +69,6 @@ type Server struct {
 
 	mu     sync.Mutex
 	faults Faults
-	bucket bucket
 	calls  map[string]int
 }
 
@@ -176,9 +175,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) answer(w http.ResponseWriter, svc service, req request) {
-	strike := s.strike(req.action, svc.protocol.codes())
-	if strike.err != nil && !strike.lost {
-		svc.protocol.refuse(w, strike.err)
+	if fault := s.strike(req.action, svc.protocol.codes()); fault != nil {
+		svc.protocol.refuse(w, fault)
 		return
 	}
 	act, known := svc.calls[req.action]
@@ -186,15 +184,11 @@ func (s *Server) answer(w http.ResponseWriter, svc service, req request) {
 		act = func(request) (any, error) { return nil, svc.protocol.codes().unknown(req) }
 	}
 	result, err := act(req)
-	switch {
-	case strike.lost:
-		// The call was executed, and net/http closes the connection without a response.
-		panic(http.ErrAbortHandler)
-	case err != nil:
+	if err != nil {
 		svc.protocol.refuse(w, asAPIError(err))
-	default:
-		svc.protocol.write(w, req.action, result)
+		return
 	}
+	svc.protocol.write(w, req.action, result)
 }
 
 func (s *Server) count(action string) {

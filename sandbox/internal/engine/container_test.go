@@ -18,8 +18,6 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/growl-dev/deploy/sandbox/internal/engine"
 )
 
 func TestContainerServesItsPort(t *testing.T) {
@@ -294,27 +292,19 @@ func TestLogsFollowUntilTheEnd(t *testing.T) {
 	assert.Contains(t, string(rest), "signal terminated")
 }
 
-func TestFaultsOfTheEngine(t *testing.T) {
+func TestEngineIsGone(t *testing.T) {
 	m := newMachine(t)
 	ref := m.pull("v1", nil)
 	id := m.create(spec(ref))
-	m.engine.Inject(engine.Fault{Name: engine.StartFails, Times: 1})
-	_, err := m.docker.ContainerStart(t.Context(), id, client.ContainerStartOptions{})
-	require.ErrorContains(t, err, "start-fails")
-
-	m.engine.Inject(engine.Fault{Name: engine.AnswerLost, Route: "POST /containers/{id}/start", Times: 1})
-	_, err = m.docker.ContainerStart(t.Context(), id, client.ContainerStartOptions{})
-	require.Error(t, err, "the answer is lost")
-	assert.True(t, m.inspect(id).State.Running, "the act is done")
-
+	m.start(id)
 	m.serving(8080)
-	m.engine.Inject(engine.Fault{Name: engine.Gone})
-	_, err = m.docker.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
+	m.engine.SetGone(true)
+	_, err := m.docker.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 	require.Error(t, err)
 	_, err = m.engine.Dial(t.Context())
 	require.Error(t, err)
 	_, err = m.get(8080, "/healthz")
 	require.NoError(t, err, "containers run on")
-	m.engine.Clear(engine.Gone)
+	m.engine.SetGone(false)
 	assert.True(t, m.inspect(id).State.Running)
 }

@@ -54,7 +54,7 @@ type Engine struct {
 	supervisor   *supervisor
 	containerAPI *containerAPI
 	imageAPI     *imageAPI
-	faults       *faultSet
+	faults       *faults
 	mux          *http.ServeMux
 	server       *server
 
@@ -83,10 +83,10 @@ func New(ctx context.Context, opts Options) (*Engine, error) {
 		root.Close()
 		return nil, err
 	}
-	e := &Engine{name: opts.Name, images: store, containers: newContainerSet(), faults: &faultSet{}}
+	e := &Engine{name: opts.Name, images: store, containers: newContainerSet(), faults: &faults{}}
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	e.supervisor = &supervisor{
-		opts: opts, root: root, images: store, containers: e.containers, faults: e.faults, ports: newPortBook(),
+		opts: opts, root: root, images: store, containers: e.containers, ports: newPortBook(),
 		hostWire: wire.NewStack(wire.Gateway), ctx: e.ctx,
 	}
 	e.containerAPI = &containerAPI{containers: e.containers, supervisor: e.supervisor, images: store}

@@ -14,7 +14,7 @@ import (
 type imageAPI struct {
 	images     *images
 	containers *containerSet
-	faults     *faultSet
+	faults     *faults
 	transport  http.RoundTripper // to registries
 }
 

@@ -50,9 +50,6 @@ func (s *supervisor) tryLaunch(c *unit) error {
 	if s.containers.closed {
 		return internal("the engine is shutting down")
 	}
-	if _, ok := s.faults.use(StartFails, ""); ok {
-		return internal("failed to create task for container: OCI runtime create failed: fault %s", StartFails)
-	}
 	bound, err := s.bind(c)
 	if err != nil {
 		return err

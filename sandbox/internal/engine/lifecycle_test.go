@@ -283,15 +283,3 @@ func TestCloseLeavesNoProcess(t *testing.T) {
 		})
 	}
 }
-
-func TestSlowEngineActsAlsoWhenNobodyWaits(t *testing.T) {
-	m := newMachine(t)
-	id := m.create(spec(m.pull("v1", nil)))
-	m.engine.Inject(engine.Fault{Name: engine.Slow, Route: "POST /containers/{id}/start", Times: 1, Delay: 3 * time.Second})
-	impatient, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	_, err := m.docker.ContainerStart(impatient, id, client.ContainerStartOptions{})
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	assert.False(t, m.inspect(id).State.Running)
-	m.serving(8080)
-}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"runtime"
@@ -208,12 +207,6 @@ func (h *imageAPI) download(ctx context.Context, out *progressStream, p pullable
 		out.layer(digest.Hex[:12], "Pulling fs layer", 0, 0)
 		todo = append(todo, l)
 	}
-	if _, ok := h.faults.use(PullFails, ""); ok {
-		if len(todo) == 0 {
-			return io.ErrUnexpectedEOF
-		}
-		todo[len(todo)-1] = broken{todo[len(todo)-1]}
-	}
 	for _, l := range todo {
 		if err := h.images.downloadLayer(out, l); err != nil {
 			return err
@@ -228,27 +221,3 @@ func (h *imageAPI) download(ctx context.Context, out *progressStream, p pullable
 	h.images.add(r)
 	return nil
 }
-
-// broken is a layer whose download fails halfway.
-type broken struct{ v1.Layer }
-
-func (b broken) Compressed() (io.ReadCloser, error) {
-	rc, err := b.Layer.Compressed()
-	if err != nil {
-		return nil, err
-	}
-	total, err := b.Size()
-	if err != nil {
-		rc.Close()
-		return nil, err
-	}
-	half := io.MultiReader(io.LimitReader(rc, total/2), failingReader{})
-	return struct {
-		io.Reader
-		io.Closer
-	}{half, rc}, nil
-}
-
-type failingReader struct{}
-
-func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -21,7 +21,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/growl-dev/deploy/sandbox/internal/engine"
 	"github.com/growl-dev/deploy/sandbox/internal/engine/enginetest"
 )
 
@@ -147,8 +146,7 @@ func TestPullFailsInTheStream(t *testing.T) {
 		fail  func(m *machine)
 		error string
 	}{
-		{"fault", func(m *machine) { m.engine.Inject(engine.Fault{Name: engine.PullFails, Times: 1}) }, "unexpected EOF"},
-		{"disk full", func(m *machine) { m.engine.Inject(engine.Fault{Name: engine.DiskFull, Times: 1}) }, "no space left on device"},
+		{"disk full", func(m *machine) { m.engine.SetDiskFull(true) }, "no space left on device"},
 		{"wrong digest", func(m *machine) {
 			m.registry.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
 				bad := r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") && r.Header.Get("Accept") == ""
@@ -171,6 +169,7 @@ func TestPullFailsInTheStream(t *testing.T) {
 			require.True(t, errdefs.IsNotFound(err), "nothing of it is kept: %v", err)
 
 			m.registry.Intercept(nil)
+			m.engine.SetDiskFull(false)
 			require.NoError(t, m.pullRef(ref), "the next pull goes on")
 		})
 	}
@@ -206,9 +205,9 @@ func TestDiskFullShows(t *testing.T) {
 	before := m.engine.Disk()
 	m.pull("v1", nil)
 	assert.Less(t, m.engine.Disk().Free, before.Free, "an image takes room")
-	m.engine.Inject(engine.Fault{Name: engine.DiskFull})
+	m.engine.SetDiskFull(true)
 	assert.Less(t, m.engine.Disk().Free, uint64(10<<20))
-	m.engine.Clear(engine.DiskFull)
+	m.engine.SetDiskFull(false)
 	assert.Greater(t, m.engine.Disk().Free, uint64(1<<30))
 }
 

@@ -58,7 +58,7 @@ func (e *Engine) routes() *http.ServeMux {
 
 // ServeHTTP serves the Engine API, with and without a version in the path.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if e.faults.active(Gone, "") {
+	if e.faults.gone.Load() {
 		panic(http.ErrAbortHandler)
 	}
 	w.Header().Set("Api-Version", maxAPI)
@@ -70,7 +70,7 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		apiHandler(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(w, r)
 		return
 	}
-	e.faulty(w, r)
+	e.mux.ServeHTTP(w, r)
 }
 
 var versionPrefix = regexp.MustCompile(`^/v1\.([0-9]{1,4})(/.*)$`)

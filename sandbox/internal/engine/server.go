@@ -41,10 +41,10 @@ func (e *Engine) Serve(l net.Listener) error {
 	return err
 }
 
-// Dial connects to the engine inside this process, over a socket pair that no other process can reach. During the fault
-// [Gone] and after Close it returns ECONNREFUSED.
+// Dial connects to the engine inside this process, over a socket pair that no other process can reach. While the
+// engine is gone and after Close it returns ECONNREFUSED.
 func (e *Engine) Dial(ctx context.Context) (net.Conn, error) {
-	if e.faults.active(Gone, "") {
+	if e.faults.gone.Load() {
 		return nil, dockerSocket(os.NewSyscallError("connect", syscall.ECONNREFUSED))
 	}
 	near, far, err := socketPair()
@@ -75,7 +75,7 @@ func (s *server) track(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.conns[c] = struct{}{}
-		if s.engine.faults.active(Gone, "") {
+		if s.engine.faults.gone.Load() {
 			c.Close()
 		}
 	case http.StateClosed, http.StateHijacked:

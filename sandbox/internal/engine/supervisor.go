@@ -14,7 +14,6 @@ type supervisor struct {
 	root       *os.Root // the instance's files
 	images     *images
 	containers *containerSet
-	faults     *faultSet
 	ports      *portBook
 	hostWire   *wire.Stack // the namespace that containers with host networking share
 

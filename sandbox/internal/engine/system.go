@@ -74,10 +74,10 @@ const (
 )
 
 // diskOf models the instance's volume: 8 GiB, of which the system uses two and each image as many bytes as its
-// unpacked files have. The fault [DiskFull] leaves 4 MiB.
-func diskOf(images *images, faults *faultSet) Disk {
+// unpacked files have. A full disk has 4 MiB left.
+func diskOf(images *images, faults *faults) Disk {
 	d := Disk{Total: diskTotal, Free: diskLeft}
-	if used := uint64(diskBase) + images.bytes(); !faults.active(DiskFull, "") && used+diskLeft < diskTotal {
+	if used := uint64(diskBase) + images.bytes(); !faults.diskFull.Load() && used+diskLeft < diskTotal {
 		d.Free = diskTotal - used
 	}
 	return d

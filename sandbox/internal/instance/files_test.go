@@ -106,7 +106,7 @@ func TestDiskSpace(t *testing.T) {
 	before, err := files.StatVFS("/")
 	require.NoError(t, err)
 	assert.Greater(t, before.FreeSpace(), uint64(1<<30))
-	require.NoError(t, b.Inject("disk-full"))
+	b.Engine().SetDiskFull(true)
 	after, err := files.StatVFS("/var/lib/docker")
 	require.NoError(t, err)
 	assert.Less(t, after.FreeSpace(), uint64(10<<20))

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -211,45 +210,15 @@ func TestCommandsEndWithTheInstance(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	b := newBox(t)
-	old, addr := b.Instance.HostKey(), b.Addr()
 	open := b.dial()
+	b.CutSSH()
+	require.Error(t, open.Wait())
 
-	require.NoError(t, b.Inject(instance.SSHRefused))
-	porttest.Closed(t, addr)
+	open = b.dial()
+	b.RefuseSSH()
+	porttest.Closed(t, b.Addr())
 	_, err := open.NewSession()
 	require.NoError(t, err, "connections that are open stay")
-	// Another test's program may have been given the port meanwhile.
-	require.Eventually(t, func() bool { return b.Clear(instance.SSHRefused) == nil }, 30*time.Second, 5*time.Millisecond)
-	require.NoError(t, b.Clear(instance.SSHRefused))
-	assert.Equal(t, addr, b.Addr())
-	b.dial()
-
-	require.NoError(t, b.Inject(instance.SSHCut))
-	require.Error(t, open.Wait())
-	b.dial()
-
-	require.NoError(t, b.Inject(instance.SSHSilent))
-	conn, err := net.Dial("tcp", addr)
-	require.NoError(t, err)
-	require.NoError(t, conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
-	_, err = conn.Read(make([]byte, 1))
-	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-	conn.Close()
-	require.NoError(t, b.Clear(instance.SSHSilent))
-
-	strict := b.config(b.key)
-	require.NoError(t, b.Inject(instance.HostKeyChanged))
-	_, err = ssh.Dial("tcp", addr, strict)
-	require.ErrorContains(t, err, "host key mismatch")
-	b.dial()
-	require.NoError(t, b.Clear(instance.HostKeyChanged))
-	assert.Equal(t, old.Marshal(), b.Instance.HostKey().Marshal())
-	b.dial()
-
-	require.ErrorContains(t, b.Inject("nope"), "unknown fault \"nope\": the instance has ssh-refused, ")
-	for _, name := range instance.Faults() {
-		require.NoError(t, b.Clear(name), name)
-	}
 }
 
 func TestEngineGoneIsSeenThroughSSH(t *testing.T) {
@@ -257,12 +226,12 @@ func TestEngineGoneIsSeenThroughSSH(t *testing.T) {
 	c := b.dial()
 	conn, err := c.Dial("unix", "/var/run/docker.sock")
 	require.NoError(t, err)
-	require.NoError(t, b.Inject("engine-gone"))
+	b.Engine().SetGone(true)
 	_, err = io.ReadAll(conn)
 	require.NoError(t, err, "cut")
 	_, err = c.Dial("unix", "/var/run/docker.sock")
 	require.ErrorContains(t, err, "connection refused")
-	require.NoError(t, b.Clear("engine-gone"))
+	b.Engine().SetGone(false)
 	_, err = c.Dial("unix", "/var/run/docker.sock")
 	require.NoError(t, err)
 }

@@ -5,7 +5,13 @@ import (
 	"net/netip"
 )
 
-// Track is a connection of the network that was made elsewhere, to port 8080.
-func Track(n *Network, s *Stack, conn net.Conn, peer netip.AddrPort) *Conn {
-	return &Conn{Conn: conn, network: n, stack: s, peer: peer, row: s.accept(8080, peer)}
+// pipe is a connection without sockets.
+type pipe struct{ net.Conn }
+
+func (pipe) CloseWrite() error   { return nil }
+func (pipe) SetLinger(int) error { return nil }
+
+// Track returns a connection to port 8080 that was made elsewhere.
+func Track(s *Stack, conn net.Conn, peer netip.AddrPort) *Conn {
+	return &Conn{tcpConn: pipe{conn}, stack: s, peer: peer, row: s.accept(8080, peer)}
 }

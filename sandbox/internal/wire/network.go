@@ -29,15 +29,13 @@ type Endpoint struct {
 
 // Network is one instance's network. Its methods may be called concurrently.
 type Network struct {
-	mu       sync.Mutex
-	ports    map[int]Endpoint
-	conns    map[*Conn]struct{}
-	restored chan struct{} // nil while the network is up, closed by Restore
+	mu    sync.Mutex
+	ports map[int]Endpoint
 }
 
 // New returns the network of an instance without published ports.
 func New() *Network {
-	return &Network{ports: map[int]Endpoint{}, conns: map[*Conn]struct{}{}}
+	return &Network{ports: map[int]Endpoint{}}
 }
 
 // Publish serves the instance's port at addr, in a new namespace at [FirstContainer] that listens on the same port.
@@ -75,18 +73,15 @@ func (n *Network) Table(port int) Snapshot {
 }
 
 // Dial connects to the instance's port. The container sees peer as the other end. The error is ECONNREFUSED if nothing is
-// published or the program does not listen. While the network is cut, Dial hangs until it is restored or ctx ends.
+// published or the program does not listen.
 func (n *Network) Dial(ctx context.Context, port int, peer netip.AddrPort) (net.Conn, error) {
-	if err := n.waitUp(ctx); err != nil {
-		return nil, dialError(port, err)
-	}
 	n.mu.Lock()
 	e, ok := n.ports[port]
 	n.mu.Unlock()
 	if !ok {
 		return nil, refused(port)
 	}
-	return n.connect(ctx, e, peer)
+	return connect(ctx, e, peer)
 }
 
 // DialHost connects to host:port as a process on the instance would. A loopback name or address leads to the instance's
@@ -101,14 +96,11 @@ func (n *Network) DialHost(ctx context.Context, host string, port int, origin ui
 	if err != nil || !inBridge(addr) {
 		return nil, dialError(port, os.NewSyscallError("connect", syscall.EHOSTUNREACH))
 	}
-	if err := n.waitUp(ctx); err != nil {
-		return nil, dialError(port, err)
-	}
 	e, ok := n.container(addr, port)
 	if !ok {
 		return nil, refused(port)
 	}
-	return n.connect(ctx, e, peer)
+	return connect(ctx, e, peer)
 }
 
 func inBridge(addr netip.Addr) bool {
@@ -126,28 +118,13 @@ func (n *Network) container(addr netip.Addr, port int) (Endpoint, bool) {
 	return Endpoint{}, false
 }
 
-func (n *Network) connect(ctx context.Context, e Endpoint, peer netip.AddrPort) (net.Conn, error) {
+func connect(ctx context.Context, e Endpoint, peer netip.AddrPort) (net.Conn, error) {
 	var d net.Dialer
 	raw, err := d.DialContext(ctx, "tcp", e.Addr)
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{Conn: raw, network: n, stack: e.Stack, peer: peer}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.restored != nil { // cut while dialing
-		raw.Close()
-		return nil, dialError(e.Port, os.NewSyscallError("connect", syscall.ETIMEDOUT))
-	}
-	c.row = e.Stack.accept(e.Port, peer)
-	n.conns[c] = struct{}{}
-	return c, nil
-}
-
-func (n *Network) forget(c *Conn) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.conns, c)
+	return &Conn{tcpConn: raw.(*net.TCPConn), stack: e.Stack, peer: peer, row: e.Stack.accept(e.Port, peer)}, nil
 }
 
 func refused(port int) error {

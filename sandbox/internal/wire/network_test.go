@@ -1,7 +1,6 @@
 package wire_test
 
 import (
-	"context"
 	"io"
 	"net"
 	"net/netip"
@@ -116,10 +115,9 @@ func TestHalfCloseReachesTheProgram(t *testing.T) {
 
 func TestTimeWaitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := wire.New()
 		server, conn := net.Pipe()
 		stack := wire.NewStack(wire.FirstContainer)
-		tracked := wire.Track(network, stack, conn, client)
+		tracked := wire.Track(stack, conn, client)
 		server.Close()
 		_, err := tracked.Read(make([]byte, 1))
 		require.Equal(t, io.EOF, err)
@@ -170,38 +168,6 @@ func TestDialHostKnowsTheInstancesAddresses(t *testing.T) {
 			conn.Close()
 		}
 	}
-}
-
-func TestCutEndsConnectionsAndHoldsDials(t *testing.T) {
-	addr, accepted := program(t)
-	network := wire.New()
-	network.Publish(8080, addr)
-	conn, err := network.Dial(t.Context(), 8080, client)
-	require.NoError(t, err)
-	server := <-accepted
-
-	network.Cut()
-	network.Cut()
-	_, err = conn.Read(make([]byte, 1))
-	require.Error(t, err)
-	_, err = server.Read(make([]byte, 1))
-	require.ErrorIs(t, err, syscall.ECONNRESET)
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err = network.Dial(ended, 8080, client)
-	require.ErrorIs(t, err, context.Canceled)
-
-	dialed := make(chan error, 1)
-	go func() {
-		c, err := network.Dial(t.Context(), 8080, client)
-		if err == nil {
-			c.Close()
-		}
-		dialed <- err
-	}()
-	network.Restore()
-	network.Restore()
-	require.NoError(t, <-dialed, "a dial that hung goes on")
 }
 
 func TestOtherConnectionsOfAContainer(t *testing.T) {
