@@ -44,13 +44,12 @@ type Program func(ctx context.Context, session ssh.Channel)
 // Server is a running SSH server on a port of 127.0.0.1. Its methods may be called concurrently.
 type Server struct {
 	options Options
+	addr    string
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	tasks   sync.WaitGroup
 
 	mu       sync.Mutex
-	addr     string
-	hostKeys []ssh.Signer
 	listener net.Listener // nil while the server does not listen
 	conns    map[net.Conn]struct{}
 	sessions map[ssh.Channel]struct{}
@@ -61,32 +60,17 @@ type Server struct {
 
 // Start starts a server on a free port. The caller must close it.
 func Start(o Options) (*Server, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for SSH: %w", err)
+	}
 	s := &Server{
-		options: o, addr: "127.0.0.1:0", hostKeys: o.HostKeys,
+		options: o, addr: l.Addr().String(), listener: l,
 		conns: map[net.Conn]struct{}{}, sessions: map[ssh.Channel]struct{}{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	if err := s.Listen(); err != nil {
-		s.cancel()
-		return nil, err
-	}
-	return s, nil
-}
-
-// Listen listens again after StopListening, on the same port. It returns an error if another program has taken the port.
-func (s *Server) Listen() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || s.listener != nil {
-		return nil
-	}
-	l, err := net.Listen("tcp", s.addr)
-	if err != nil {
-		return fmt.Errorf("listen for SSH: %w", err)
-	}
-	s.listener, s.addr = l, l.Addr().String()
 	s.tasks.Go(func() { s.accept(l) })
-	return nil
+	return s, nil
 }
 
 // StopListening makes the port refuse connections. Open connections continue.
@@ -144,26 +128,11 @@ func (s *Server) SetSilent(silent bool) {
 	s.silent = silent
 }
 
-// SetHostKeys replaces the host keys for new connections.
-func (s *Server) SetHostKeys(keys ...ssh.Signer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.hostKeys = keys
-}
+// HostKeys returns the host keys.
+func (s *Server) HostKeys() []ssh.Signer { return s.options.HostKeys }
 
-// HostKeys returns the host keys that new connections are shown.
-func (s *Server) HostKeys() []ssh.Signer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.hostKeys
-}
-
-// Addr returns the server's 127.0.0.1:port, which never changes.
-func (s *Server) Addr() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.addr
-}
+// Addr returns the server's 127.0.0.1:port.
+func (s *Server) Addr() string { return s.addr }
 
 // Users returns the names of the users that have logged in, in order.
 func (s *Server) Users() []string {

@@ -159,10 +159,9 @@ func TestServerThatMisbehaves(t *testing.T) {
 	porttest.Closed(t, addr)
 	_, err := open.NewSession()
 	require.NoError(t, err, "an open connection continues")
-	// Another test's program may have taken the port for a moment.
-	require.Eventually(t, func() bool { return m.Listen() == nil }, 30*time.Second, 5*time.Millisecond)
-	assert.Equal(t, addr, m.Addr())
 
+	m = start(t)
+	open, addr = m.dial(), m.Addr()
 	m.Cut()
 	require.Error(t, open.Wait())
 
@@ -175,12 +174,8 @@ func TestServerThatMisbehaves(t *testing.T) {
 	require.NoError(t, conn.Close())
 	m.SetSilent(false)
 
-	old := m.HostKeys()[0]
-	m.SetHostKeys(newKey(t))
-	assert.NotEqual(t, old.PublicKey().Marshal(), m.HostKeys()[0].PublicKey().Marshal())
 	open = m.dial()
 	m.Server.Close()
 	require.Error(t, open.Wait())
-	require.NoError(t, m.Listen(), "a closed server stays closed")
 	porttest.Closed(t, addr)
 }
