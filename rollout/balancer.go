@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Balancer is the load balancer. Every method may be called concurrently.
+// Balancer is the load balancer. Every method may be called concurrently. Register and
+// Deregister are acts: they call [CheckAct] directly before each request is sent.
 type Balancer interface {
 	// Register puts targets into their groups. Registering one that is there,
 	// or that is still draining, is a success.

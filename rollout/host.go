@@ -14,6 +14,9 @@ import (
 // a time, except that Traffic may be called while Prepare runs. It is made of one interface
 // for each caller: the plan inspects and prepares, the drain signals the running service,
 // and the swap changes containers.
+//
+// Drain, Undrain and the methods of a Swapper but Prove are acts: they call [BeginPart] before
+// each request that changes something, and [CheckAct] directly before it is sent.
 type Host interface {
 	Preparer
 	Service

@@ -48,6 +48,9 @@ type gatekeeper struct {
 	kept bool
 	kill func()
 	seen map[boundary]bool
+	// watched is called once with the write that holds the boundary, which is passed on.
+	watched func()
+	awaited boundary
 }
 
 func guard(t *testing.T, p place) *gatekeeper {
@@ -69,6 +72,13 @@ func (g *gatekeeper) arm(b boundary, kept bool, kill func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.at, g.kept, g.kill = b, kept, kill
+}
+
+// watch calls a function before it passes on the next write that holds b.
+func (g *gatekeeper) watch(b boundary, call func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.awaited, g.watched = b, call
 }
 
 // start starts a target that is killed at a boundary; more are variables that it
@@ -118,6 +128,10 @@ func (g *gatekeeper) comesTo(entries []rollout.Entry) (kill func()) {
 	for _, e := range entries {
 		b := boundaryOf(e)
 		g.seen[b] = true
+		if b == g.awaited && g.watched != nil {
+			g.watched()
+			g.watched = nil
+		}
 		if b == g.at && g.kill != nil {
 			kill, g.kill = g.kill, nil
 		}
