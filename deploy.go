@@ -60,7 +60,7 @@ func (o *Operator) Resume(ctx context.Context) (report.Document, error) {
 	if err != nil {
 		return report.Document{}, err
 	}
-	run.config.Release, err = releaseToResume(run.ctx, run.ledger, run.lease.Inherited())
+	run.config.Release, err = releaseToResume(run.ctx, run.ledger, run.lease.Unfinished())
 	if err = cmp.Or(err, checkRepository(run.config.Release, o.images)); err == nil {
 		err = run.show()
 	}
@@ -110,9 +110,9 @@ func (o *Operator) idle(ctx context.Context) (bool, report.Document, error) {
 // releaseToResume returns the release of the run that did not finish. That is a run that was killed, or else the last
 // one in the history, if it was interrupted or has been healed already. A run that was refused, such as an earlier
 // resume, changed nothing, so it is skipped.
-func releaseToResume(ctx context.Context, l *ledger.Ledger, inherited []ledger.Run) (rollout.Release, error) {
-	if release := ledger.Dead(inherited).Release; release.Image != "" {
-		return release, nil
+func releaseToResume(ctx context.Context, l *ledger.Ledger, left rollout.UnfinishedRun) (rollout.Release, error) {
+	if left.Release.Image != "" {
+		return left.Release, nil
 	}
 	records, err := l.History(ctx, 10)
 	if err != nil {

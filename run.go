@@ -129,7 +129,7 @@ func (r *run) remark(text string) {
 // heal puts the instances that unfinished runs left in flight back into service. If one cannot be put back, its journal
 // is kept, so that the next command tries again.
 func (r *run) heal() (rollout.Result, error) {
-	d := ledger.Dead(r.lease.Inherited())
+	d := r.lease.Unfinished()
 	if len(d.Entries) == 0 {
 		return rollout.Result{Run: r.config.ID, Environment: r.config.Environment, Outcome: rollout.UnchangedRun}, r.closeHealed()
 	}

@@ -33,13 +33,13 @@ func TestAnObjectThatIsNotUnderstoodIsLeftAlone(t *testing.T) {
 		"an array":          {"[]", "cut off or not JSON"},
 		"null":              {"null", "it names no version"},
 		"no version":        {"{}", "it names no version"},
-		"later version":     {`{"version":3,"locks":[]}`, "it is of version 3, this program knows version 2"},
-		"earlier version":   {strings.Replace(good, `"version":2`, `"version":1`, 1), "it is of version 1, this program knows version 2"},
+		"later version":     {`{"version":4,"locks":[]}`, "it is of version 4, this program knows version 3"},
+		"earlier version":   {strings.Replace(good, `"version":3`, `"version":1`, 1), "it is of version 1, this program knows version 3"},
 		"unknown field":     {strings.Replace(good, `"lease"`, `"laese"`, 1), `unknown field "laese"`},
 		"two documents":     {good + good, "cut off or not JSON"},
 		"other environment": {strings.Replace(good, `"environment":"dev"`, `"environment":"prod"`, 1), `it is of environment "prod", not "dev"`},
 		"other service":     {strings.Replace(good, `"service":"app"`, `"service":"orders"`, 1), `it is of service "orders", not "app"`},
-		"a marker":          {`{"version":2,"write":"a","service":"app","environment":"dev","moved":"orders/dev"}`, `it is of version 2 and was moved to "orders/dev"`},
+		"a marker":          {`{"version":3,"write":"a","service":"app","environment":"dev","moved":"orders/dev"}`, `it is of version 3 and was moved to "orders/dev"`},
 		"no write":          {strings.Replace(good, `"write":"`, `"write":"","x":"`, 1), "unknown field"},
 		"endless lease":     {strings.Replace(good, `"seconds":60`, `"seconds":999999999`, 1), "want an ID and 1 to 3600 seconds"},
 		"no lease time":     {strings.Replace(good, `"seconds":60`, `"seconds":-1`, 1), "want an ID and 1 to 3600 seconds"},
@@ -49,6 +49,7 @@ func TestAnObjectThatIsNotUnderstoodIsLeftAlone(t *testing.T) {
 		"unknown mark":      {strings.Replace(good, `"mark":"begun"`, `"mark":"bgun"`, 1), `mark "bgun" is not known`},
 		"no instance":       {strings.Replace(good, `"instance":"i-1","step"`, `"instance":"","step"`, 1), "entry 1: it names no instance"},
 		"impossible port":   {strings.Replace(good, `"port":8080`, `"port":0`, 1), "is none of the instance's"},
+		"a negative time":   {strings.Replace(good, `"mark":"begun"`, `"mark":"begun","seconds":-1`, 1), "i-1: stop: -1 seconds are not 0 to 3600"},
 		"another's target":  {strings.Replace(good, `"instance":"i-1","port"`, `"instance":"i-2","port"`, 1), "is none of the instance's"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +76,7 @@ func TestAnObjectThatIsNotUnderstoodIsLeftAlone(t *testing.T) {
 }
 
 func TestAnObjectBrokenUnderARunStopsIt(t *testing.T) {
-	for name, data := range map[string]string{"broken": "{", "emptied": `{"version":2,"write":"by hand","service":"app","environment":"dev"}`} {
+	for name, data := range map[string]string{"broken": "{", "emptied": `{"version":3,"write":"by hand","service":"app","environment":"dev"}`} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &ledgertest.Memory{}
@@ -92,7 +93,7 @@ func TestWhatIsWrittenIsPlain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var document map[string]any
 		require.NoError(t, json.Unmarshal([]byte(written(t)), &document))
-		assert.EqualValues(t, 2, document["version"])
+		assert.EqualValues(t, 3, document["version"])
 		assert.Equal(t, "app", document["service"])
 		lease := document["lease"].(map[string]any)
 		for _, key := range []string{"id", "seconds", "run", "owner", "host", "process", "release", "began", "journal"} {

@@ -41,7 +41,7 @@ func (l *Ledger) Claim(ctx context.Context, groups []string, by Holder) error {
 		return err
 	}
 	for _, group := range open {
-		if err := l.claim(ctx, group, by.clean()); err != nil {
+		if err := l.claim(ctx, group, by.clean().forPeople()); err != nil {
 			return l.claimFailed(group, err)
 		}
 	}

@@ -29,6 +29,7 @@ func decodeDocument(data []byte, k key) (document, error) {
 	if err := decodeStrictly(data, &d); err != nil {
 		return d, err
 	}
+	d.addDurations()
 	return d, d.check(k)
 }
 
@@ -71,8 +72,8 @@ func (d document) check(k key) error {
 		return fmt.Errorf("it is of service %q, not %q", d.Service, k.service)
 	case d.Write == "":
 		return errors.New("it names no write")
-	case (d.Moved != "") != (k.service == "" && d.Format == documentVersion):
-		return fmt.Errorf("it is of version %d and was moved to %q: only version %d at a key of before names another key", d.Format, d.Moved, documentVersion)
+	case (d.Moved != "") != (k.service == "" && d.Format == markerVersion):
+		return fmt.Errorf("it is of version %d and was moved to %q: only version %d at a key of before names another key", d.Format, d.Moved, markerVersion)
 	case d.Moved != "" && (d.Lease != nil || d.Unfinished != nil || d.Finished != nil):
 		return fmt.Errorf("it was moved to %s and holds runs", d.Moved)
 	}
@@ -123,6 +124,9 @@ func checkEntry(e rollout.Entry) error {
 		return fmt.Errorf("%s: step %q is not known", e.Instance, e.Step)
 	case !slices.Contains(marks, e.Mark):
 		return fmt.Errorf("%s: %s: mark %q is not known", e.Instance, e.Step, e.Mark)
+	}
+	if e.Seconds < 0 || e.Seconds > maxLease {
+		return fmt.Errorf("%s: %s: %d seconds are not 0 to %d", e.Instance, e.Step, e.Seconds, maxLease)
 	}
 	for _, t := range e.Targets {
 		if t.Group == "" || t.Instance != e.Instance || t.Port < 1 || t.Port > 65535 {

@@ -10,51 +10,55 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// The form of each object. A program that reads another one refuses it: half-understood state must not be acted upon.
+// The version of each object's form. A program refuses a version that it does not know, because it must not act on what
+// it understands by half.
 const (
-	// documentVersion 2 names the service. At a key of before it names the key that the ledger was moved to, and programs
-	// that know version 1 alone refuse it.
-	documentVersion = 2
-	// versionOfBefore is what programs wrote whose key was the environment alone.
+	// documentVersion 3 names the duration of each intent. Programs that know version 2 alone refuse it.
+	documentVersion = 3
+	// versionWithoutDurations is the version before. It is read, and replaced by the first write.
+	versionWithoutDurations = 2
+	// markerVersion is the version of the marker at a key of before that the ledger was moved. Programs that know version 1
+	// alone refuse it.
+	markerVersion = 2
+	// versionOfBefore was written by programs that used the environment alone as the key.
 	versionOfBefore = 1
 	recordVersion   = 1
 )
 
-// document is SERVICE/ENV/current: lease and journal in one object. At a key of before it is what was there, of
-// version 1, or the marker that it was moved.
+// document is the object SERVICE/ENV/current, which holds the lease and the journal. At a key of before it is of version
+// 1, or it is the marker that the ledger was moved.
 type document struct {
 	Format int `json:"version"`
-	// Write is this write's own ID: it tells whose a refused write was, and
-	// keeps two writes of equal content from having equal ETags.
+	// Write is an ID of this write. It shows whether a write was applied although its response was an error, and two writes
+	// of equal content have different ETags.
 	Write       string `json:"write"`
 	Service     string `json:"service,omitempty"`
 	Environment string `json:"environment"`
-	// Moved is the key that the ledger was moved to; only a marker has one, and it has nothing else.
+	// Moved is the key that the ledger was moved to. Only a marker has one, and it has nothing else.
 	Moved string `json:"moved,omitempty"`
 	// Lease is nil when nobody holds it.
 	Lease *lease `json:"lease,omitempty"`
-	// Unfinished are runs that ended without a word, oldest first.
+	// Unfinished are the runs that ended without a result, oldest first.
 	Unfinished []Run `json:"unfinished,omitempty"`
-	// Finished are records on their way into the history. Raw: results may grow
-	// fields that an older program need not know.
+	// Finished are records that are not in the history yet. They are not decoded, so that fields which a later program adds
+	// are not lost.
 	Finished []json.RawMessage `json:"finished,omitempty"`
 }
 
-// lease is the run that holds the environment. It ends Seconds after the
-// object was last written.
+// lease belongs to the run that holds the environment. It ends Seconds, and clockMargin, after the object was last written.
 type lease struct {
-	// ID is random: a run ID may be typed in by a person, this one may not.
+	// ID is random, because a run ID may be chosen by a person.
 	ID      string `json:"id"`
 	Seconds int    `json:"seconds"`
 	Run
 }
 
-// ends is when a lease ends that was last written at the given time.
+// ends returns when a lease ends that was last written at the given time.
 func (l *lease) ends(modified time.Time) time.Time {
-	return modified.Add(time.Duration(l.Seconds) * time.Second)
+	return modified.Add(time.Duration(l.Seconds)*time.Second + clockMargin)
 }
 
-// record is SERVICE/ENV/history/RUN.
+// record is the object SERVICE/ENV/history/RUN.
 type record struct {
 	Format int `json:"version"`
 	Record
@@ -67,15 +71,15 @@ type Record struct {
 	Result rollout.Result `json:"result"`
 }
 
-// newID is 64 random bits.
+// newID returns 64 random bits.
 func newID() string {
 	random := make([]byte, 8)
 	_, _ = rand.Read(random) // never fails: crypto/rand ends the program instead
 	return hex.EncodeToString(random)
 }
 
-// retire moves the run that holds the lease to the unfinished ones. One that
-// recorded nothing did nothing.
+// retire moves the run that holds the lease to the unfinished ones, unless it recorded nothing, because it changed
+// nothing then.
 func (d *document) retire() {
 	if d.Lease == nil {
 		return

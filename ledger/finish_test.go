@@ -192,7 +192,7 @@ func TestHealedRunsGoIntoTheHistory(t *testing.T) {
 			lease := acquire(t, dies, run)
 			require.NoError(t, lease.Record(t.Context(), entry("i-1", rollout.StepStop, rollout.Begun)))
 			dies.killed.Store(true)
-			time.Sleep(time.Minute)
+			time.Sleep(leaseEnds)
 		}
 		lease := acquire(t, store, "run-3")
 		require.Len(t, lease.Inherited(), 2)
@@ -227,7 +227,7 @@ func TestKilledRecoveriesDoNotPileUp(t *testing.T) {
 				require.NoError(t, lease.Record(t.Context(), entry("i-1", step, rollout.Begun)))
 			}
 			dies.killed.Store(true)
-			time.Sleep(time.Minute)
+			time.Sleep(leaseEnds)
 		}
 		lease := acquire(t, store, "run-last")
 		assert.Len(t, lease.Inherited(), 16)
@@ -259,7 +259,7 @@ func TestUnlock(t *testing.T) {
 		dies := &process{Store: store}
 		acquire(t, dies, "run-2")
 		dies.killed.Store(true)
-		time.Sleep(time.Minute)
+		time.Sleep(leaseEnds)
 		require.ErrorContains(t, book.Unlock(t.Context(), "run-1"), `not run "run-1"'s`, "ended, but another's")
 		require.NoError(t, book.Unlock(t.Context(), ""))
 	})

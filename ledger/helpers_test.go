@@ -15,6 +15,9 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
+// leaseEnds is when a lease has ended after it was last written: a minute, and the margin for the store's whole seconds.
+const leaseEnds = 62 * time.Second
+
 func open(t *testing.T, store ledger.Store) *ledger.Ledger {
 	t.Helper()
 	book, err := ledger.Open(store, "app/dev", ledger.Options{})

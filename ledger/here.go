@@ -9,13 +9,16 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Here returns the holder that this process is: it says who takes the lease, for those who are refused by it. In GitHub Actions that is the actor and the run.
+// Here returns the holder for a run of this process, which names it to those who are refused. In GitHub Actions it names
+// the actor, the workflow run and the job.
 func Here(run string, release rollout.Release) Holder {
 	host, _ := os.Hostname() // a lease without a host name is still a lease
-	return Holder{
-		RunID: run, Owner: cmp.Or(os.Getenv("GITHUB_ACTOR"), userName()), Host: host,
-		Process: os.Getpid(), RunURL: runURL(os.Getenv), Release: release,
+	h := Holder{
+		RunID: run, Owner: cmp.Or(os.Getenv("GITHUB_ACTOR"), userName()), Host: host, Process: os.Getpid(),
+		RunURL: runURL(os.Getenv), Job: os.Getenv("RUNNER_TRACKING_ID"), Release: release,
 	}
+	h.identify()
+	return h
 }
 
 func userName() string {
@@ -26,7 +29,7 @@ func userName() string {
 	return u.Username
 }
 
-// runURL is the page of the CI run and its attempt; empty outside CI.
+// runURL returns the page of the workflow run's attempt; empty outside CI.
 func runURL(getenv func(string) string) string {
 	if getenv("GITHUB_RUN_ID") == "" {
 		return ""

@@ -9,19 +9,25 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Holder is who takes a lease, for people and for recovery. It holds no secret:
-// a URL's user and password are cut out.
+// Holder names the run that holds a lease, for people, and identifies its process. It holds no secret: a URL's user and
+// password are cut out.
 type Holder struct {
-	// RunID names the run, once for ever: its history is filed under it.
+	// RunID is the run's ID, which no other run ever has, because its record in the history is named by it.
 	RunID string `json:"run"`
 	// Owner is the person or the CI user that started the run.
 	Owner string `json:"owner,omitempty"`
 	// Host and Process are where it runs.
 	Host    string `json:"host,omitempty"`
 	Process int    `json:"process,omitempty"`
-	// RunURL is the CI run's page; empty outside CI. It names the CI run and its
-	// attempt: a later step of the same one takes a lease over at once.
+	// Boot, Namespace and Started identify the process among all that its machine ever ran: the ID of the machine's boot,
+	// the PID namespace, and the time of its start in clock ticks since the boot. Empty if they are not known.
+	Boot      string `json:"boot,omitempty"`
+	Namespace string `json:"pid_namespace,omitempty"`
+	Started   uint64 `json:"started,omitempty"`
+	// RunURL is the page of the CI run and its attempt; empty outside CI.
 	RunURL string `json:"run_url,omitempty"`
+	// Job identifies the job of that CI run: all jobs of a matrix have the same page.
+	Job string `json:"job,omitempty"`
 	// Release is what the run rolls out; zero for one that only heals.
 	Release rollout.Release `json:"release"`
 }
@@ -45,13 +51,16 @@ func (h Holder) String() string {
 	return b.String()
 }
 
-// sameRun reports whether both are of one CI run, or one process that asks again
-// after it gave up on an answer.
-func (h Holder) sameRun(other Holder) bool {
-	if h.RunURL != "" && h.RunURL == other.RunURL && h.Owner == other.Owner {
-		return true
-	}
-	return h.RunID == other.RunID && h.Host == other.Host && h.Process == other.Process
+// mayReplace reports whether the holder may take a lease that has not ended from another holder. That is allowed to a
+// later step of the same CI job if the process of the step before it has ended, and to the same run, which tries again
+// because it received no response.
+func (h Holder) mayReplace(other Holder) bool {
+	return h.sameJob(other) && other.ended() || h.RunID == other.RunID && h.Host == other.Host && h.Process == other.Process
+}
+
+// sameJob reports whether both are steps of one CI job.
+func (h Holder) sameJob(other Holder) bool {
+	return h.RunURL != "" && h.Job != "" && h.RunURL == other.RunURL && h.Job == other.Job && h.Owner == other.Owner
 }
 
 // clean returns the holder as it may be written.
@@ -62,14 +71,22 @@ func (h Holder) clean() Holder {
 	} else if err != nil {
 		h.RunURL = ""
 	}
-	h.Owner, h.Host, h.RunURL = shorten(h.Owner), shorten(h.Host), shorten(h.RunURL)
+	for _, text := range []*string{&h.Owner, &h.Host, &h.Boot, &h.Namespace, &h.RunURL, &h.Job} {
+		*text = shorten(*text)
+	}
 	return h
 }
 
-// Run is a run in flight, or one that never finished.
+// forPeople returns the holder without what identifies its process.
+func (h Holder) forPeople() Holder {
+	h.Boot, h.Namespace, h.Started, h.Job = "", "", 0, ""
+	return h
+}
+
+// Run is a run that holds the lease, or one that never finished.
 type Run struct {
 	Holder
-	// Began is when it took the lease, by the store's clock as it last answered before.
+	// Began is when it took the lease, by the store's clock.
 	Began time.Time `json:"began"`
 	// Entries is its journal in the order it was recorded, without what recovery does not need ([rollout.Append]).
 	Entries []rollout.Entry `json:"journal,omitempty"`

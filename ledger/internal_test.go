@@ -25,7 +25,9 @@ func FuzzDecodeDocument(f *testing.F) {
 		`"unfinished":[{"run":"run-0","release":{"image":"x"},"began":"2026-01-02T03:04:05Z"}],"finished":[{"version":1,"result":{"run":"run-2"}}]}`))
 	f.Add([]byte(`{"version":1,"write":"a","environment":"dev","unfinished":[{"run":"run-0","release":{"image":"x"},"began":"2026-01-02T03:04:05Z"}]}`))
 	f.Add([]byte(`{"version":2,"write":"a","environment":"dev","moved":"app/dev"}`))
-	f.Add([]byte(`{"version":3}`))
+	f.Add([]byte(`{"version":3,"write":"a","service":"app","environment":"dev","unfinished":[{"run":"run-0","boot":"b","started":1,"job":"j","release":{"image":"x"},"began":"2026-01-02T03:04:05Z",` +
+		`"journal":[{"time":"2026-01-02T03:04:05Z","instance":"i-1","step":"stop","mark":"begun","seconds":55}]}]}`))
+	f.Add([]byte(`{"version":4}`))
 	f.Add([]byte(`{"version":1,"lease":{}}`))
 	f.Add([]byte(`[{"version":1}]`))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -38,12 +38,12 @@ func (k key) String() string {
 	return k.service + "/" + k.environment
 }
 
-// versions are those of the documents that may be there.
+// versions returns those of the documents that may be there.
 func (k key) versions() []int {
 	if k.service == "" {
-		return []int{versionOfBefore, documentVersion}
+		return []int{versionOfBefore, markerVersion}
 	}
-	return []int{documentVersion}
+	return []int{versionWithoutDurations, documentVersion}
 }
 
 // current is the object of lease and journal.

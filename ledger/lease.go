@@ -20,6 +20,8 @@ type Lease struct {
 	ledger    *Ledger
 	own       lease
 	inherited []Run
+	// actsUntil is the local time from which on the inherited runs cannot act any more; zero if that is over.
+	actsUntil time.Time
 
 	wake chan struct{} // somebody waits for a write
 	lost chan struct{}
@@ -39,11 +41,10 @@ type commit struct {
 	err  error
 }
 
-// hold begins to keep a lease that was just taken. began is the local time
-// before the write that took it.
-func (l *Ledger) hold(ctx context.Context, took saved, began time.Time) *Lease {
+// hold begins to renew a lease that was just taken. began is the local time before the write that took it.
+func (l *Ledger) hold(ctx context.Context, took saved, began, actsUntil time.Time) *Lease {
 	held := &Lease{
-		ledger: l, own: *took.Lease, inherited: took.Unfinished, next: took.document,
+		ledger: l, own: *took.Lease, inherited: took.Unfinished, actsUntil: actsUntil, next: took.document,
 		wake: make(chan struct{}, 1), lost: make(chan struct{}), done: make(chan struct{}),
 	}
 	k := &keeper{Lease: held, version: took.version, at: took.modified, since: began, sent: map[string]bool{}}
@@ -54,10 +55,22 @@ func (l *Ledger) hold(ctx context.Context, took saved, began time.Time) *Lease {
 // Holder is who the lease was taken for.
 func (l *Lease) Holder() Holder { return l.own.Holder }
 
-// Inherited are the runs that ended without a word before this one began, oldest
-// first, with what they recorded: instances may be out of service because of
-// them. The oldest knows what was there before all of them.
+// Inherited returns the runs that ended without a result before this one began, oldest first. The instances in their
+// journals may be out of service. The oldest journal shows what ran before all of them.
 func (l *Lease) Inherited() []Run { return slices.Clone(l.inherited) }
+
+// Unfinished returns the inherited runs as one, to be healed. It has no entries if there is nothing to heal.
+func (l *Lease) Unfinished() rollout.UnfinishedRun {
+	u := rollout.UnfinishedRun{ActsUntil: l.actsUntil}
+	for _, run := range l.inherited {
+		u.Run = run.RunID
+		if run.Release.Image != "" {
+			u.Release = run.Release
+		}
+		u.Entries = append(u.Entries, run.Entries...)
+	}
+	return u
+}
 
 // Lost is closed when the lease is lost, and stays open when it is given back.
 // A run need not watch it to be safe: Record refuses.

@@ -94,7 +94,7 @@ func (w *moving) deploy(t *testing.T, run string, old bool) {
 		killed := w.n(12) == 0
 		life.killed.Store(killed)
 		w.count(t, run, old)
-		w.act(t, run)
+		w.act(t, run, time.Now().Add(longestAct))
 		if killed {
 			return
 		}
@@ -169,12 +169,12 @@ type programOfBefore struct{ ledger.Store }
 
 func (p programOfBefore) Get(ctx context.Context, key string) (ledger.Object, error) {
 	object, err := p.Store.Get(ctx, keyOfBefore(key))
-	object.Data = bytes.Replace(object.Data, []byte(`"version":1,"write":`), []byte(`"version":2,"service":"before","write":`), 1)
+	object.Data = bytes.Replace(object.Data, []byte(`"version":1,"write":`), []byte(`"version":3,"service":"before","write":`), 1)
 	return object, err
 }
 
 func (p programOfBefore) Put(ctx context.Context, key string, data []byte, version ledger.Version) (ledger.Stamp, error) {
-	data = bytes.Replace(data, []byte(`"version":2,"write":`), []byte(`"version":1,"write":`), 1)
+	data = bytes.Replace(data, []byte(`"version":3,"write":`), []byte(`"version":1,"write":`), 1)
 	data = bytes.Replace(data, []byte(`,"service":"before"`), nil, 1)
 	return p.Store.Put(ctx, keyOfBefore(key), data, version)
 }

@@ -165,7 +165,7 @@ func TestWhatIsLeftAtTheKeyOfBeforeRefusesTheMove(t *testing.T) {
 		held  bool
 	}{
 		"a living run":      {"lease.json", 0, "dev is held by run " + deadOfBefore + " of root on vm, process 26847: wait for that run to end", true},
-		"a dead run":        {"lease.json", time.Minute, "run " + deadOfBefore + " of root on vm, process 26847 did not finish", false},
+		"a dead run":        {"lease.json", leaseEnds, "run " + deadOfBefore + " of root on vm, process 26847 did not finish", false},
 		"an unfinished run": {"unfinished.json", 0, "run `mage deploy:heal dev` at its commit, and then try again", false},
 	} {
 		t.Run(name, func(t *testing.T) {

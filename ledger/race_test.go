@@ -21,11 +21,11 @@ import (
 // longestAct is how long the engine lets an act take.
 const longestAct = 55 * time.Second
 
-// TestRunsThatRaceNeverActAtOnce lets runs come, act and be killed at random on
-// a store that fails at random. Whatever happens: while one acts no other does,
-// what was recorded is never forgotten, and what was finished is in the history.
+// TestRunsThatRaceNeverActAtOnce lets runs come, act, be killed, be unlocked and give their lease back while they act, at
+// random, on a store that fails at random. Whatever happens: while one acts no other does, what was recorded is never
+// forgotten, and what was finished is in the history.
 func TestRunsThatRaceNeverActAtOnce(t *testing.T) {
-	var acts, kills, refusals int
+	var acts, kills, refusals, unlocks, waits int
 	for seed := range uint64(150) {
 		w := &racing{random: rand.New(rand.NewPCG(seed, 5))}
 		ok := t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { synctest.Test(t, w.run) })
@@ -33,8 +33,11 @@ func TestRunsThatRaceNeverActAtOnce(t *testing.T) {
 			return
 		}
 		acts, kills, refusals = acts+w.acts, kills+w.kills, refusals+w.refusals
+		unlocks, waits = unlocks+w.unlocks, waits+w.waits
 	}
-	t.Logf("%d acts, %d kills, %d refused leases", acts, kills, refusals)
+	t.Logf("%d acts, %d kills, %d refused leases, %d unlocked, %d waits for acts", acts, kills, refusals, unlocks, waits)
+	assert.Positive(t, unlocks)
+	assert.Positive(t, waits)
 	assert.Positive(t, acts)
 	assert.Positive(t, kills)
 	assert.Positive(t, refusals)
@@ -50,6 +53,7 @@ type racing struct {
 	finished              map[string]string // by run: how it ended for certain
 	acting                string
 	acts, kills, refusals int
+	unlocks, waits        int
 }
 
 func (w *racing) n(n int) int {
@@ -101,6 +105,9 @@ func (w *racing) run(t *testing.T) {
 // deploy is one run: it records, acts, and ends in one of many ways.
 func (w *racing) deploy(t *testing.T, run string) {
 	life := &process{Store: &w.store}
+	if w.n(4) == 0 {
+		w.unlock(t, open(t, life))
+	}
 	lease, err := open(t, life).Acquire(t.Context(), holder(run))
 	if err != nil {
 		w.mu.Lock()
@@ -112,15 +119,25 @@ func (w *racing) deploy(t *testing.T, run string) {
 		life.killed.Store(true)
 		_ = lease.Release(context.Background())
 	}()
+	if left := time.Until(lease.Unfinished().ActsUntil); left > 0 {
+		w.mu.Lock()
+		w.waits++
+		w.mu.Unlock()
+		time.Sleep(left)
+	}
 	for range 1 + w.n(6) {
-		if lease.Record(t.Context(), entry("i-1", rollout.Steps()[w.n(9)], rollout.Begun)) != nil {
+		began := time.Now()
+		if lease.Record(t.Context(), intent("i-1", rollout.Steps()[1+w.n(8)], longestAct)) != nil {
 			return
+		}
+		if w.n(8) == 0 { // what it began goes on, as it does in a process that is paused
+			go func() { _ = lease.Release(context.Background()) }()
 		}
 		killed := w.n(8) == 0
 		if killed {
 			life.killed.Store(true)
 		}
-		w.act(t, run)
+		w.act(t, run, began.Add(longestAct))
 		if killed {
 			w.mu.Lock()
 			w.kills++
@@ -135,8 +152,21 @@ func (w *racing) deploy(t *testing.T, run string) {
 	}
 }
 
-// act is what must never happen twice at once.
-func (w *racing) act(t *testing.T, run string) {
+// unlock takes the lease from whoever holds it.
+func (w *racing) unlock(t *testing.T, book *ledger.Ledger) {
+	status, err := book.Current(t.Context())
+	if err == nil && status.Lease != nil && book.Unlock(t.Context(), status.Lease.RunID) == nil {
+		w.mu.Lock()
+		w.unlocks++
+		w.mu.Unlock()
+	}
+}
+
+// act takes until the given time at most. Two must never happen at once.
+func (w *racing) act(t *testing.T, run string, until time.Time) {
+	if !time.Now().Before(until) {
+		return // the intent was confirmed too late
+	}
 	w.mu.Lock()
 	if w.acting != "" {
 		t.Errorf("%s acts while %s does", run, w.acting)
@@ -144,7 +174,7 @@ func (w *racing) act(t *testing.T, run string) {
 	w.acting = run
 	w.acts++
 	w.recorded[run]++
-	length := time.Duration(w.random.Int64N(int64(longestAct)))
+	length := time.Duration(w.random.Int64N(int64(time.Until(until))))
 	w.mu.Unlock()
 	time.Sleep(length)
 	w.mu.Lock()

@@ -79,6 +79,9 @@ func (b *book) update(ctx context.Context, change func(saved) (document, error))
 // under is added to sent, applied or not.
 func (b *book) write(ctx context.Context, d document, replaces Version, sent map[string]bool) (saved, error) {
 	d.Format, d.Write, d.Service, d.Environment = documentVersion, newID(), b.key.service, b.key.environment
+	if d.Moved != "" {
+		d.Format = markerVersion
+	}
 	data, err := json.Marshal(d)
 	if err != nil {
 		return saved{}, fmt.Errorf("write %s: %w", b.name(b.key.current()), err)

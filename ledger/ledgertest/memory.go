@@ -16,7 +16,7 @@ import (
 var _ ledger.Store = (*Memory)(nil)
 
 // Memory is a store in memory. The zero value is ready. In a testing/synctest
-// bubble its clock is the bubble's, so that nothing it does takes real time.
+// bubble its clock is the bubble's, so that nothing it does takes real time. It shows whole seconds, as S3 does.
 type Memory struct {
 	// Fault decides what goes wrong with a call; nil: nothing does. It is called
 	// with calls numbered from 1, one at a time. Set it before the first call.
@@ -173,7 +173,7 @@ func (m *Memory) Puts() int {
 	return m.puts
 }
 
-func (m *Memory) now() time.Time { return time.Now().Add(m.skew) }
+func (m *Memory) now() time.Time { return time.Now().Add(m.skew).Truncate(time.Second) }
 
 func (m *Memory) called(op, key string) Fault {
 	m.mu.Lock()

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -42,6 +43,7 @@ func (b boundary) String() string { return fmt.Sprintf("%s %s", b.step, b.mark) 
 type gatekeeper struct {
 	*httptest.Server
 	store *httputil.ReverseProxy
+	later *httptest.Server
 
 	mu   sync.Mutex
 	at   boundary
@@ -58,10 +60,26 @@ func guard(t *testing.T, p place) *gatekeeper {
 	target, err := url.Parse(p.vars["AWS_ENDPOINT_URL"])
 	require.NoError(t, err)
 	g := &gatekeeper{store: httputil.NewSingleHostReverseProxy(target), seen: map[boundary]bool{}}
+	g.store.ModifyResponse = aMinuteOlder
 	g.Server = httptest.NewServer(g)
 	t.Cleanup(g.Close)
+	g.later = httptest.NewServer(g.store)
+	t.Cleanup(g.later.Close)
 	return g
 }
+
+// aMinuteOlder makes an object a minute older than it is, so that a recovery need not wait until the acts of a run that
+// was killed must have been sent. They cannot be sent any more, because its process has ended.
+func aMinuteOlder(response *http.Response) error {
+	modified, err := http.ParseTime(response.Header.Get("Last-Modified"))
+	if err == nil {
+		response.Header.Set("Last-Modified", modified.Add(-time.Minute).Format(http.TimeFormat))
+	}
+	return nil
+}
+
+// aMinuteLater points a process's ledger at a proxy that is no gate.
+func (g *gatekeeper) aMinuteLater() []string { return []string{"AWS_ENDPOINT_URL_S3=" + g.later.URL} }
 
 // variable points a process's ledger at the gatekeeper.
 func (g *gatekeeper) variable() string { return "AWS_ENDPOINT_URL_S3=" + g.URL }

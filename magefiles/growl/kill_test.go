@@ -145,8 +145,8 @@ func (s *story) unlock(t *testing.T, b boundary) {
 
 func (s *story) heal(t *testing.T) {
 	t.Helper()
-	code, said := s.place.run(t, s.place.tend("heal")...)
-	require.Zero(t, code, "%s", said)
+	run := s.place.start(t, s.guard.aMinuteLater(), s.place.tend("heal")...)
+	require.Zero(t, run.end(t), "%s", run.said())
 }
 
 func (s *story) assertInService(t *testing.T) map[string]running {
