@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -59,10 +60,18 @@ func (r *recovery) heal(ctx context.Context) error {
 		return fmt.Errorf("read the target groups' health: %w", err)
 	}
 	r.unknown.find(health, r.report)
+	var mu sync.Mutex
+	var leaving updates
 	r.each(r.updates, func(u *instanceUpdate) {
-		r.recover(ctx, u, health)
+		if r.recover(ctx, u, health) {
+			mu.Lock()
+			defer mu.Unlock()
+			leaving = append(leaving, u)
+			return
+		}
 		u.reportEnd()
 	})
+	r.replaceContainers(ctx, r.updates.that(func(u *instanceUpdate) bool { return slices.Contains(leaving, u) }), health)
 	r.verify(ctx, false)
 	_ = sleep(ctx, r.untilRouted(nil)) // the next run counts on these instances; a signal ends only the wait
 	r.verify(ctx, true)                // names what a call of the dead run did meanwhile
@@ -106,13 +115,49 @@ func (r *recovery) unresolved(ctx context.Context) error {
 	return r.brokenOff(ctx, errors.New("a call to the load balancer failed and may still be applied: heal again"))
 }
 
-// recover puts one instance back into service.
-func (r *recovery) recover(ctx context.Context, u *instanceUpdate, health Health) {
+// replaceContainers puts the old containers back on instances that are registered with a new one that has to go. They leave
+// by the capacity rule, because the load balancer may call them healthy, and others may have failed since the run died.
+func (r *recovery) replaceContainers(ctx context.Context, leaving updates, health Health) {
+	if len(leaving) == 0 {
+		return
+	}
+	stay := func(us updates, err error) {
+		for _, u := range us {
+			u.state, u.err = stateOutOfService, fmt.Errorf("its new container failed and stays registered: %w: heal again when the others are healthy", err)
+			u.reportEnd()
+		}
+	}
+	groups, err := r.Balancer.Timing(ctx)
+	if err != nil {
+		stay(leaving, fmt.Errorf("read the target groups' timing: %w", err))
+		return
+	}
+	r.rule = newCapacity(r.Policy, r.Instances, groups, nil, health)
+	for batch := range slices.Chunk(leaving, r.Policy.Batch.Of(len(r.Instances))) {
+		if err := r.reserve(ctx, batch); err != nil {
+			stay(batch, err)
+			continue
+		}
+		r.each(batch, func(u *instanceUpdate) {
+			r.undoFrom(ctx, u, StepRegister)
+			u.reportEnd()
+		})
+	}
+}
+
+// undoFrom undoes the rows of the table up to the last one that the dead run began.
+func (r *recovery) undoFrom(ctx context.Context, u *instanceUpdate, last StepName) {
+	u.undo(ctx, life[:index(last)+1], fmt.Errorf("run %s died with this instance out of service", r.dead.Run))
+}
+
+// recover puts one instance back into service. It returns true, and has changed nothing, if the instance has to leave the
+// load balancer first.
+func (r *recovery) recover(ctx context.Context, u *instanceUpdate, health Health) (leaves bool) {
 	s := r.states[u.instance.ID]
 	r.resume(u, s)
 	if s.untouched() {
 		r.registerUntouched(ctx, u, s.old)
-		return
+		return false
 	}
 	err := u.connect(ctx)
 	runs := u.before.Release.Digest()
@@ -122,19 +167,23 @@ func (r *recovery) recover(ctx context.Context, u *instanceUpdate, health Health
 	switch {
 	case s.joined && len(missing) == 0:
 		r.settle(ctx, u, err == nil && runsNew)
-		return
+		return false
 	case err != nil:
 		u.state, u.err = stateOutOfService, err
-		return
+		return false
 	}
 	if runsNew && !s.undoing {
 		if _, err := u.prove(ctx); err == nil {
 			u.walk(ctx, life, index(StepRegister))
-			return
+			return false
 		}
 	}
 	last := lastToUndo(s, u.before.Running, runsNew, len(missing) < len(u.registration.targets))
-	u.undo(ctx, life[:index(last)+1], fmt.Errorf("run %s died with this instance out of service", r.dead.Run))
+	if last == StepRegister {
+		return true
+	}
+	r.undoFrom(ctx, u, last)
+	return false
 }
 
 // registerUntouched registers an instance that the dead run deregistered and did not change. It connects to the instance
@@ -154,7 +203,7 @@ func (r *recovery) registerUntouched(ctx context.Context, u *instanceUpdate, old
 		last = StepProve // the old container ended by itself
 	}
 	u.before.Release = r.releaseOf(old)
-	u.undo(ctx, life[:index(last)+1], fmt.Errorf("run %s died with this instance out of service", r.dead.Run))
+	r.undoFrom(ctx, u, last)
 }
 
 // resume makes the update continue where the dead run left the instance.
