@@ -11,6 +11,7 @@ import (
 
 	"github.com/growl-dev/deploy/ecr"
 	"github.com/growl-dev/deploy/fleet"
+	"github.com/growl-dev/deploy/internal/awsauth"
 	"github.com/growl-dev/deploy/internal/hosts"
 	"github.com/growl-dev/deploy/ledger"
 	"github.com/growl-dev/deploy/nlb"
@@ -74,8 +75,8 @@ func Open(ctx context.Context, service Service, environment string, options Opti
 // dialAWS makes the clients. They make no call yet.
 func (o *Operator) dialAWS(ctx context.Context) (err error) {
 	load := append([]func(*awsconfig.LoadOptions) error{awsconfig.WithRegion(o.fleet.Region)}, o.options.AWS...)
-	if o.aws, err = awsconfig.LoadDefaultConfig(ctx, load...); err != nil {
-		return fmt.Errorf("load the AWS configuration: %w", err)
+	if o.aws, err = awsauth.Load(ctx, load...); err != nil {
+		return err
 	}
 	o.images, err = ecr.NewFromConfig(o.aws, o.fleet.Repository, ecr.Options{Region: o.fleet.RegistryRegion, MaxBackoff: 5 * time.Second})
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/growl-dev/deploy/internal/awsauth"
 )
 
 // failed turns an error of Terraform into one line, because Terraform prints pages.
@@ -32,8 +34,13 @@ func (e *Environment) explain(text string) string {
 	if id, holder := lockOf(text); id != "" {
 		return fmt.Sprintf("the state is locked%s: wait for it, or, once nothing runs there any more: cd %s && TF_DATA_DIR=%s terraform force-unlock %s", holder, e.dir, e.dataDir, id)
 	}
-	if strings.Contains(text, "No valid credential sources found") {
-		return "there are no AWS credentials: aws sso login, or name a profile in AWS_PROFILE"
+	switch words := strings.Join(strings.Fields(text), " "); {
+	case strings.Contains(words, "failed to get shared config profile"):
+		return awsauth.NoProfile(awsauth.Profile())
+	case strings.Contains(words, "cached SSO token"):
+		return awsauth.NotLoggedIn(awsauth.Profile())
+	case strings.Contains(words, "No valid credential sources found"):
+		return awsauth.None(awsauth.Profile())
 	}
 	blocks := strings.Split("\n"+text, "\nError: ")[1:]
 	if len(blocks) == 0 {

@@ -10,6 +10,7 @@ import (
 )
 
 func TestFailedIsOneLine(t *testing.T) {
+	t.Setenv("AWS_PROFILE", "dev")
 	e := &Environment{name: "dev", dir: "/tf", dataDir: "/tf/.terraform/dev"}
 	for name, c := range map[string]struct{ said, want string }{
 		"summary and detail": {
@@ -26,7 +27,15 @@ func TestFailedIsOneLine(t *testing.T) {
 		},
 		"no credentials": {
 			"exit status 1\n\nError: No valid credential sources found\n\nPlease see the docs\n\nError: no EC2 IMDS role found\n",
-			"plan dev: there are no AWS credentials: aws sso login, or name a profile in AWS_PROFILE",
+			"plan dev: there are no AWS credentials (profile dev): log in (aws sso login --profile NAME) and set AWS_PROFILE=NAME, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+		},
+		"no profile": {
+			"exit status 1\n\nError: failed to get shared config profile, dev\n",
+			"plan dev: there is no AWS profile dev: set AWS_PROFILE to one that `aws configure list-profiles` prints, or make it: aws configure sso --profile dev",
+		},
+		"no login": {
+			"exit status 1\n\nError: No valid credential sources found\n\nPlease see the docs\n\nError: failed to refresh cached credentials, failed to read cached SSO token\nfile, open\n/root/.aws/sso/cache/ee0b.json: no such\nfile or directory\n",
+			"plan dev: nobody is logged in with the AWS profile dev, or the login has expired: aws sso login --profile dev",
 		},
 		"no diagnostics": {"exit status 127\nsh: not\n found\n", "plan dev: exit status 127 sh: not found"},
 		"locked": {

@@ -4,15 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/magefile/mage/mg"
 
 	"github.com/growl-dev/deploy/ecr"
 	"github.com/growl-dev/deploy/fleet"
 	"github.com/growl-dev/deploy/image"
+	"github.com/growl-dev/deploy/internal/awsauth"
 	"github.com/growl-dev/deploy/internal/console"
 	"github.com/growl-dev/deploy/internal/signals"
 )
@@ -104,9 +103,9 @@ func pushesTo(ctx context.Context, fleetFile, repository, region *string) (*ecr.
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := awsconfig.LoadDefaultConfig(ctx)
+	cfg, err := awsauth.Load(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+		return nil, err
 	}
 	return ecr.NewFromConfig(cfg, uri, ecr.Options{Region: where})
 }

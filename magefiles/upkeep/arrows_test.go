@@ -16,7 +16,7 @@ const module = "github.com/growl-dev/deploy"
 // needs a sentence on docs/design.md's map. "." is the package at the root.
 var arrows = map[string]struct{ may, because string }{
 	".": {
-		"alarm ecr fleet image ledger nlb probe remote remote/docker report rollout internal/hosts internal/oneline internal/signals",
+		"alarm ecr fleet image ledger nlb probe remote remote/docker report rollout internal/awsauth internal/hosts internal/oneline internal/signals",
 		"it wires a deploy of any service, so that no program that deploys compiles Terraform, the sandbox or mage",
 	},
 	"rollout":           {"", "the engine declares the ports it needs and imports no far end"},
@@ -29,7 +29,7 @@ var arrows = map[string]struct{ may, because string }{
 	"probe":             {"internal/oneline", "a client of the load balancer uses nothing else"},
 	"report":            {"rollout probe", "a report holds the probe's receipt"},
 	"fleet":             {"rollout", "a fleet is made of the engine's instances"},
-	"infra":             {"rollout fleet internal/oneline", "it is one source of fleets, and uses no adapter"},
+	"infra":             {"rollout fleet internal/awsauth internal/oneline", "it is one source of fleets, and uses no adapter"},
 	"ledger":            {"rollout", "an adapter uses the engine's plain types and no other adapter"},
 	"ledger/ledgertest": {"ledger", "the contract that every store meets"},
 	"sandbox":           {"rollout fleet internal/iam internal/oneline internal/sshserver", "the far ends are spoken to over sockets only"},
@@ -56,7 +56,7 @@ var arrows = map[string]struct{ may, because string }{
 	"internal/tftest":      {"", "Terraform for tests"},
 
 	"magefiles/targets": {
-		". ecr fleet image infra ledger remote remote/docker report rollout sandbox internal/commandline internal/console internal/signals",
+		". ecr fleet image infra ledger remote remote/docker report rollout sandbox internal/awsauth internal/commandline internal/console internal/signals",
 		"targets read flags and call package deploy, and use no bench and no git hook",
 	},
 	"magefiles/growl": {
