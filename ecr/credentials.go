@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,38 +41,19 @@ func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String())
 // not outlive them.
 const margin = 15 * time.Minute
 
-// tokens caches one login for all callers. Only the holder of turn may fetch a new one. It is a channel and not a
-// mutex, so that a waiting caller's context still applies.
+// tokens caches one login for all callers. The holder of turn may use the other fields. It is a channel and not a mutex,
+// so that a waiting caller's context still applies.
 type tokens struct {
 	turn chan struct{}
 
-	mu    sync.Mutex
 	held  Credentials
 	renew time.Time
-}
-
-// fresh returns the cached login, and false if it is due for renewal.
-func (t *tokens) fresh() (Credentials, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.held, time.Now().Before(t.renew)
 }
 
 // store caches c until shortly before it expires. Expires comes from the registry and has no monotonic part, so that the
 // wall clock applies: a monotonic clock stops while a laptop sleeps.
 func (t *tokens) store(c Credentials) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.held, t.renew = c, c.Expires.Add(-min(margin, time.Until(c.Expires)/4))
-}
-
-// drop removes the cached login if it is c.
-func (t *tokens) drop(c Credentials) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.held.Password == c.Password {
-		t.held, t.renew = Credentials{}, time.Time{}
-	}
 }
 
 // Login returns the user and the password of [Repository.Credentials].
@@ -91,8 +71,8 @@ func (r *Repository) Credentials(ctx context.Context) (Credentials, error) {
 	case <-ctx.Done():
 		return Credentials{}, fmt.Errorf("log in to the registry of %s: %w", *r.name(), ctx.Err())
 	}
-	if held, ok := r.tokens.fresh(); ok {
-		return held, nil
+	if time.Now().Before(r.tokens.renew) {
+		return r.tokens.held, nil
 	}
 	c, err := r.login(ctx)
 	if err != nil {
@@ -101,10 +81,6 @@ func (r *Repository) Credentials(ctx context.Context) (Credentials, error) {
 	r.tokens.store(c)
 	return c, nil
 }
-
-// Forget drops c after the registry refused it with a 403, so that the next call of [Repository.Credentials] fetches
-// new ones. It keeps newer ones that another caller has fetched meanwhile.
-func (r *Repository) Forget(c Credentials) { r.tokens.drop(c) }
 
 // login fetches new credentials.
 func (r *Repository) login(ctx context.Context) (Credentials, error) {

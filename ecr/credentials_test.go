@@ -35,21 +35,6 @@ func TestCredentialsAreFetchedOnceForAll(t *testing.T) {
 	assert.Len(t, f.called("GetAuthorizationToken"), 1)
 }
 
-func TestForgetDropsOnlyWhatWasRefused(t *testing.T) {
-	_, r := newFake(t)
-	first, err := r.Credentials(t.Context())
-	require.NoError(t, err)
-	r.Forget(first)
-	second, err := r.Credentials(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, "token-2", second.Password)
-
-	r.Forget(first)
-	still, err := r.Credentials(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, "token-2", still.Password, "another's newer login is kept")
-}
-
 // issuer issues a login that lives for a while of the bubble's time.
 type issuer struct {
 	api

@@ -2,7 +2,6 @@ package ecr
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -62,15 +61,6 @@ func (r *Repository) ResolveDigest(ctx context.Context, digest string) (Image, e
 		}
 	}
 	return Image{}, fmt.Errorf("resolve digest %s of %s: %w", quoted(digest), *r.name(), err)
-}
-
-// Exists reports whether tag names an image.
-func (r *Repository) Exists(ctx context.Context, tag string) (bool, error) {
-	_, err := r.Resolve(ctx, tag)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // Recent returns the n tagged images that were pushed last, newest first. It reads all pages, because ECR returns

@@ -56,8 +56,6 @@ func TestResolveRefusesMalformedBeforeAnyCall(t *testing.T) {
 	for _, digest := range []string{"", "sha256:", "sha256:abc", sha1, "md5:" + strings.Repeat("0", 32), "sha512:" + strings.Repeat("0", 128), "sha256:" + strings.Repeat("G", 64)} {
 		_, err := r.ResolveDigest(t.Context(), digest)
 		require.ErrorContains(t, err, "want sha256:<64 hex digits>", digest)
-		_, err = r.CheckPush(t.Context(), "latest", digest)
-		require.ErrorContains(t, err, "want sha256:<64 hex digits>", digest)
 		require.ErrorContains(t, r.Retag(t.Context(), digest, "latest"), "want sha256:<64 hex digits>")
 	}
 	require.ErrorContains(t, r.Retag(t.Context(), unknown, "a b"), "invalid tag format")
@@ -78,19 +76,6 @@ func TestCommitIsTheOnlyTagThatIsASHA(t *testing.T) {
 	for _, test := range tests {
 		assert.Equal(t, test.want, commitOf(test.tags), test.tags)
 	}
-}
-
-func TestExists(t *testing.T) {
-	f, r := newFake(t)
-	f.push("manifest one", monday, sha1)
-	for tag, want := range map[string]bool{sha1: true, sha2: false} {
-		exists, err := r.Exists(t.Context(), tag)
-		require.NoError(t, err)
-		assert.Equal(t, want, exists)
-	}
-	f.set(func() { f.refuse = "AccessDeniedException" })
-	_, err := r.Exists(t.Context(), sha1)
-	require.ErrorContains(t, err, "AccessDeniedException")
 }
 
 func TestRecentReadsAllPagesNewestFirst(t *testing.T) {

@@ -21,24 +21,6 @@ func manifests() []string {
 	}
 }
 
-// CheckPush reports whether the tag already names this digest, so that nothing needs to be pushed. It returns false if
-// the tag does not exist, and a [*ConflictError] if it names another digest.
-func (r *Repository) CheckPush(ctx context.Context, tag, digest string) (present bool, err error) {
-	if err := r.uri.checkDigest(digest); err != nil {
-		return false, fmt.Errorf("check push of tag %s to %s: %w", quoted(tag), *r.name(), err)
-	}
-	image, err := r.Resolve(ctx, tag)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("check push: %w", err)
-	case image.Digest != digest:
-		return false, &ConflictError{Repository: *r.name(), Tag: tag, Have: image.Digest, Want: digest}
-	}
-	return true, nil
-}
-
 // Retag makes tag name the image with this digest, without pulling or pushing a layer. It succeeds if the tag already
 // names that image. A tag that names another image moves if the repository allows it; otherwise the error is a
 // [*ConflictError].

@@ -7,26 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCheckPush(t *testing.T) {
-	f, r := newFake(t)
-	one := f.push("manifest one", monday, sha1)
-
-	present, err := r.CheckPush(t.Context(), sha2, one)
-	require.NoError(t, err)
-	assert.False(t, present, "the tag is free")
-
-	present, err = r.CheckPush(t.Context(), sha1, one)
-	require.NoError(t, err)
-	assert.True(t, present, "pushed before")
-
-	_, err = r.CheckPush(t.Context(), sha1, unknown)
-	var conflict *ConflictError
-	require.ErrorAs(t, err, &conflict)
-	assert.Equal(t, ConflictError{Repository: "growl-backend", Tag: sha1, Have: one, Want: unknown}, *conflict)
-	assert.Contains(t, err.Error(), one)
-	assert.Contains(t, err.Error(), unknown)
-}
-
 func TestRetagMovesTheTagByteForByte(t *testing.T) {
 	f, r := newFake(t)
 	one := f.push(`{ "schemaVersion": 2,  "odd spacing": "<kept>" }`, monday, sha1, "latest")

@@ -42,18 +42,12 @@ func (s ecrService) authorizationToken(r request) (any, error) {
 }
 
 type repositoryJSON struct {
-	RepositoryArn      string              `json:"repositoryArn"`
-	RegistryID         string              `json:"registryId"`
-	RepositoryName     string              `json:"repositoryName"`
-	RepositoryURI      string              `json:"repositoryUri"`
-	CreatedAt          epoch               `json:"createdAt"`
-	ImageTagMutability registry.Mutability `json:"imageTagMutability"`
-	ExclusionFilters   []exclusionJSON     `json:"imageTagMutabilityExclusionFilters,omitempty"`
-}
-
-type exclusionJSON struct {
-	FilterType string `json:"filterType"`
-	Filter     string `json:"filter"`
+	RepositoryArn      string `json:"repositoryArn"`
+	RegistryID         string `json:"registryId"`
+	RepositoryName     string `json:"repositoryName"`
+	RepositoryURI      string `json:"repositoryUri"`
+	CreatedAt          epoch  `json:"createdAt"`
+	ImageTagMutability string `json:"imageTagMutability"`
 }
 
 type describeRepositoriesInput struct {
@@ -100,18 +94,14 @@ func (s ecrService) listTags(in struct {
 
 func (s ecrService) describeRepository(r registry.Repository) repositoryJSON {
 	account := s.registry.Account()
-	described := repositoryJSON{
+	return repositoryJSON{
 		RepositoryArn:      "arn:aws:ecr:" + s.region + ":" + account + ":repository/" + r.Name,
 		RegistryID:         account,
 		RepositoryName:     r.Name,
 		RepositoryURI:      s.host() + "/" + r.Name,
 		CreatedAt:          epoch(s.registry.Created()),
-		ImageTagMutability: r.Mutability,
+		ImageTagMutability: "MUTABLE",
 	}
-	for _, wildcard := range r.Exclusions {
-		described.ExclusionFilters = append(described.ExclusionFilters, exclusionJSON{"WILDCARD", wildcard})
-	}
-	return described
 }
 
 func (s ecrService) host() string {
@@ -144,8 +134,6 @@ func (s ecrService) worded(err error, repository string, id imageID) error {
 		return badRequest("ImageNotFoundException", "The image with imageId %s does not exist within the repository with name '%s' in the registry with id '%s'", id, repository, account)
 	case errors.Is(err, registry.ErrImageExists):
 		return badRequest("ImageAlreadyExistsException", "Image with digest '%s' and tag '%s' already exists in the repository with name '%s' in registry with id '%s'", id.ImageDigest, id.ImageTag, repository, account)
-	case errors.Is(err, registry.ErrTagImmutable):
-		return badRequest("ImageTagAlreadyExistsException", "The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the repository is immutable.", id.ImageTag, repository)
 	default:
 		return err
 	}

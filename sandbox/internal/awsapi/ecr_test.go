@@ -51,7 +51,7 @@ func TestAuthorizationTokenOpensTheRegistry(t *testing.T) {
 }
 
 func TestRepositories(t *testing.T) {
-	c := newCloud(t, registry.Repository{Name: "web"}, registry.Repository{Name: "api", Mutability: registry.ImmutableWithExclusion, Exclusions: []string{"latest"}})
+	c := newCloud(t, registry.Repository{Name: "web"}, registry.Repository{Name: "api"})
 	out, err := c.ecr.DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{})
 	require.NoError(t, err)
 	require.Len(t, out.Repositories, 2)
@@ -61,8 +61,6 @@ func TestRepositories(t *testing.T) {
 	api := one.Repositories[0]
 	assert.Equal(t, "127.0.0.1:5000/api", *api.RepositoryUri)
 	assert.Equal(t, "arn:aws:ecr:us-west-1:123456789012:repository/api", *api.RepositoryArn)
-	assert.Equal(t, types.ImageTagMutabilityImmutableWithExclusion, api.ImageTagMutability)
-	assert.Equal(t, "latest", *api.ImageTagMutabilityExclusionFilters[0].Filter)
 	assert.WithinDuration(t, time.Now(), *api.CreatedAt, time.Minute)
 	var none *types.RepositoryNotFoundException
 	_, err = c.ecr.DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{RepositoryNames: []string{"none"}})
@@ -162,7 +160,7 @@ func TestBatchGetImageAnswersFailuresWith200(t *testing.T) {
 }
 
 func TestPutImage(t *testing.T) {
-	c := newCloud(t, registry.Repository{Name: "web", Mutability: registry.Immutable})
+	c := newCloud(t, registry.Repository{Name: "web"})
 	first := c.image(t, "web", "first", "v1")
 	second := c.image(t, "web", "second", "v2")
 	put := func(tag string, image registry.Image, digest *string) (*ecr.PutImageOutput, error) {
@@ -177,14 +175,10 @@ func TestPutImage(t *testing.T) {
 	record, err := c.registry.Image("web", "deployed-dev")
 	require.NoError(t, err)
 	assert.Equal(t, first.Digest, record.Digest)
-	assert.Zero(t, c.registry.UploadedBytes())
 
 	var exists *types.ImageAlreadyExistsException
 	_, err = put("deployed-dev", first, nil)
 	require.ErrorAs(t, err, &exists)
-	var immutable *types.ImageTagAlreadyExistsException
-	_, err = put("deployed-dev", second, nil)
-	require.ErrorAs(t, err, &immutable)
 	var mismatch *types.ImageDigestDoesNotMatchException
 	_, err = put("v3", second, &first.Digest)
 	require.ErrorAs(t, err, &mismatch)

@@ -47,7 +47,6 @@ func asAPIError(err error) *apiError {
 		{registry.ErrRepositoryNotFound, "RepositoryNotFoundException"},
 		{registry.ErrImageNotFound, "ImageNotFoundException"},
 		{registry.ErrImageExists, "ImageAlreadyExistsException"},
-		{registry.ErrTagImmutable, "ImageTagAlreadyExistsException"},
 		{registry.ErrBlobNotFound, "LayersNotFoundException"},
 		{registry.ErrManifestInvalid, "InvalidParameterException"},
 		{registry.ErrTagInvalid, "InvalidParameterException"},

@@ -14,8 +14,7 @@ import (
 
 // blobs holds all blobs in memory, by digest.
 type blobs struct {
-	cut      atomic.Bool
-	uploaded atomic.Int64
+	cut atomic.Bool
 
 	mu     sync.Mutex
 	stored map[string][]byte
@@ -74,15 +73,3 @@ func (whole) Close() error { return nil }
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, errCut }
-
-// counted counts the bytes that are read from a request's body.
-type counted struct {
-	io.ReadCloser
-	bytes *atomic.Int64
-}
-
-func (c counted) Read(p []byte) (int, error) {
-	n, err := c.ReadCloser.Read(p)
-	c.bytes.Add(int64(n))
-	return n, err
-}

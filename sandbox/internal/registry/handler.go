@@ -22,7 +22,6 @@ type fault struct {
 // The errors of ECR's registry, in its words.
 var (
 	errNoCredentials = fault{"UNAUTHORIZED", "Not Authorized"}
-	errExpired       = fault{"DENIED", "Your authorization token has expired. Reauthenticate and try again."}
 	errNotFound      = fault{"NOT_FOUND", "There is nothing at this path."}
 	errNoDelete      = fault{"UNSUPPORTED", "The operation is unsupported."}
 	errTooLarge      = fault{"SIZE_INVALID", "The manifest is larger than 4 MiB."}
@@ -30,12 +29,10 @@ var (
 
 // ServeHTTP serves the registry protocol.
 func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	owner, status, refused := r.tokens.check(request)
-	if status != 0 {
-		if status == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", fmt.Sprintf("Basic realm=%q,service=%q", "http://"+request.Host+"/", "ecr.amazonaws.com"))
-		}
-		refuse(w, status, refused)
+	owner, known := r.tokens.check(request)
+	if !known {
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf("Basic realm=%q,service=%q", "http://"+request.Host+"/", "ecr.amazonaws.com"))
+		refuse(w, http.StatusUnauthorized, errNoCredentials)
 		return
 	}
 	name, kind, reference := route(request.URL.Path)
@@ -54,9 +51,6 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		refuse(w, http.StatusMethodNotAllowed, errNoDelete)
 	case kind == "manifests" && request.Method == http.MethodPut:
 		r.push(w, request, name, reference)
-	case kind == "blobs":
-		request.Body = counted{request.Body, &r.blobs.uploaded}
-		r.inner.ServeHTTP(w, request)
 	default:
 		r.inner.ServeHTTP(w, request)
 	}
@@ -102,7 +96,7 @@ func (r *Registry) push(w http.ResponseWriter, request *http.Request, name, refe
 	image, err := r.put(r.find(name), tag, request.Header.Get("Content-Type"), content)
 	r.mu.Unlock()
 	if err != nil {
-		refusePush(w, name, tag, err)
+		refusePush(w, err)
 		return
 	}
 	w.Header().Set("Docker-Content-Digest", image.Digest)
@@ -110,10 +104,8 @@ func (r *Registry) push(w http.ResponseWriter, request *http.Request, name, refe
 	w.WriteHeader(http.StatusCreated)
 }
 
-func refusePush(w http.ResponseWriter, name, tag string, err error) {
+func refusePush(w http.ResponseWriter, err error) {
 	switch {
-	case errors.Is(err, ErrTagImmutable):
-		refuse(w, http.StatusBadRequest, fault{"TAG_INVALID", fmt.Sprintf("The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the tag is immutable.", tag, name)})
 	case errors.Is(err, ErrBlobNotFound):
 		refuse(w, http.StatusNotFound, fault{"BLOB_UNKNOWN", err.Error()})
 	case errors.Is(err, ErrTagInvalid):

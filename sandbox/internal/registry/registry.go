@@ -8,8 +8,6 @@ import (
 	"io"
 	"log"
 	"net/http"
-	"path"
-	"slices"
 	"sync"
 	"time"
 
@@ -26,31 +24,13 @@ type Options struct {
 	Account string
 	// Region is the region in the ARNs that policies name. Empty means "us-west-1".
 	Region string
-	// TokenLife is the time for which a login token is valid. Zero means 12 h, as in ECR.
-	TokenLife time.Duration
 }
 
 // Repository describes a repository.
 type Repository struct {
 	// Name is the repository's name, such as orders-api.
 	Name string
-	// Mutability decides whether a tag may move. Empty means Mutable.
-	Mutability Mutability
-	// Exclusions are wildcards of tags, such as "latest" or "deployed-*", to which the opposite of Mutability applies.
-	// Only the two modes with exclusions use them.
-	Exclusions []string
 }
-
-// Mutability decides whether tags may move. The values are ECR's.
-type Mutability string
-
-// The modes of a repository.
-const (
-	Mutable                Mutability = "MUTABLE"
-	Immutable              Mutability = "IMMUTABLE"
-	ImmutableWithExclusion Mutability = "IMMUTABLE_WITH_EXCLUSION"
-	MutableWithExclusion   Mutability = "MUTABLE_WITH_EXCLUSION"
-)
 
 // Registry is an [http.Handler] for the root of a site, with its records. All methods may be called concurrently.
 type Registry struct {
@@ -67,12 +47,6 @@ type Registry struct {
 
 // New returns an empty registry.
 func New(o Options) (*Registry, error) {
-	if o.TokenLife < 0 {
-		return nil, fmt.Errorf("registry token life %s is negative", o.TokenLife)
-	}
-	if o.TokenLife == 0 {
-		o.TokenLife = 12 * time.Hour
-	}
 	if o.Account == "" {
 		o.Account = "000000000000"
 	}
@@ -85,7 +59,7 @@ func New(o Options) (*Registry, error) {
 		region:  o.Region,
 		created: time.Now(),
 		blobs:   stored,
-		tokens:  &tokens{life: o.TokenLife, issued: map[string]login{}},
+		tokens:  &tokens{owners: map[string]*iam.Role{}},
 		inner:   registry.New(registry.WithBlobHandler(stored), registry.Logger(log.New(io.Discard, "", 0))),
 	}
 	for _, repo := range o.Repositories {
@@ -103,19 +77,6 @@ func (r *Registry) addRepository(o Repository) error {
 	if r.find(o.Name) != nil {
 		return fmt.Errorf("add repository %s: it exists", o.Name)
 	}
-	if o.Mutability == "" {
-		o.Mutability = Mutable
-	}
-	modes := []Mutability{Mutable, Immutable, ImmutableWithExclusion, MutableWithExclusion}
-	if !slices.Contains(modes, o.Mutability) {
-		return fmt.Errorf("add repository %s: unknown mutability %q: want one of %v", o.Name, o.Mutability, modes)
-	}
-	for _, wildcard := range o.Exclusions {
-		if _, err := path.Match(wildcard, ""); err != nil {
-			return fmt.Errorf("add repository %s: exclusion %q: %w", o.Name, wildcard, err)
-		}
-	}
-	o.Exclusions = slices.Clone(o.Exclusions)
 	r.repositories = append(r.repositories, &repository{Repository: o, tags: map[string]string{}})
 	return nil
 }
@@ -132,29 +93,5 @@ func (r *Registry) Issue(owner *iam.Role) (token string, expires time.Time) {
 	return r.tokens.issue(owner)
 }
 
-// Expire makes all issued tokens expired.
-func (r *Registry) Expire() { r.tokens.expire() }
-
 // CutDownloads sets whether every blob download breaks off halfway, which the fault pull-fails does.
 func (r *Registry) CutDownloads(cut bool) { r.blobs.cut.Store(cut) }
-
-// UploadedBytes returns the number of bytes of blobs that clients have sent.
-func (r *Registry) UploadedBytes() int64 { return r.blobs.uploaded.Load() }
-
-// mayMove reports whether an existing tag may be moved to another image.
-func (o Repository) mayMove(tag string) bool {
-	excluded := slices.ContainsFunc(o.Exclusions, func(wildcard string) bool {
-		matches, err := path.Match(wildcard, tag)
-		return err == nil && matches
-	})
-	switch o.Mutability {
-	case Immutable:
-		return false
-	case ImmutableWithExclusion:
-		return excluded
-	case MutableWithExclusion:
-		return !excluded
-	default:
-		return true
-	}
-}

@@ -133,35 +133,16 @@ func TestLogin(t *testing.T) {
 
 	image, _ := someImage(t)
 	require.NoError(t, s.push(t, "web:v1", image))
-	good := s.token
 	s.token = "never issued"
 	_, err = s.pull(t, "web:v1")
 	status, _ := answered(t, err)
 	assert.Equal(t, http.StatusUnauthorized, status)
-
-	s.token = good
-	s.Expire()
-	_, err = s.pull(t, "web:v1")
-	status, code := answered(t, err)
-	assert.Equal(t, http.StatusForbidden, status)
-	assert.Equal(t, "DENIED", code)
 
 	fresh, expires := s.Issue(nil)
 	assert.WithinDuration(t, time.Now().Add(12*time.Hour), expires, time.Minute)
 	s.token = fresh
 	_, err = s.pull(t, "web:v1")
 	require.NoError(t, err)
-}
-
-func TestTokensEndByThemselves(t *testing.T) {
-	r, err := registry.New(registry.Options{TokenLife: time.Nanosecond})
-	require.NoError(t, err)
-	token, _ := r.Issue(nil)
-	request := httptest.NewRequest(http.MethodGet, "/v2/", nil)
-	request.SetBasicAuth("AWS", token)
-	answer := httptest.NewRecorder()
-	r.ServeHTTP(answer, request)
-	assert.Equal(t, http.StatusForbidden, answer.Code)
 }
 
 func TestRepositoryMustExist(t *testing.T) {
@@ -182,8 +163,6 @@ func TestRetagUploadsNothing(t *testing.T) {
 	s := serve(t, registry.Repository{Name: "web"})
 	image, digest := someImage(t)
 	require.NoError(t, s.push(t, "web:v1", image))
-	uploaded := s.UploadedBytes()
-	assert.Equal(t, blobSize(t, image), uploaded)
 	record, err := s.Image("web", digest)
 	require.NoError(t, err)
 
@@ -191,7 +170,6 @@ func TestRetagUploadsNothing(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"deployed-dev", "v1"}, retagged.Tags)
 	assert.Equal(t, record.Pushed, retagged.Pushed)
-	assert.Equal(t, uploaded, s.UploadedBytes())
 	pulled, err := s.pull(t, "web:deployed-dev")
 	require.NoError(t, err)
 	h, err := pulled.Digest()
@@ -219,42 +197,6 @@ func TestTagsMove(t *testing.T) {
 	assert.Equal(t, []string{"v"}, images[1].Tags)
 	_, err = s.Image("web", "none")
 	require.ErrorIs(t, err, registry.ErrImageNotFound)
-}
-
-func TestImmutableTags(t *testing.T) {
-	for _, row := range []struct {
-		mode       registry.Mutability
-		exclusions []string
-		moves      map[string]bool
-	}{
-		{registry.Mutable, nil, map[string]bool{"v1": true, "deployed-dev": true}},
-		{registry.Immutable, nil, map[string]bool{"v1": false, "deployed-dev": false}},
-		{registry.ImmutableWithExclusion, []string{"deployed-*"}, map[string]bool{"v1": false, "deployed-dev": true}},
-		{registry.MutableWithExclusion, []string{"v*"}, map[string]bool{"v1": false, "deployed-dev": true}},
-	} {
-		t.Run(string(row.mode), func(t *testing.T) {
-			s := serve(t, registry.Repository{Name: "web", Mutability: row.mode, Exclusions: row.exclusions})
-			first, _ := someImage(t)
-			second, digest := someImage(t)
-			require.NoError(t, s.push(t, "web@"+digest, second))
-			record, err := s.Image("web", digest)
-			require.NoError(t, err)
-			for tag, moves := range row.moves {
-				require.NoError(t, s.push(t, "web:"+tag, first))
-				require.NoError(t, s.push(t, "web:"+tag, first), "the same again")
-				_, err := s.PutManifest("web", tag, record.MediaType, record.Manifest)
-				if moves {
-					require.NoError(t, err)
-					require.NoError(t, s.push(t, "web:"+tag, first))
-					continue
-				}
-				require.ErrorIs(t, err, registry.ErrTagImmutable)
-				status, code := answered(t, s.push(t, "web:"+tag, second))
-				assert.Equal(t, http.StatusBadRequest, status)
-				assert.Equal(t, "TAG_INVALID", code)
-			}
-		})
-	}
 }
 
 func TestCutDownloads(t *testing.T) {
@@ -346,11 +288,8 @@ func TestDeletesAndWrongDigestsAreRefused(t *testing.T) {
 
 func TestRefusedOptions(t *testing.T) {
 	for fault, o := range map[string]registry.Options{
-		"no name":    {Repositories: []registry.Repository{{}}},
-		"exists":     {Repositories: []registry.Repository{{Name: "a"}, {Name: "a"}}},
-		"mutability": {Repositories: []registry.Repository{{Name: "a", Mutability: "maybe"}}},
-		"exclusion":  {Repositories: []registry.Repository{{Name: "a", Exclusions: []string{"["}}}},
-		"token life": {TokenLife: -1},
+		"no name": {Repositories: []registry.Repository{{}}},
+		"exists":  {Repositories: []registry.Repository{{Name: "a"}, {Name: "a"}}},
 	} {
 		_, err := registry.New(o)
 		require.ErrorContains(t, err, fault)

@@ -24,8 +24,6 @@ var (
 	ErrImageNotFound = errors.New("image not found")
 	// ErrImageExists is returned if the image has the tag already.
 	ErrImageExists = errors.New("image exists with this tag and digest")
-	// ErrTagImmutable is returned if another image has the tag, which may not move.
-	ErrTagImmutable = errors.New("tag exists and is immutable")
 	// ErrBlobNotFound is returned if a manifest names a blob that was not uploaded.
 	ErrBlobNotFound = errors.New("blob not found")
 	// ErrTagInvalid is returned if the protocol does not allow a tag.
@@ -78,9 +76,7 @@ func (r *Registry) Repositories() []Repository {
 	defer r.mu.Unlock()
 	var all []Repository
 	for _, repo := range r.repositories {
-		described := repo.Repository
-		described.Exclusions = slices.Clone(repo.Exclusions)
-		all = append(all, described)
+		all = append(all, repo.Repository)
 	}
 	return all
 }
@@ -142,9 +138,6 @@ func (r *Registry) put(repo *repository, tag, mediaType string, content []byte) 
 		return Image{}, err
 	}
 	digest := digestOf(content)
-	if current, taken := repo.tags[tag]; taken && current != digest && !repo.mayMove(tag) {
-		return Image{}, fmt.Errorf("tag %s in %s as %s: %w", digest, repo.Name, tag, ErrTagImmutable)
-	}
 	if mediaType == "" {
 		mediaType = parsed.MediaType
 	}

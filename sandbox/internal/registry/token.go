@@ -12,54 +12,28 @@ import (
 // user is the user name of every token.
 const user = "AWS"
 
-// tokens holds all issued login tokens, also the expired ones, because ECR returns another error for an expired token
-// than for an unknown one.
+// tokenLife is the time for which ECR's tokens are valid. The registry's stay valid after it.
+const tokenLife = 12 * time.Hour
+
+// tokens holds the issued login tokens.
 type tokens struct {
-	life time.Duration
-
 	mu     sync.Mutex
-	issued map[string]login
-}
-
-// login is the record of a token.
-type login struct {
-	expires time.Time
-	owner   *iam.Role // nil: may do everything
+	owners map[string]*iam.Role // by token; nil: all requests are allowed
 }
 
 func (t *tokens) issue(owner *iam.Role) (string, time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	token, expires := rand.Text(), time.Now().Add(t.life)
-	t.issued[token] = login{expires, owner}
-	return token, expires
+	token := rand.Text()
+	t.owners[token] = owner
+	return token, time.Now().Add(tokenLife)
 }
 
-func (t *tokens) expire() {
+// check returns the owner of the request's token, and false if the request has no known token.
+func (t *tokens) check(request *http.Request) (owner *iam.Role, known bool) {
+	name, token, _ := request.BasicAuth()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
-	for token, l := range t.issued {
-		t.issued[token] = login{now, l.owner}
-	}
-}
-
-// check returns the owner of the request's token, or the status and error with which ECR refuses it. The status is zero
-// if the token is valid.
-func (t *tokens) check(request *http.Request) (owner *iam.Role, status int, fault fault) {
-	name, token, given := request.BasicAuth()
-	if !given {
-		return nil, http.StatusUnauthorized, errNoCredentials
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	l, issued := t.issued[token]
-	switch {
-	case name != user || !issued:
-		return nil, http.StatusUnauthorized, errNoCredentials
-	case !time.Now().Before(l.expires):
-		return nil, http.StatusForbidden, errExpired
-	default:
-		return l.owner, 0, fault
-	}
+	owner, known = t.owners[token]
+	return owner, known && name == user
 }
