@@ -85,8 +85,6 @@ func TestListAndFilters(t *testing.T) {
 		{true, []string{"label", "commit=v1"}, []string{"/growl-backend-next", "/growl-backend"}},
 		{true, []string{"label", "commit=v2"}, nil},
 		{false, []string{"status", "created"}, []string{"/growl-backend-next"}},
-		{true, []string{"publish", "8080"}, []string{"/growl-backend"}},
-		{true, []string{"ancestor", ref}, []string{"/growl-backend-next", "/growl-backend"}},
 	} {
 		filters := client.Filters{}
 		if c.filter != nil {

@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // filters are the values of each filter of a listing.
@@ -55,34 +53,6 @@ func (f filters) matchLabels(labels map[string]string) bool {
 		}
 	}
 	return true
-}
-
-// until returns the time before which a result must have been made. The filter's value is a Unix time, RFC 3339 or a
-// duration before now.
-func (f filters) until(now time.Time) (time.Time, error) {
-	if len(f["until"]) == 0 {
-		return now.AddDate(1000, 0, 0), nil
-	}
-	return parseMoment(f["until"][0], now)
-}
-
-func parseMoment(text string, now time.Time) (time.Time, error) {
-	if d, err := time.ParseDuration(text); err == nil {
-		return now.Add(-d), nil
-	}
-	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return t, nil
-	}
-	whole, fraction, _ := strings.Cut(text, ".")
-	seconds, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil {
-		return time.Time{}, badRequest("invalid time %q", text)
-	}
-	nanos, err := strconv.ParseInt((fraction + "000000000")[:9], 10, 64)
-	if err != nil {
-		return time.Time{}, badRequest("invalid time %q", text)
-	}
-	return time.Unix(seconds, nanos), nil
 }
 
 func isTrue(v string) bool { return v == "true" || v == "1" }

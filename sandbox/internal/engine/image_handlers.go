@@ -87,7 +87,7 @@ func (h *imageAPI) tag(w http.ResponseWriter, r *http.Request, name string) erro
 }
 
 func (h *imageAPI) list(w http.ResponseWriter, r *http.Request) error {
-	filters, err := parseFilters(r, "reference", "dangling", "label", "before", "since", "until")
+	filters, err := parseFilters(r, "reference", "dangling", "label")
 	if err != nil {
 		return err
 	}

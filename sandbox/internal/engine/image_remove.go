@@ -5,7 +5,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/distribution/reference"
 	"github.com/moby/moby/api/types/image"
@@ -122,11 +121,7 @@ func (s *images) dropLayers(r *imageRecord) []image.DeleteResponse {
 // prune removes images that no container uses: those without a tag, or all if the filter is dangling=false. An image
 // that was pulled by its digest has no tag.
 func (h *imageAPI) prune(w http.ResponseWriter, r *http.Request) error {
-	f, err := parseFilters(r, "dangling", "until", "label")
-	if err != nil {
-		return err
-	}
-	until, err := f.until(time.Now())
+	f, err := parseFilters(r, "dangling")
 	if err != nil {
 		return err
 	}
@@ -136,7 +131,7 @@ func (h *imageAPI) prune(w http.ResponseWriter, r *http.Request) error {
 		SpaceReclaimed int64
 	}{}
 	for _, img := range h.images.all() {
-		if (!all && len(img.tags()) > 0) || !f.matchLabels(img.config.Config.Labels) || created(img).After(until) || h.containers.usesImage(img.id) {
+		if (!all && len(img.tags()) > 0) || h.containers.usesImage(img.id) {
 			continue
 		}
 		removed, err := h.delete(img.id, true)

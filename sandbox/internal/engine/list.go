@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,20 +12,16 @@ import (
 )
 
 func (h *containerAPI) list(w http.ResponseWriter, r *http.Request) error {
-	f, err := parseFilters(r, "name", "id", "label", "status", "publish", "ancestor")
+	f, err := parseFilters(r, "name", "label", "status")
 	if err != nil {
 		return err
 	}
-	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
-	if err != nil {
-		limit = 0
-	}
-	all := flag(r, "all") || limit > 0 || len(f["status"]) > 0
+	all := flag(r, "all") || len(f["status"]) > 0
 	h.containers.mu.Lock()
 	defer h.containers.mu.Unlock()
 	list := []container.Summary{}
 	for _, c := range h.containers.newestFirst() {
-		if (all || c.running()) && h.matches(f, c) && (limit <= 0 || len(list) < limit) {
+		if (all || c.running()) && c.matches(f) {
 			list = append(list, c.summary())
 		}
 	}
@@ -35,31 +29,16 @@ func (h *containerAPI) list(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (h *containerAPI) matches(f filters, c *unit) bool {
+func (c *unit) matches(f filters) bool {
 	return f.matchLabels(c.config.Labels) &&
 		f.match("name", func(v string) bool { return matchesName(v, c.name) }) &&
-		f.match("id", func(v string) bool { return strings.HasPrefix(c.id, v) }) &&
-		f.match("status", func(v string) bool { return string(c.status) == v }) &&
-		f.match("publish", func(v string) bool { return c.publishes(v) }) &&
-		f.match("ancestor", func(v string) bool { return h.isAncestor(v, c) })
+		f.match("status", func(v string) bool { return string(c.status) == v })
 }
 
 // matchesName matches the name against a regular expression, as Docker does.
 func matchesName(pattern, name string) bool {
 	re, err := regexp.Compile(pattern)
 	return err == nil && (re.MatchString(name) || re.MatchString("/"+name))
-}
-
-// publishes reports whether the container runs and has the host port, written as 8080 or 8080/tcp.
-func (c *unit) publishes(want string) bool {
-	number, _, _ := strings.Cut(want, "/")
-	return c.proc != nil && slices.ContainsFunc(c.bound, func(b binding) bool { return strconv.Itoa(b.host) == number })
-}
-
-// isAncestor reports whether the container was made from the image with this name.
-func (h *containerAPI) isAncestor(name string, c *unit) bool {
-	img, err := h.images.find(name)
-	return err == nil && img.id == c.image.id
 }
 
 func (c *unit) summary() container.Summary {

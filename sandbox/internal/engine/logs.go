@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -40,6 +41,26 @@ func parseLogOptions(r *http.Request) (logOptions, error) {
 		*into = t
 	}
 	return o, nil
+}
+
+// parseMoment parses a Unix time, RFC 3339 or a duration before now.
+func parseMoment(text string, now time.Time) (time.Time, error) {
+	if d, err := time.ParseDuration(text); err == nil {
+		return now.Add(-d), nil
+	}
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return t, nil
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	seconds, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return time.Time{}, badRequest("invalid time %q", text)
+	}
+	nanos, err := strconv.ParseInt((fraction + "000000000")[:9], 10, 64)
+	if err != nil {
+		return time.Time{}, badRequest("invalid time %q", text)
+	}
+	return time.Unix(seconds, nanos), nil
 }
 
 func (o logOptions) includes(l logLine) bool {
