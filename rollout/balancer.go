@@ -162,3 +162,5 @@ type Timing struct {
 
 func healthy(h TargetHealth) bool { return h.State == TargetHealthy }
 func initial(h TargetHealth) bool { return h.State == TargetInitial }
+
+func unavailable(h TargetHealth) bool { return h.State == TargetUnavailable }

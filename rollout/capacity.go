@@ -136,10 +136,10 @@ func (c capacity) shortfall(health Health, members, batch []member, at time.Time
 	return nil
 }
 
-// shortfallIn is shortfall in one group. An instance that is not healthy costs no capacity, unless the load balancer is
-// still checking it.
+// shortfallIn is shortfall in one group. An instance that is not healthy costs no capacity, unless it may serve
+// nevertheless: the load balancer is still checking it, or has no result of its checks.
 func (c capacity) shortfallIn(g Timing, health Health, members, batch []member, at time.Time) error {
-	costs := instancesOf(c.places(health, g.Group, func(h TargetHealth) bool { return !h.Shifted && (healthy(h) || initial(h)) }))
+	costs := instancesOf(c.places(health, g.Group, func(h TargetHealth) bool { return !h.Shifted && (healthy(h) || initial(h) || unavailable(h)) }))
 	leaves := slices.DeleteFunc(slices.Clone(batch), func(m member) bool { return !costs[m.ID] })
 	if len(leaves) == 0 {
 		return nil

@@ -43,6 +43,9 @@ type Config struct {
 	// deregistered, or, if it is in no group, in all of them on their default ports. Otherwise such an instance is updated,
 	// named, and left out of the load balancer, because a target that somebody took out is not to be put back by a deploy.
 	Register bool
+	// ActedUntil is the time at which an earlier run may have registered targets last, by this machine's clock. Until the
+	// routing lag has passed since, a target that is healthy may get no traffic yet, so it is no capacity. Zero: long ago.
+	ActedUntil time.Time
 	// Observe is called with every event, one at a time; nil: events are dropped.
 	Observe func(Event)
 

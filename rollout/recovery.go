@@ -196,7 +196,7 @@ func (r *recovery) registerUntouched(ctx context.Context, u *instanceUpdate, old
 		return
 	}
 	last := StepDrain
-	if err := u.connect(ctx); err != nil {
+	if err := u.connect(context.WithoutCancel(ctx)); err != nil { // also after a signal, because the service drains until it is told
 		u.disconnect()
 		u.report.remark(StepDeregister, "registered again without a look at it: %s", oneLine(err))
 	} else if u.running = u.before.Release.Digest(); !u.before.Running {

@@ -25,8 +25,8 @@ type registration struct {
 	// deregisteredAt is the time at which the last call of Deregister returned; zero: the run has not called it. A call
 	// that failed counts too, because it may have been applied.
 	deregisteredAt time.Time
-	// registeredAt is the time at which the last call of Register returned, or at which a target was found to be
-	// initial; zero: the instance was registered before the run.
+	// registeredAt is the latest time at which the load balancer applied the last call of Register, which is later than
+	// its return if it failed. It is also the time at which a target was found to be initial; zero: the instance was registered before the run.
 	registeredAt time.Time
 	// shifted is set if a zone of it was under zonal shift when it was found to be healthy, so that no clients arrive there.
 	shifted bool
@@ -90,6 +90,9 @@ func (r *registration) register(ctx context.Context, targets []Target) error {
 	}
 	err := r.balancer.Register(ctx, targets)
 	r.registeredAt, r.clientsArrived = time.Now(), false
+	if err != nil {
+		r.registeredAt = r.registeredAt.Add(doubtTime)
+	}
 	return r.noteDoubt(err)
 }
 

@@ -100,7 +100,11 @@ func (u *instanceUpdate) confirm(ctx context.Context) error {
 
 // shortfall returns why the batch may not leave at that time, and nil if it may.
 func (f *fleet) shortfall(health Health, batch updates, at time.Time) error {
-	return f.rule.shortfall(health, f.members(f.updates), f.members(batch), at)
+	members := f.members(f.updates)
+	if !f.Policy.Drain.Fixed { // the documented process takes what is healthy as routed
+		members = append(members, f.unknown.members(f.Policy.Drain.Lag)...)
+	}
+	return f.rule.shortfall(health, members, f.members(batch), at)
 }
 
 // members returns what the capacity rule has to know of the updates.

@@ -31,14 +31,35 @@ var changing = map[string]bool{
 func (p *process) call(ctx context.Context, port, id string, act func(lateness)) error {
 	ended := ctx.Err() != nil
 	die := p.stagger(port, id)
+	if !ended && p.awake() && ctx.Err() != nil {
+		return ctx.Err() // it stood still before it sent anything
+	}
 	what := p.begin(port, id, die, ended, act)
+	defer p.awake()
 	if err := p.endure(ctx, port, what, die); err != nil {
 		return err
+	}
+	if p.awake() && ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if err := CheckAct(ctx); err != nil {
 		return err // it is sent only now
 	}
 	return p.apply(port, id, what, die, act)
+}
+
+// awake waits while the process stands still, and reports whether it did.
+func (p *process) awake() (slept bool) {
+	for {
+		p.w.mu.Lock()
+		left := time.Until(p.pausedUntil)
+		p.w.mu.Unlock()
+		if left <= 0 {
+			return slept
+		}
+		slept = true
+		_ = p.wait(context.Background(), left)
+	}
 }
 
 // stagger lets calls of one instant begin one after the other, in an order that
@@ -97,7 +118,7 @@ func (p *process) dieIn(port, id string, die *die, act func(lateness)) {
 // mishap decides what goes wrong with a call.
 func (p *process) mishap(die *die, port, id string) mishap {
 	m := p.w.rigs[id]
-	if m != nil && m.cutOffNow() && port != "register" && port != "deregister" && port != "record" {
+	if m != nil && (m.off || m.unreachable.now()) && port != "register" && port != "deregister" && port != "record" {
 		return p.troubled(port, id, fails)
 	}
 	rate := p.w.story.faults
@@ -165,7 +186,7 @@ func (p *process) apply(port, id string, what mishap, die *die, act func(latenes
 	}
 	act(0)
 	if changing[port] {
-		w.check("one process acts", w.ledger.holder == p, "%s: %s of %s is applied while another process holds the lease", p.name, port, id)
+		w.judge(whenActLands, scene{p: p, m: w.rigs[id], port: port})
 	}
 	if changing[port] || port == "prepare" {
 		w.note(p.name+" "+port, id)
@@ -179,6 +200,9 @@ func (p *process) apply(port, id string, what mishap, die *die, act func(latenes
 // applyLate lets an act land after its caller was told that it failed.
 func (p *process) applyLate(port, id string, die *die, act func(lateness)) {
 	after := die.between(time.Second, 50*time.Second)
+	if late := p.w.latest; late > after && die.chance(0.5) {
+		after = die.between(time.Second, late)
+	}
 	if port != "register" && port != "deregister" {
 		act(lateness(after))
 		p.w.note(p.name+" late "+port, id)
@@ -187,11 +211,10 @@ func (p *process) applyLate(port, id string, die *die, act func(lateness)) {
 	if m := p.w.rigs[id]; port == "register" {
 		m.lateJoin = true
 	}
-	time.AfterFunc(after, p.w.locked(func() {
-		p.w.flow()
+	p.w.in(after, func() {
 		act(lateness(after))
 		p.w.note(p.name+" late "+port, id)
-	}))
+	})
 }
 
 // wait passes time, unless the call is given up or its process killed.

@@ -29,6 +29,11 @@ func (d *die) between(from, to time.Duration) time.Duration {
 	return from + time.Duration(d.Int64N(int64(to-from)))
 }
 
+// sometime is a time by which a story of n instances may have come to any of them, early ones as likely as late ones.
+func (d *die) sometime(n int) time.Duration {
+	return time.Duration(d.around(300*float64(n))*float64(time.Second)) + d.between(0, time.Second)
+}
+
 // around is between 1 and most, small numbers as likely as large ones.
 func (d *die) around(most float64) float64 {
 	return math.Exp(d.Float64() * math.Log(max(most, 1)))

@@ -27,8 +27,8 @@ const (
 	unhealthy defect = "is never healthy behind the load balancer"
 )
 
-// rig is an instance of the simulated fleet: its containers by the names that
-// mark where a swap stands, and what the load balancer thinks of it.
+// rig is an instance of the simulated fleet: its containers by the names that mark where a swap stands, and what the load
+// balancer and hazards make of it.
 type rig struct {
 	seat
 	w                       *sim
@@ -36,13 +36,45 @@ type rig struct {
 	pulled                  map[int]bool
 	downSince               time.Time // since when nothing listens; zero: something does
 	rate                    float64   // connections a second that reach it now
-	served                  bool      // it served when the story began
-	lateJoin                bool      // a registration was applied after its caller gave up
+	openCount               int       // connections that are open until openUntil
+	openUntil               time.Time
+	clings                  int             // clients that never close their connection
+	served                  bool            // it served when the story began
+	freed                   map[string]bool // by group: it left when the load balancer did not call it healthy, so that it cost no capacity
+	lateOut                 bool            // it was deregistered by a call that was applied very late
+	lateJoin                bool            // a registration was applied after its caller gave up
+	hurried                 bool            // a process that was told to end did not wait for its drain
 	faulted                 map[string]bool
+
+	// What hazards do to it.
+	off         bool      // nothing runs and nobody answers
+	lost        bool      // for ever
+	cutOff      bool      // it cannot be reached any more
+	struck      span      // it may not serve, and no command is the reason
+	disturbed   time.Time // by the latest hazard
+	unhealthy   span
+	unreachable span
+	refused     Target // it cannot be registered
+	refusedFor  span
+	takenOut    []Target // by somebody else
 }
+
+// strike notes that a hazard may keep the instance from serving for some time.
+func (m *rig) strike(long time.Duration) {
+	m.disturb()
+	if s := after(long); s.until.After(m.struck.until) {
+		m.struck = s
+	}
+	m.w.in(long+time.Nanosecond, m.w.reroute)
+}
+
+func (m *rig) disturb() { m.disturbed = time.Now() }
 
 // listener is the container that takes connections now.
 func (m *rig) listener() *box {
+	if m.off {
+		return nil
+	}
 	for _, b := range []*box{m.current, m.previous} {
 		if b != nil && b.running {
 			return b
@@ -53,20 +85,22 @@ func (m *rig) listener() *box {
 
 func (m *rig) listens() bool { return m.listener() != nil }
 
-// serves reports whether the instance is in service: what recovery owes it.
+// serves returns why the instance is not in service; empty: it is. That is what recovery owes it.
 func (m *rig) serves() string {
 	b := m.listener()
 	switch {
 	case b == nil:
 		return "runs nothing"
 	case b != m.current || b.stopping != nil:
-		return "runs a container whose stop was asked for"
+		return "runs a container whose stop was requested"
 	case !b.proven:
 		return "runs a container that was never proven"
 	}
 	for _, t := range m.targets {
 		if entry := m.w.book[t]; entry == nil || !entry.gone.IsZero() {
-			return "is out of " + t.Group
+			if !slices.Contains(m.takenOut, t) {
+				return "is out of " + t.Group
+			}
 		}
 	}
 	return ""
@@ -79,19 +113,19 @@ func (m *rig) changed() {
 		m.downSince = time.Time{}
 	case m.downSince.IsZero():
 		m.downSince = time.Now()
-		time.AfterFunc(noticed+time.Nanosecond, m.w.locked(m.w.reroute))
+		m.w.in(noticed+time.Nanosecond, m.w.reroute)
 	}
 	m.w.reroute()
 }
 
-// stop asks a container to end; it does after its grace whether anybody waits or not.
+// stop requests that a container ends; it does after its grace whether anybody waits or not.
 func (m *rig) stop(b *box, grace time.Duration) {
 	if b == nil || b.stopping != nil || !b.running {
 		return
 	}
 	gone := make(chan struct{})
 	b.stopping = gone
-	time.AfterFunc(grace, m.w.locked(func() { m.ended(b, gone) }))
+	m.w.in(grace, func() { m.ended(b, gone) })
 }
 
 func (m *rig) ended(b *box, gone chan struct{}) {
@@ -101,173 +135,138 @@ func (m *rig) ended(b *box, gone chan struct{}) {
 	default:
 		close(gone)
 	}
-	m.w.flow()
 	b.running, b.proven = false, false
 	m.w.note("stopped", m.ID)
 	m.changed()
 }
 
-// membership of a target in the load balancer's book.
+// entry is a target in the load balancer's book.
 type entry struct {
 	Target
 	since, gone time.Time // gone: deregistered then
 	// What this registration takes: to be checked, to be routed to, and to be
 	// routed to no more once it is gone.
 	checks, joins, leaves time.Duration
+	byHand                bool // no process registered it
+	late                  bool // it was deregistered by a call that had failed
+	// shows is a state that the load balancer reports for some time instead of its own.
+	shows    TargetState
+	reason   string
+	showsFor span
 }
 
-const (
-	// noticed is how long health checks take to fail.
-	noticed = 35 * time.Second
-	// longestLag is how long the load balancer may go on routing to what left.
-	longestLag = 118 * time.Second
-)
+// noticed is how long health checks take to fail.
+const noticed = 35 * time.Second
 
-func (w *sim) register(targets []Target) {
+// lasts draws how long the load balancer takes for a registration.
+func (w *sim) lasts(e *entry, d *die) {
+	e.checks, e.joins, e.leaves = d.between(20*time.Second, 60*time.Second), d.between(w.lag/2, w.lag), d.between(5*time.Second, w.lag-2*time.Second)
+	w.in(e.joins, w.reroute)
+}
+
+func (w *sim) register(targets []Target, byHand bool) {
 	for _, t := range targets {
-		if e := w.book[t]; e != nil && e.gone.IsZero() {
+		if e := w.book[t]; e != nil && e.gone.IsZero() || w.rigs[t.Instance].lost {
 			continue
 		}
+		w.remember()
 		question := "register/" + t.Instance + t.Group
-		d := w.roll(question, w.next(question))
-		e := &entry{Target: t, since: time.Now()}
-		e.checks, e.joins, e.leaves = d.between(20*time.Second, 60*time.Second), d.between(60*time.Second, 120*time.Second), d.between(5*time.Second, longestLag)
+		e := &entry{Target: t, since: time.Now(), byHand: byHand}
+		w.rigs[t.Instance].lateOut = false
+		w.lasts(e, w.roll(question, w.next(question)))
 		w.book[t] = e
-		time.AfterFunc(e.joins, w.locked(w.reroute))
 	}
 	w.reroute()
 }
 
-func (w *sim) deregister(targets []Target) {
+// deregister takes targets out. What a dead process had set off nobody could hold back.
+func (w *sim) deregister(targets []Target, late, dead bool) {
 	for _, t := range targets {
 		e := w.book[t]
 		if e == nil || !e.gone.IsZero() {
 			continue
 		}
-		e.gone = time.Now()
-		time.AfterFunc(e.leaves, w.locked(w.reroute))
-		time.AfterFunc(300*time.Second, w.locked(func() {
-			if w.book[t] == e {
-				delete(w.book, t)
-			}
-		}))
+		w.remember()
+		e.late = late
+		if dead || !slices.Contains([]TargetState{TargetHealthy, TargetInitial, TargetUnavailable}, w.state(e)) {
+			w.rigs[t.Instance].freed[t.Group] = true
+		}
+		w.leave(e, time.Now())
 	}
 	w.reroute()
 }
 
-// state is what the load balancer says of a target.
+// leave deregisters a target at that time. It is in the book as long as it drains or is routed to.
+func (w *sim) leave(e *entry, at time.Time) {
+	e.gone = at
+	w.in(e.leaves-time.Since(at), w.reroute)
+	w.in(max(e.leaves, w.delayOf(e.Group))-time.Since(at), func() {
+		if w.book[e.Target] == e {
+			delete(w.book, e.Target)
+		}
+	})
+}
+
+func (w *sim) delayOf(group string) time.Duration {
+	for _, t := range w.timing {
+		if t.Group == group {
+			return t.Delay
+		}
+	}
+	return 0
+}
+
+// state is what the load balancer reports of a target. It is empty when the target has drained.
 func (w *sim) state(e *entry) TargetState {
 	m := w.rigs[e.Instance]
 	switch b := m.listener(); {
+	case !e.gone.IsZero() && time.Since(e.gone) > w.delayOf(e.Group):
+		return ""
 	case !e.gone.IsZero():
 		return TargetDraining
+	case m.lost, m.off && m.cutOff:
+		return TargetUnused
+	case e.showsFor.now():
+		return e.shows
 	case time.Since(e.since) < e.checks:
 		return TargetInitial
-	case m.troubledNow(), b == nil, b.outcome == unhealthy:
+	case m.unhealthy.now(), b == nil, b.outcome == unhealthy:
 		return TargetUnhealthy
 	default:
 		return TargetHealthy
 	}
 }
 
-func (m *rig) troubledNow() bool {
-	since := time.Since(m.w.began)
-	return m.troubled > 0 && since >= m.troubled && since < m.better
-}
-
-func (m *rig) cutOffNow() bool { return m.cutOff > 0 && time.Since(m.w.began) >= m.cutOff }
-
 // health is every target in a fixed order, as the API answers.
 func (w *sim) health() Health {
 	var h Health
 	for _, m := range w.fleet {
 		for _, t := range w.targetsOf[m.ID] {
-			if e := w.book[t]; e != nil {
-				h = append(h, TargetHealth{Target: t, State: w.state(e)})
+			e := w.book[t]
+			if e == nil || w.state(e) == "" {
+				continue
 			}
+			one := TargetHealth{Target: t, State: w.state(e)}
+			if e.showsFor.now() && one.State == e.shows {
+				one.Reason = e.reason
+			}
+			h = append(h, one)
 		}
 	}
 	return h
 }
 
-// flow counts the connections since the last change: rates hold between changes.
-func (w *sim) flow() {
-	now := time.Now()
-	elapsed := now.Sub(w.flowed).Seconds()
-	w.flowed = now
-	if elapsed <= 0 {
-		return
-	}
-	if w.dark {
-		w.unmet += elapsed
-		w.note("nobody is routed to", "")
-	}
-	for _, m := range w.fleet {
-		b := m.listener()
-		if b != nil {
-			b.connection += m.rate * elapsed
-			if m.source == KernelCount {
-				b.connection += m.probes * elapsed
-			}
-			continue
-		}
-		if m.rate > 0 && m.served && !m.lateJoin {
-			w.deaf += elapsed
-			w.note("deaf to connections", m.ID)
-		}
+// remember keeps what the load balancer reported before an act, if the story has old answers.
+func (w *sim) remember() {
+	if w.answersOld > 0 && !w.calm && time.Now().After(w.beforeUntil) {
+		w.before, w.beforeUntil = w.health(), time.Now().Add(w.answersOld)
 	}
 }
 
-// reroute spreads the clients over whoever the load balancer sends to.
-func (w *sim) reroute() {
-	w.flow()
-	if w.clients == 0 {
-		return
+// answers is what a question for health is answered that is sent now.
+func (w *sim) answers() Health {
+	if time.Now().Before(w.beforeUntil) {
+		return slices.Clone(w.before)
 	}
-	for _, m := range w.fleet {
-		m.rate = 0
-	}
-	w.dark = false
-	for _, t := range w.timing {
-		w.routed = w.routed[:0]
-		w.eachRouted(t.Group, func(e *entry) { w.routed = append(w.routed, w.rigs[e.Instance]) })
-		w.dark = w.dark || !slices.ContainsFunc(w.routed, (*rig).listens)
-		if len(w.routed) == 0 { // with nobody healthy it sends to all that are registered
-			w.eachRegistered(t.Group, func(e *entry) { w.routed = append(w.routed, w.rigs[e.Instance]) })
-		}
-		// Where nobody else could serve, no drain would help.
-		if !slices.ContainsFunc(w.routed, (*rig).listens) {
-			continue
-		}
-		share := w.clients * float64(len(w.fleet)) / float64(len(w.routed)) / float64(len(w.timing))
-		for _, m := range w.routed {
-			m.rate += share
-		}
-	}
-}
-
-func (w *sim) eachRegistered(group string, do func(*entry)) {
-	for _, m := range w.fleet {
-		for _, t := range w.targetsOf[m.ID] {
-			if e := w.book[t]; t.Group == group && e != nil && e.gone.IsZero() {
-				do(e)
-			}
-		}
-	}
-}
-
-func (w *sim) eachRouted(group string, do func(*entry)) {
-	for _, m := range w.fleet {
-		for _, t := range w.targetsOf[m.ID] {
-			e := w.book[t]
-			if t.Group != group || e == nil {
-				continue
-			}
-			joined := e.gone.IsZero() && time.Since(e.since) >= e.joins && (m.downSince.IsZero() || time.Since(m.downSince) < noticed)
-			leaving := !e.gone.IsZero() && time.Since(e.gone) < e.leaves && e.gone.Sub(e.since) >= e.joins
-			if joined || leaving {
-				do(e)
-			}
-		}
-	}
+	return w.health()
 }

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // ledger is the lease and the journal of an environment as one object: a write
@@ -12,6 +13,9 @@ type ledger struct {
 	release int     // of the last run
 	entries []Entry // the holder's, without what recovery does not need
 	before  []Entry // those of runs that did not finish
+	// actsUntil is when the last intent's time is over, by the store's clock.
+	actsUntil time.Time
+	acted     time.Time // when the last intent was written
 }
 
 // takes gives the lease to a process, whose journal begins.
@@ -25,14 +29,18 @@ var errFenced = fmt.Errorf("sim: %w", ErrLost)
 func (p *process) Record(ctx context.Context, e Entry) error {
 	p.stagger("meet", e.Instance)
 	killed := p.meets(e)
-	err := p.call(ctx, "record", e.Instance, func(lateness) { p.write(e) })
+	fenced := false
+	err := p.call(ctx, "record", e.Instance, func(lateness) {
+		fenced = !p.holds()
+		p.write(e)
+	})
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	p.alive()
 	if killed {
 		p.die("by an entry, after", string(e.Step)+" "+string(e.Mark))
 	}
-	if err == nil && !p.holds() {
+	if err == nil && fenced {
 		return errFenced
 	}
 	return err
@@ -63,16 +71,31 @@ func (p *process) write(e Entry) {
 		return
 	}
 	p.w.note("entry "+string(e.Step)+" "+string(e.Mark), e.Instance)
+	e.Time = e.Time.Add(p.skew + p.w.jumped)
+	if e.intends() {
+		p.w.ledger.acted = time.Now()
+	}
+	if until := time.Now().Add(time.Duration(e.Seconds)*time.Second + 2*time.Second); e.Seconds > 0 && until.After(p.w.ledger.actsUntil) {
+		p.w.ledger.actsUntil = until
+	}
 	p.w.ledger.entries = Append(p.w.ledger.entries, e)
 	p.w.ledger.before = closeEarlier(p.w.ledger.before, e)
 	switch e.Mark {
 	case Begun, Undoing:
 		p.intent[e.Instance] = intent{e.Step, e.Mark}
+		p.intentAt[e.Instance] = time.Now()
 	default:
 		p.intent[e.Instance] = intent{}
 	}
 	if e.Step == StepDeregister && e.Mark == Begun || e.Step == StepRegister {
 		p.touched[e.Instance] = true
+	}
+	if p.command.pause > 0 && p.written >= p.command.pausedAt && e.intends() {
+		p.pause(p.command.pause)
+		p.command.pause = 0
+	}
+	if e.Step == StepJoin && e.Mark == Done {
+		p.w.judge(whenJoined, scene{p: p, m: p.w.rigs[e.Instance]})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -12,27 +13,75 @@ type book struct{ p *process }
 
 func (b book) Register(ctx context.Context, targets []Target) error {
 	id := targets[0].Instance
-	return b.p.call(ctx, "register", id, func(late lateness) {
+	accepted, refused := b.p.accepted("register", targets)
+	err := b.p.call(ctx, "register", id, func(late lateness) {
 		if late == 0 {
-			b.p.joins(id)
+			b.p.w.judge(whenRegistered, scene{p: b.p, m: b.p.w.rigs[id], targets: accepted})
 		}
-		b.p.w.register(targets)
+		b.p.w.register(accepted, false)
 	})
+	return errors.Join(err, refused)
 }
 
 func (b book) Deregister(ctx context.Context, targets []Target) error {
 	id := targets[0].Instance
-	return b.p.call(ctx, "deregister", id, func(late lateness) {
-		if late == 0 || !b.p.dead { // what a dead process set off nobody can hold back
-			b.p.leaves(id, targets, late)
+	accepted, refused := b.p.accepted("deregister", targets)
+	err := b.p.call(ctx, "deregister", id, func(late lateness) {
+		switch m := b.p.w.rigs[id]; {
+		case late > lateness(doubtTime): // the engine does not wait for that, and names what it finds
+			m.lateOut = true
+			m.strike(doubtTime + b.p.w.lag)
+		case late == 0 || !b.p.dead: // what a dead process set off nobody can hold back
+			b.p.w.judge(whenDeregistered, scene{p: b.p, m: m, targets: accepted, late: late})
 		}
-		b.p.w.deregister(targets)
+		b.p.w.deregister(accepted, late > 0, late > 0 && b.p.dead)
 	})
+	return errors.Join(err, refused)
+}
+
+var errRefused = errors.New("InvalidTarget: one target was refused")
+
+// accepted returns the targets that the load balancer accepts, and an error if those are not all.
+func (p *process) accepted(port string, targets []Target) ([]Target, error) {
+	w := p.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.alive()
+	m := w.rigs[targets[0].Instance]
+	accepted := targets
+	if port == "register" && m.refusedFor.now() || port == "register" && m.lost {
+		accepted = slices.DeleteFunc(slices.Clone(targets), func(t Target) bool { return m.lost || t == m.refused })
+	}
+	key := "accepted/" + p.name + port + m.ID
+	if d := w.roll(key, w.next(key)); w.partial > 0 && !w.calm && len(accepted) > 1 && d.chance(w.partial) {
+		accepted = accepted[:1+d.IntN(len(accepted)-1)]
+	}
+	if len(accepted) == len(targets) {
+		return targets, nil
+	}
+	p.troubled(port, m.ID, "refused in part")
+	return accepted, errRefused
 }
 
 func (b book) Health(ctx context.Context, of ...Target) (h Health, err error) {
+	w := b.p.w
+	w.mu.Lock()
+	late := w.answersAfter > 0 && !w.calm
+	if late {
+		h = narrow(w.answers(), of)
+	}
+	key := "answers/" + b.p.name
+	d := w.roll(key, w.next(key))
+	w.mu.Unlock()
+	if late {
+		b.p.looksAt()
+		if err := b.p.wait(ctx, d.between(0, w.answersAfter)); err != nil {
+			return nil, err
+		}
+		return h, b.p.call(ctx, "health", "", func(lateness) {})
+	}
 	err = b.p.call(ctx, "health", "", func(lateness) {
-		h = narrow(b.p.w.health(), of)
+		h = narrow(w.health(), of)
 		b.p.looks()
 	})
 	return h, err
@@ -43,7 +92,7 @@ func (b book) Timing(ctx context.Context) ([]Timing, error) {
 }
 
 func (p *process) connect(ctx context.Context, i Instance) (Host, error) {
-	h := &hand{p: p, m: p.w.rigs[i.ID]}
+	h := &hand{p: p, m: p.w.find(i.ID)}
 	return h, p.call(ctx, "connect", i.ID, func(lateness) {})
 }
 
@@ -114,8 +163,11 @@ func (h *hand) Traffic(ctx context.Context) (t Traffic, err error) {
 			missing = errNothingRuns
 			return
 		}
-		t = Traffic{Open: h.m.clings, Opened: uint64(b.connection), Source: h.m.source}
+		t = Traffic{Open: h.m.open(), Opened: uint64(b.connection), Source: h.m.source}
 	})
+	if err == nil && missing == nil {
+		h.p.sampled(h.m.ID, t)
+	}
 	return t, errors.Join(err, missing)
 }
 
@@ -127,8 +179,12 @@ func (h *hand) signal(ctx context.Context, port string, told bool) error {
 	return h.call(ctx, port, func(late lateness) {
 		b := h.m.listener()
 		h.p.w.after(late, func() {
-			if b != nil {
-				b.told = told
+			if b == nil {
+				return
+			}
+			b.told = told
+			if soon := time.Now().Add(2 * time.Second); told && h.m.openUntil.After(soon) {
+				h.m.openUntil = soon
 			}
 		})
 	})

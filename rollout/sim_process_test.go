@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"time"
@@ -29,6 +30,12 @@ type process struct {
 	touched       map[string]bool
 	troubles      map[string]bool // instances it had faults at; "" for all
 	looked        time.Time       // when it last looked before anybody left
+	began         time.Time
+	runs          time.Time            // when it began to deploy
+	intentAt      map[string]time.Time // when the intent of an instance was written
+	seen          map[string]Traffic   // the last sample of an instance
+	pausedUntil   time.Time
+	skew          time.Duration // of its wall clock
 }
 
 type intent struct {
@@ -40,6 +47,10 @@ func (w *sim) process(name string, c command) *process {
 	p := &process{
 		w: w, name: name, command: c, killed: make(chan struct{}), gone: make(chan struct{}), done: make(chan struct{}),
 		intent: map[string]intent{}, touched: map[string]bool{}, troubles: map[string]bool{},
+		intentAt: map[string]time.Time{}, seen: map[string]Traffic{}, began: time.Now(),
+	}
+	if w.skewed {
+		p.skew = w.roll("skew/"+name, 0).between(-10*time.Minute, 10*time.Minute)
 	}
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	return p
@@ -69,6 +80,10 @@ func (p *process) die(how, at string) {
 func (p *process) lose() {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
+	p.loses()
+}
+
+func (p *process) loses() {
 	if p.w.ledger.holder != p || p.lost || p.dead {
 		return
 	}
@@ -96,15 +111,26 @@ func (p *process) config(id string) Config {
 		Environment: "sim", ID: p.name + id, Policy: p.w.policy, Release: releaseOf(p.command.release),
 		Journal: p, Balancer: book{p}, Connect: p.connect,
 		Gates: []Gate{mood{p, "gate"}}, Guards: []Gate{mood{p, "guard"}},
-		jitter: p.jitter, stopwatch: monotonic,
+		jitter: p.jitter, stopwatch: p.stopwatch,
 	}
+	p.w.mu.Lock()
+	c.ActedUntil = p.w.ledger.acted
 	for _, m := range p.w.fleet {
-		c.Instances = append(c.Instances, m.Instance)
+		if !m.lost {
+			c.Instances = append(c.Instances, m.Instance)
+		}
 	}
+	p.w.mu.Unlock()
 	if p.w.mutant != nil {
 		p.w.mutant.wrap(&c, p)
 	}
 	return c
+}
+
+// stopwatch goes by the wall clock where that runs ahead of the bubble's, as the engine's own does.
+func (p *process) stopwatch() func() time.Duration {
+	began, jumped := time.Now(), p.w.jumps()
+	return func() time.Duration { return time.Since(began) + max(0, p.w.jumps()-jumped) }
 }
 
 // jitter is drawn once a question for health: whoever asks first, the seed decides.
@@ -139,7 +165,10 @@ func (p *process) main(deploys bool) {
 	defer close(p.done)
 	defer p.cancel(nil)
 	p.w.mu.Lock()
-	dead := UnfinishedRun{Run: "before", Release: releaseOf(p.w.ledger.release), Entries: slices.Concat(p.w.ledger.before, p.w.ledger.entries)}
+	dead := UnfinishedRun{
+		Run: "before", Release: releaseOf(p.w.ledger.release), ActsUntil: p.w.ledger.actsUntil,
+		Entries: slices.Concat(p.w.ledger.before, p.w.ledger.entries),
+	}
 	p.w.mu.Unlock()
 	if p.w.mutant != nil && p.w.mutant.reads != nil {
 		dead = p.w.mutant.reads(dead)
@@ -187,7 +216,7 @@ func (p *process) compete() {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	p.w.tally["rivals"]++
-	p.w.check("without the lease nothing is touched", !p.changed, "%s: %s, %v", p.name, result.Outcome, err)
+	p.w.check("without the lease nothing is touched", !p.changed, fmt.Sprintf("%s: %s, %v", p.name, result.Outcome, err))
 }
 
 // survey notes the floors that the run which begins now has to keep, and what it rolls out.
@@ -197,15 +226,71 @@ func (p *process) survey() {
 	p.alive()
 	p.w.note(p.name+" runs", "")
 	p.w.tally["runs"]++
-	p.changed = false
+	p.changed, p.runs = false, time.Now()
 	if !p.holds() {
 		return
 	}
 	p.w.ledger.release = p.command.release
 	for _, t := range p.w.timing {
 		registered := map[string]bool{}
-		p.w.eachRegistered(t.Group, func(e *entry) { registered[e.Instance] = true })
+		p.w.eachRegistered(t.Group, func(e *entry) {
+			if p.w.state(e).Registered() {
+				registered[e.Instance] = true
+			}
+		})
 		least := btoi(!p.w.policy.Downtime)
 		p.w.floors[t.Group] = max(least, len(registered)-p.w.policy.Batch.Of(len(p.w.fleet)))
 	}
+}
+
+// begins is checked when a process begins to change something.
+func (p *process) begins(port, id string, ended bool) {
+	p.changed = p.changed || !slices.Contains([]string{"register", "drain", "undrain"}, port)
+	p.w.judge(whenActBegins, scene{p: p, m: p.w.rigs[id], port: port, ended: ended})
+}
+
+// quietsDown is checked when a running container of an instance is taken away.
+func (p *process) quietsDown(m *rig, what string) {
+	if m.listener() != nil {
+		p.w.judge(whenQuieted, scene{p: p, m: m, port: what})
+	}
+}
+
+// looks notes when the process last looked before anybody left: a look while some are out is for those, and takes nothing
+// back of what was decided.
+func (p *process) looks() {
+	for _, open := range p.intent {
+		if open != (intent{}) {
+			return
+		}
+	}
+	p.looked = time.Now()
+}
+
+// looksAt is looks, of an answer that comes later.
+func (p *process) looksAt() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.looks()
+}
+
+// sampled notes what the process knows of an instance's connections.
+func (p *process) sampled(id string, t Traffic) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.seen[id] = t
+}
+
+// pause lets the process stand still, as after SIGSTOP or on a laptop that sleeps. It renews no lease meanwhile.
+func (p *process) pause(long time.Duration) {
+	p.w.note(p.name+" stands still for "+long.String(), "")
+	p.w.tally["pauses"]++
+	p.w.broken = true
+	p.pausedUntil = time.Now().Add(long)
+	until := p.pausedUntil
+	p.w.in(lease, func() {
+		if time.Now().Before(until) {
+			p.loses()
+		}
+	})
 }

@@ -23,8 +23,9 @@ type simReport struct {
 	Counts  tally   `json:"counts"`
 	Failed  []wrong `json:"failed"`
 
-	mu   sync.Mutex
-	stop atomic.Bool
+	enough int // how many stories go wrong before no more are told
+	mu     sync.Mutex
+	stop   atomic.Bool
 }
 
 // wrong is a story that broke a promise.
@@ -34,11 +35,8 @@ type wrong struct {
 	Command string `json:"command"`
 }
 
-// enough is how many stories go wrong before no more are told.
-const enough = 20
-
 func newSimReport(seeds int) *simReport {
-	return &simReport{Seeds: seeds, Cores: runtime.GOMAXPROCS(0), Counts: tally{}, Failed: []wrong{}}
+	return &simReport{Seeds: seeds, Cores: runtime.GOMAXPROCS(0), Counts: tally{}, Failed: []wrong{}, enough: numberIn("SIM_ENOUGH", 20)}
 }
 
 // tell tells the stories on all cores until enough went wrong.
@@ -71,7 +69,7 @@ func (r *simReport) add(t *testing.T, w *sim) {
 	}
 	r.Failed = append(r.Failed, f)
 	t.Errorf("seed %d: %s\n%s tells it", f.Seed, f.Why, f.Command)
-	if len(r.Failed) >= enough {
+	if len(r.Failed) >= r.enough {
 		r.stop.Store(true)
 	}
 }

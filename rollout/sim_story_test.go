@@ -22,11 +22,7 @@ type seat struct {
 	targets []Target
 	source  Source
 	probes  float64 // connections a second that are checks: the kernel counts them too
-	clings  int     // clients that never close their connection
 	down    bool    // nothing runs on it
-	// cutOff is when it can no longer be reached, troubled when the load
-	// balancer begins to call it unhealthy and better when it ends; zero: never.
-	cutOff, troubled, better time.Duration
 }
 
 // command is one process: it takes the lease, heals what others left, and deploys.
@@ -41,6 +37,9 @@ type command struct {
 	handover time.Duration
 	// rival is when a run without the lease begins; zero: none does.
 	rival time.Duration
+	// pausedAt is the journal entry after which the process stands still for some time; zero: none.
+	pausedAt int
+	pause    time.Duration
 }
 
 type ending string
@@ -158,13 +157,6 @@ func (s *story) seat(i, zones int, d *die) seat {
 		t.targets = nil
 	case p < 0.94:
 		t.down = true
-	case p < 0.96:
-		t.clings = 1 + d.IntN(3)
-	case p < 0.98:
-		t.troubled = d.between(time.Second, 30*time.Minute)
-		t.better = t.troubled + d.between(time.Second, 10*time.Minute)
-	default:
-		t.cutOff = d.between(time.Second, 30*time.Minute)
 	}
 	return t
 }
@@ -177,7 +169,7 @@ func commandOf(d *die, n, release int) command {
 		c.entry += 2 * n // after all have prepared
 	}
 	c.act = int(d.around(9 * size))
-	c.at = time.Duration(d.around(300*size)*float64(time.Second)) + d.between(0, time.Second)
+	c.at = d.sometime(n)
 	if d.chance(0.6) {
 		c.handover = d.between(0, 90*time.Second)
 	}

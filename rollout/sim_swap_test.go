@@ -11,17 +11,23 @@ import (
 func (h *hand) Stop(ctx context.Context, r Release) error {
 	h.stopping, h.renamed, h.made = true, false, nil
 	var stopped <-chan struct{}
-	err := h.call(ctx, "stop", func(late lateness) { stopped = h.retire(r, time.Duration(late)) })
-	if err != nil {
+	var missing error
+	err := h.call(ctx, "stop", func(late lateness) { stopped, missing = h.retire(r, time.Duration(late)) })
+	if err = errors.Join(err, missing); err != nil {
 		return err
 	}
 	return await(ctx, h.p, stopped)
 }
 
-func (h *hand) retire(r Release, late time.Duration) <-chan struct{} {
+var errNoImage = errors.New("the image is gone: create no container")
+
+func (h *hand) retire(r Release, late time.Duration) (<-chan struct{}, error) {
 	m, w := h.m, h.p.w
 	n := h.p.number(r)
-	w.check("pulled before it is stopped", m.pulled[n], "%s", m.ID)
+	w.check("pulled before it is stopped", m.pulled[n] || !m.disturbed.IsZero(), m.ID)
+	if !m.pulled[n] {
+		return nil, errNoImage
+	}
 	h.p.quietsDown(m, "stops its container")
 	question := "box/" + m.ID
 	d := w.roll(question, w.next(question))
@@ -34,14 +40,14 @@ func (h *hand) retire(r Release, late time.Duration) <-chan struct{} {
 	m.current, m.previous, h.renamed = nil, old, true
 	if old == nil || !old.running {
 		m.changed()
-		return nil
+		return nil, nil
 	}
 	grace := d.between(100*time.Millisecond, 20*time.Second)
 	if !w.calm && d.chance(0.03) {
 		grace = d.between(20*time.Second, 90*time.Second)
 	}
 	m.stop(old, late+grace)
-	return old.stopping
+	return old.stopping, nil
 }
 
 // defect is what is wrong with a release: most are sound, some are bad on one
@@ -108,7 +114,7 @@ func (h *hand) prove(ctx context.Context, b *box) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	h.p.alive()
-	if !b.running || b.stopping != nil || h.m.current != b {
+	if !b.running || b.stopping != nil || h.m.current != b || h.m.off {
 		return errBad
 	}
 	b.proven = true
@@ -183,6 +189,7 @@ func (h *hand) giveUp(late time.Duration) *box {
 	m := h.m
 	if m.current != nil && m.current.running {
 		h.p.quietsDown(m, "gives up its container")
+		m.hurried = m.hurried || h.p.hurries()
 	}
 	m.current, m.next = nil, nil
 	m.changed()
@@ -210,6 +217,7 @@ func (h *hand) awaitStopped(ctx context.Context, old *box) error {
 	h.p.w.mu.Lock()
 	defer h.p.w.mu.Unlock()
 	h.p.alive()
+	h.p.w.flow()
 	h.m.ended(old, stopping)
 	return nil
 }
@@ -220,14 +228,26 @@ func (h *hand) bringBack(ctx context.Context, old *box) (*box, error) {
 	if err := h.awaitStopped(ctx, old); err != nil {
 		return nil, err
 	}
+	part, err := BeginPart(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := h.p.wait(ctx, w.roll("back/"+h.m.ID, old.release).between(50*time.Millisecond, 3*time.Second)); err != nil {
+		return nil, err
+	}
+	h.p.awake()
+	if err := CheckAct(part); err != nil {
 		return nil, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	h.p.alive()
 	w.flow()
-	if h.m.previous != old {
+	w.judge(whenActLands, scene{p: h.p, m: h.m, port: "revert"})
+	switch {
+	case h.m.off:
+		return nil, errFault
+	case h.m.previous != old:
 		return nil, errNoPrevious
 	}
 	h.m.previous, h.m.current = nil, old

@@ -3,6 +3,8 @@ package rollout
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -20,9 +22,7 @@ func (w *sim) play() {
 		}
 		rivals = append(rivals, p)
 	}
-	w.mu.Lock()
-	w.calm = true
-	w.mu.Unlock()
+	w.settles()
 	w.alone("last", 1, false)
 	close(w.over)
 	for _, p := range rivals {
@@ -31,6 +31,23 @@ func (w *sim) play() {
 	time.Sleep(10 * time.Minute)
 	w.ending()
 	w.finale(w.alone("final", finalRelease, true))
+}
+
+// settles waits until what hazards did is over, as far as it ends at all. Nothing new goes wrong from then on.
+func (w *sim) settles() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calm = true
+	for w.anyRig((*rig).recovering) {
+		w.mu.Unlock()
+		time.Sleep(time.Minute)
+		w.mu.Lock()
+	}
+}
+
+func (m *rig) recovering() bool {
+	shows := func(t Target) bool { e := m.w.book[t]; return e != nil && e.showsFor.now() }
+	return !m.lost && !m.cutOff && (m.off || m.struck.now() || m.unreachable.now() || m.refusedFor.now() || slices.ContainsFunc(m.targets, shows))
 }
 
 // alone lets one process work to its end.
@@ -52,7 +69,10 @@ func (w *sim) take(p *process) {
 }
 
 // leaseEnds is how long after its last write a lease can be taken over.
-const leaseEnds = 61 * time.Second
+const leaseEnds = lease + time.Second
+
+// lease is how long it is valid after it was renewed.
+const lease = 60 * time.Second
 
 // command lets one process take the lease and work, until it is over or the
 // next one may begin.
@@ -89,8 +109,7 @@ func replay(t *testing.T, seed uint64, m *mutant, trace func(string)) (w *sim) {
 		}
 	}()
 	synctest.Test(t, func(*testing.T) {
-		w = newSim(tell(seed))
-		w.mutant, w.trace = m, trace
+		w = newSim(tell(seed), m, trace)
 		defer time.AfterFunc(tooLong, func() { panic(fmt.Sprintf("seed %d: the story does not end", seed)) }).Stop()
 		w.play()
 	})
@@ -100,17 +119,26 @@ func replay(t *testing.T, seed uint64, m *mutant, trace func(string)) (w *sim) {
 // TestSim tells SIM_SEEDS stories; with SIM_SEED that one, at length.
 func TestSim(t *testing.T) {
 	mutant := mutantOf(t, os.Getenv("SIM_MUTATE"))
-	report := newSimReport(simSeeds)
-	if n, err := strconv.Atoi(os.Getenv("SIM_SEEDS")); err == nil {
-		report.Seeds = n
-	}
+	report := newSimReport(numberIn("SIM_SEEDS", simSeeds))
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // stories leave little behind
 	began := time.Now()
 	if seed, err := strconv.ParseUint(os.Getenv("SIM_SEED"), 10, 64); err == nil {
 		report.Seeds = 1
+		for _, s := range tell(seed).seats {
+			fmt.Println(s.ID, s.Zone, s.targets, s.source, s.down)
+		}
 		report.add(t, replay(t, seed, mutant, func(line string) { fmt.Println(line) }))
 	} else {
 		report.tell(t, mutant)
 	}
 	report.Took = time.Since(began).Seconds()
 	report.write(t, os.Getenv("SIM_REPORT"))
+}
+
+// numberIn returns the number in an environment variable.
+func numberIn(variable string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(variable)); err == nil {
+		return n
+	}
+	return otherwise
 }

@@ -9,12 +9,21 @@ import (
 	"time"
 )
 
+// answersLag is the time after an act in which the load balancer's answers may still describe the targets as they were
+// before, so that an instance which an earlier run has just registered would seem to be taken out by somebody.
+const answersLag = 5 * time.Second
+
 // survey reads the load balancer's and every waiting instance's state, and refuses a run that cannot succeed. It changes
 // nothing.
 func (f *fleet) survey(ctx context.Context) error {
 	groups, err := f.Balancer.Timing(ctx)
 	if err != nil {
 		return fmt.Errorf("read the target groups' timing: %w", err)
+	}
+	if !f.ActedUntil.IsZero() {
+		if err := sleep(ctx, time.Until(f.ActedUntil.Add(answersLag))); err != nil {
+			return context.Cause(ctx)
+		}
 	}
 	health, err := f.poller.health(ctx)
 	if err != nil {
@@ -36,6 +45,9 @@ func (f *fleet) survey(ctx context.Context) error {
 		}
 		if text := u.registration.leftOut(); text != "" && waiting(u) {
 			u.report.remark(StepRegister, "%s", text)
+		}
+		if u.registration.registeredAt.IsZero() {
+			u.registration.registeredAt = f.ActedUntil
 		}
 	}
 	if err := refusePort(f.Port, f.updates); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // unknownTargets finds instances that are registered in the fleet's target groups and are not in the fleet: they may
@@ -11,10 +12,14 @@ import (
 type unknownTargets struct {
 	known map[string]bool // instances of the fleet, and those that were found already
 	found []string        // IDs, in the order in which they were found
+	// newAt holds the time at which an instance was found that was registered shortly before: while the run went on, or
+	// one that the load balancer was still checking when it began.
+	newAt map[string]time.Time
+	began bool // find was called
 }
 
 func newUnknownTargets(fleet []Instance) *unknownTargets {
-	u := &unknownTargets{known: map[string]bool{}}
+	u := &unknownTargets{known: map[string]bool{}, newAt: map[string]time.Time{}}
 	for _, i := range fleet {
 		u.known[i.ID] = true
 	}
@@ -35,13 +40,28 @@ func (u *unknownTargets) find(health Health, report *reporter) (fresh Health) {
 		if !u.known[h.Instance] {
 			u.found = append(u.found, h.Instance)
 		}
+		if !u.known[h.Instance] && u.began || initial(h) {
+			u.newAt[h.Instance] = time.Now()
+		}
 		u.known[h.Instance] = true
 	}
+	u.began = true
 	slices.SortFunc(fresh, func(a, b TargetHealth) int { return a.Target.compare(b.Target) })
 	for _, h := range fresh {
 		report.remark(fmt.Sprintf("%s is registered in %s on port %d but not in the fleet: it may run other code", h.Instance, h.Group, h.Port))
 	}
 	return fresh
+}
+
+// members returns the new ones for the capacity rule, because the load balancer may not route to them yet.
+func (u *unknownTargets) members(lag time.Duration) []member {
+	var members []member
+	for _, id := range u.found {
+		if at, fresh := u.newAt[id]; fresh {
+			members = append(members, member{Instance: Instance{ID: id}, routedAt: at.Add(lag)})
+		}
+	}
+	return members
 }
 
 // refuseUnknown returns the error that refuses a run because of targets which are not in the fleet; nil without any.

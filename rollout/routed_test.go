@@ -1,0 +1,96 @@
+package rollout
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A run that begins right after another one, on a fleet of two: the load balancer calls the instance healthy that the
+// other run registered last, and does not route to it yet.
+func TestRunWaitsForWhatAnEarlierRunRegistered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		registered := time.Now().Add(-55 * time.Second)
+		for _, target := range []Target{{groupA, "i-2", 8080}, {groupB, "i-2", 9090}} {
+			w.targets[target] = &membership{since: registered}
+		}
+		c := w.config()
+		c.ActedUntil = registered
+		var left time.Time
+		c.Observe = func(e Event) {
+			if e.Step == StepDeregister && e.Kind == StepDone && left.IsZero() {
+				left = time.Now()
+			}
+		}
+		_, err := w.run(t.Context(), c)
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, left.Sub(registered), c.Policy.Drain.Lag, "the other one left before")
+	})
+}
+
+// The first look of a run is not one at answers that describe the targets before the last act of another run.
+func TestRunLooksWhenAnswersShowTheLastAct(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		c := w.config()
+		c.ActedUntil = time.Now()
+		var looked time.Duration
+		began := time.Now()
+		c.Observe = func(Event) {
+			if len(w.asked) > 0 && looked == 0 {
+				looked = time.Since(began)
+			}
+		}
+		_, err := w.run(t.Context(), c)
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, looked, answersLag)
+	})
+}
+
+// A newcomer takes the place of an instance while a run goes on. It is healthy before the load balancer routes to it.
+func TestNewcomerIsNoCapacityBeforeItIsRoutedTo(t *testing.T) {
+	u := newUnknownTargets([]Instance{{ID: "i-1"}})
+	synctest.Test(t, func(t *testing.T) {
+		report := &reporter{}
+		old := TargetHealth{Target: Target{groupA, "i-8", 8080}, State: TargetHealthy}
+		checked := TargetHealth{Target: Target{groupA, "i-9", 8080}, State: TargetInitial}
+		late := TargetHealth{Target: Target{groupA, "i-10", 8080}, State: TargetHealthy}
+		u.find(Health{old, checked}, report)
+		began := time.Now()
+		time.Sleep(time.Minute)
+		u.find(Health{old, checked, late}, report)
+		assert.Equal(t, []member{
+			{Instance: Instance{ID: "i-9"}, routedAt: began.Add(routingLag)},
+			{Instance: Instance{ID: "i-10"}, routedAt: time.Now().Add(routingLag)},
+		}, u.members(routingLag))
+	})
+}
+
+// The load balancer has no result for a target that serves all the same, so that taking it out costs capacity.
+func TestUnavailableTargetCostsCapacity(t *testing.T) {
+	health, members := places([]int{8080}, []int{8080})
+	rule := ruleOf(members, health)
+	unknown := func(h *TargetHealth) { h.State = TargetUnavailable }
+	both := set(set(health, "i-1", 8080, unknown), "i-2", 8080, ill)
+	require.ErrorContains(t, rule.shortfall(both, members, members[:1], time.Time{}), "would keep 0 healthy targets, the floor is 1")
+	require.NoError(t, rule.shortfall(both, members, members[1:], time.Time{}), "what is unhealthy costs nothing")
+}
+
+// A call of Register that failed may be applied later, so that the load balancer routes to the instance later, too.
+func TestFailedRegistrationIsRoutedToLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.faults["register/i-1"] = fault{err: errFault, times: 1}
+		r := newRegistration(w, "i-1", nil, w.timing)
+		r.complete()
+		lag := DefaultPolicy().Drain
+		require.Error(t, r.register(t.Context(), r.targets))
+		assert.Equal(t, time.Now().Add(doubtTime+lag.Lag), r.routedAt(lag))
+		require.NoError(t, r.register(t.Context(), r.targets))
+		assert.Equal(t, time.Now().Add(lag.Lag), r.routedAt(lag))
+	})
+}
