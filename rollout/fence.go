@@ -53,10 +53,12 @@ func BeginPart(ctx context.Context) (context.Context, error) {
 // newStopwatch returns the time since now, as the largest of three clocks. The monotonic clock stands still while the
 // machine sleeps, the wall clock can be set back, and the boot time is known on Linux only. A clock that runs ahead
 // costs another intent and nothing else.
-func newStopwatch() (elapsed func() time.Duration) {
-	began, boot := time.Now(), sinceBoot()
+func newStopwatch() (elapsed func() time.Duration) { return stopwatchOf(time.Now, sinceBoot) }
+
+func stopwatchOf(now func() time.Time, sinceBoot func() time.Duration) (elapsed func() time.Duration) {
+	began, boot := now(), sinceBoot()
 	return func() time.Duration {
-		now := time.Now()
-		return max(now.Sub(began), now.Round(0).Sub(began.Round(0)), sinceBoot()-boot)
+		at := now()
+		return max(at.Sub(began), at.Round(0).Sub(began.Round(0)), sinceBoot()-boot)
 	}
 }
