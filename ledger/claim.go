@@ -10,31 +10,32 @@ import (
 	"time"
 )
 
-// Claim says to whom a target group belongs. It is written once; no program changes or removes it.
+// Claim records the service and environment that a target group belongs to. It is written once, and no program changes or
+// removes it.
 type Claim struct {
 	Service     string `json:"service"`
 	Environment string `json:"environment"`
 	// TargetGroup is its ARN.
 	TargetGroup string `json:"target_group"`
-	// Holder is the run that wrote the claim, and At when, by the clock of the run's machine.
+	// Holder is the run that wrote the claim, and At is when it did, by the clock of its machine.
 	Holder Holder    `json:"holder"`
 	At     time.Time `json:"at"`
-	// Object is the claim's place: s3://bucket/prefix/claims/….
+	// Object is the claim's full name: s3://bucket/prefix/claims/….
 	Object string `json:"-"`
 }
 
-// claimVersion is the form of a claim.
+// claimVersion is the version of a claim's form.
 const claimVersion = 1
 
-// claimObject is a claim in the store.
+// claimObject is a claim as it is stored.
 type claimObject struct {
 	Format int `json:"version"`
 	Claim
 }
 
-// Claim makes target groups, named by their ARNs, this service's and environment's: it writes a claim for each one that
-// has none. If one belongs to another service or environment, Claim writes nothing and returns a *[ClaimError]. Call it
-// while the lease is held and before anything is done to a target group. Only claims in the same store are seen.
+// Claim claims target groups, which are given by their ARNs, for this service and environment. It writes a claim for each one
+// that has none. If one belongs to another service or environment, it writes nothing and returns a *[ClaimError]. Call it
+// while the lease is held and before a target group is changed. It sees claims in the same store only.
 func (l *Ledger) Claim(ctx context.Context, groups []string, by Holder) error {
 	open, _, err := l.unclaimed(ctx, groups)
 	if err != nil {
@@ -55,8 +56,8 @@ func (l *Ledger) CheckClaims(ctx context.Context, groups []string) error {
 	return cmp.Or(err, hidden)
 }
 
-// unclaimed returns the groups that have no claim, and those of which the store hides whether they have one, with the
-// error for the first of these.
+// unclaimed returns the groups that have no claim. It also returns those for which the store hides whether they have one,
+// with the error for the first of these.
 func (b *book) unclaimed(ctx context.Context, groups []string) (open []string, hidden, err error) {
 	refused := &ClaimError{Service: b.key.service, Environment: b.key.environment}
 	for _, group := range groups {
@@ -79,8 +80,8 @@ func (b *book) unclaimed(ctx context.Context, groups []string) (open []string, h
 	return open, hidden, nil
 }
 
-// claim writes the claim of a group, and reads what the store has then: it may be somebody else's who was faster, or
-// this one's, whose answer was lost.
+// claim writes the claim of a group and reads it back, because another run may have written it first, or the response may
+// have been lost.
 func (b *book) claim(ctx context.Context, group string, by Holder) error {
 	key, err := claimKey(group)
 	if err != nil {
@@ -105,7 +106,7 @@ func (b *book) claim(ctx context.Context, group string, by Holder) error {
 
 func (b *book) owns(c Claim) bool { return key{c.Service, c.Environment} == b.key }
 
-// claimFailed says what was tried, and which permissions it needs if that is what is missing.
+// claimFailed adds what was tried to an error, and the permissions that it needs if one is missing.
 func (b *book) claimFailed(group string, err error) error {
 	if errors.Is(err, ErrClaimed) {
 		return err
@@ -140,7 +141,7 @@ func (b *book) readClaim(ctx context.Context, group string) (Claim, error) {
 	return claim, nil
 }
 
-// decodeClaim reads a claim as strictly as a lease: what is not understood may be somebody's.
+// decodeClaim decodes a claim as strictly as a lease, because a claim that is not understood may be another service's.
 func decodeClaim(data []byte, group string) (Claim, error) {
 	var found claimObject
 	if err := checkVersion(data, claimVersion); err != nil {
@@ -157,7 +158,8 @@ func decodeClaim(data []byte, group string) (Claim, error) {
 
 var groupARN = regexp.MustCompile(`^arn:aws[a-z-]*:elasticloadbalancing:([a-z0-9-]{1,32}):([0-9]{12}):targetgroup/([A-Za-z0-9-]{1,32})/([A-Za-z0-9]{1,32})$`)
 
-// claimKey is the object of a target group's claim: claims/REGION.ACCOUNT.NAME.ID. None of these has a dot.
+// claimKey returns the name of the object with a target group's claim: claims/REGION.ACCOUNT.NAME.ID. None of these has a
+// dot.
 func claimKey(group string) (string, error) {
 	m := groupARN.FindStringSubmatch(group)
 	if m == nil {

@@ -19,8 +19,8 @@ const maxText = 500
 // maxLease bounds a lease found in a store, in seconds.
 const maxLease = 3600
 
-// decodeDocument reads the document of a key. It is strict: a field that is not
-// known is a lease or an intent that would be overlooked.
+// decodeDocument decodes the document of a key. It refuses a field that it does not know, because that could be a lease or
+// an intent.
 func decodeDocument(data []byte, k key) (document, error) {
 	var d document
 	if err := checkVersion(data, k.versions()...); err != nil {
@@ -33,7 +33,7 @@ func decodeDocument(data []byte, k key) (document, error) {
 	return d, d.check(k)
 }
 
-// decodeStrictly refuses fields that are not known, and what follows the end.
+// decodeStrictly refuses fields that are not known, and anything after the end.
 func decodeStrictly(data []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
@@ -46,8 +46,7 @@ func decodeStrictly(data []byte, into any) error {
 	return nil
 }
 
-// checkVersion looks at the version before anything else: what else a later
-// version holds is not known.
+// checkVersion checks the version before anything else is decoded, because the fields of a later version are not known.
 func checkVersion(data []byte, known ...int) error {
 	var head struct {
 		Version *int `json:"version"`
@@ -114,7 +113,7 @@ func (r Run) check() error {
 	return nil
 }
 
-// checkEntry holds what is recorded and what is read to the same rules.
+// checkEntry checks an entry by the same rules before it is written and after it was read.
 func checkEntry(e rollout.Entry) error {
 	marks := []rollout.Mark{rollout.Begun, rollout.Done, rollout.Failed, rollout.Undoing, rollout.Undone}
 	switch {
@@ -136,8 +135,7 @@ func checkEntry(e rollout.Entry) error {
 	return nil
 }
 
-// decodeRecord reads a record of the history. Fields it does not know are left
-// alone: nothing is done by them.
+// decodeRecord decodes a record of the history. It ignores fields that it does not know, because nothing depends on them.
 func decodeRecord(data []byte) (Record, error) {
 	var r record
 	if err := checkVersion(data, recordVersion); err != nil {
@@ -157,8 +155,7 @@ func encodeRecord(r Record) ([]byte, error) {
 	return json.Marshal(record{Format: recordVersion, Record: r})
 }
 
-// cleanResult leaves out what containers printed, which may hold what nobody is to keep,
-// and shortens every text.
+// cleanResult removes the output of containers, because it may contain secrets, and shortens every text.
 func cleanResult(r rollout.Result) rollout.Result {
 	r.Error = shorten(r.Error)
 	r.Remarks = slices.Clone(r.Remarks)
@@ -178,7 +175,7 @@ func cleanResult(r rollout.Result) rollout.Result {
 	return r
 }
 
-// shorten keeps the first line, and of it what fits.
+// shorten returns the first line, cut to maxText bytes.
 func shorten(text string) string {
 	text, _, _ = strings.Cut(text, "\n")
 	if len(text) > maxText {

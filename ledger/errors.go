@@ -10,19 +10,18 @@ import (
 )
 
 var (
-	// ErrLost: the lease is not this run's any more. Whatever the run is about
-	// to do must not happen; see [LostError].
+	// ErrLost is returned if the lease does not belong to this run any more, so that it must not act. See [LostError].
 	ErrLost = rollout.ErrLost
-	// ErrReleased: the lease was given back by Finish or Release.
+	// ErrReleased is returned after Finish or Release.
 	ErrReleased = errors.New("the lease was given back")
 )
 
-// HeldError refuses a lease that someone else holds.
+// HeldError is returned if another run holds the lease.
 type HeldError struct {
 	Environment string
-	// Lease is the one that stands in the way.
+	// Lease is the other run's.
 	Lease Held
-	// Now is the store's time when it was looked at.
+	// Now is the store's time at which it was read.
 	Now time.Time
 }
 
@@ -31,10 +30,10 @@ func (e *HeldError) Error() string {
 		e.Environment, e.Lease.Holder, e.Lease.Ends.UTC().Format(time.RFC3339), e.Lease.Ends.Sub(e.Now).Round(time.Second))
 }
 
-// MoveError refuses to move a ledger from its key of before ([Options.Before]), because a program that knows no other
-// key holds its lease or left a run unfinished there. It is a *[HeldError] if it holds the lease.
+// MoveError is returned if a ledger cannot be moved from its key of before ([Options.Before]), because a program that knows
+// no other key holds the lease there or left a run unfinished. It is a *[HeldError] if it holds the lease.
 type MoveError struct {
-	// Status is what is there. Status.Before names the object.
+	// Status is the state at that key. Status.Before is the object.
 	Status Status
 }
 
@@ -54,14 +53,14 @@ func (e *MoveError) Unwrap() error {
 	return nil
 }
 
-// ErrClaimed refuses target groups that belong to another service or environment; see [ClaimError].
+// ErrClaimed is returned if a target group belongs to another service or environment. See [ClaimError].
 var ErrClaimed = errors.New("the target group belongs to another service or environment")
 
-// ClaimError names the claims that refuse a run. It is ErrClaimed.
+// ClaimError has the claims because of which a run is refused. It is ErrClaimed.
 type ClaimError struct {
 	// Service and Environment are those of the run.
 	Service, Environment string
-	// Claims are what stands in the way, at least one.
+	// Claims are those of other services and environments, at least one.
 	Claims []Claim
 }
 
@@ -78,7 +77,7 @@ func (e *ClaimError) Error() string {
 
 func (e *ClaimError) Unwrap() error { return ErrClaimed }
 
-// removalOf is the command that deletes an object in S3, and the name of any other.
+// removalOf returns the command that deletes an object in S3, or the object's name if it is in another store.
 func removalOf(object string) string {
 	if strings.HasPrefix(object, "s3://") {
 		return "`aws s3 rm " + object + "`"
@@ -86,14 +85,14 @@ func removalOf(object string) string {
 	return object
 }
 
-// LostError says how a lease was lost. It is ErrLost.
+// LostError explains how a lease was lost. It is ErrLost.
 type LostError struct {
 	Environment string
-	// By is who holds the lease now; nil when nobody does or it is not known.
+	// By holds the lease now; nil if nobody does, or if that is not known.
 	By *Holder
-	// Reason says what was seen.
+	// Reason is a part of the message.
 	Reason string
-	// Err is the store's last error where that was the reason.
+	// Err is the store's last error if that was the reason.
 	Err error
 }
 
@@ -115,10 +114,10 @@ func (e *LostError) Unwrap() []error {
 	return []error{ErrLost, e.Err}
 }
 
-// FormatError refuses an object that this program did not write, or not in
-// this form: of another version, cut off, or changed by hand. It is left as it is.
+// FormatError is returned if an object cannot be understood, because it is of another version, cut off, or changed by hand.
+// It is not changed.
 type FormatError struct {
-	// Object names it: s3://bucket/prefix/dev/current.
+	// Object is its full name: s3://bucket/prefix/dev/current.
 	Object string
 	Reason error
 }

@@ -10,9 +10,8 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Finish ends the run with its result and gives the lease back, both in one
-// write, and files the result into the history. It may be called again after an
-// error. A process that dies in between loses nothing: the next run files it.
+// Finish ends the run with its result and releases the lease, in one write, and then writes the result into the history. It
+// may be called again after an error. If the process is killed in between, the next run writes the history.
 func (l *Lease) Finish(ctx context.Context, result rollout.Result) error {
 	if result.Run != l.own.RunID {
 		return fmt.Errorf("finish run %s: the result is of run %q", l.own.RunID, result.Run)
@@ -23,7 +22,7 @@ func (l *Lease) Finish(ctx context.Context, result rollout.Result) error {
 	}
 	err = l.commit(ctx, func(d *document) error { return l.finish(d, finished) })
 	if errors.Is(err, ErrLost) && l.ledger.has(ctx, result.Run) {
-		return nil // written, the answer lost, and filed by the run that followed
+		return nil // it was written, the response was lost, and the next run wrote the history
 	}
 	if err == nil || errors.Is(err, ErrReleased) && l.hasFinished() {
 		err = l.ledger.fileAll(ctx)
@@ -54,9 +53,8 @@ func (l *Lease) hasFinished() bool {
 	return l.finished
 }
 
-// Healed says that nothing is left to do for the inherited runs: each goes into
-// the history, with the result of that name, or else as interrupted and healed
-// by this run. The lease is kept.
+// Healed writes the inherited runs into the history, because nothing is left to do for them. Each has the result with its
+// run ID, or else is recorded as interrupted and healed by this run. The lease is kept.
 func (l *Lease) Healed(ctx context.Context, results ...rollout.Result) error {
 	if len(l.inherited) == 0 {
 		return nil
@@ -85,7 +83,7 @@ func (l *Lease) Healed(ctx context.Context, results ...rollout.Result) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.next.Lease != nil {
-		l.next.Finished = nil // written with whatever is written next
+		l.next.Finished = nil // the next write removes them
 	}
 	return nil
 }
@@ -99,11 +97,11 @@ func (l *Lease) resultOf(run Run, results []rollout.Result) rollout.Result {
 	return rollout.Result{
 		Run: run.RunID, Environment: l.ledger.key.environment, Outcome: rollout.Interrupted,
 		Release: run.Release, Started: run.Began, Finished: l.own.Began,
-		Error: "ended without a word, healed by run " + l.own.RunID,
+		Error: "ended without a result, healed by run " + l.own.RunID,
 	}
 }
 
-// fileAll files what current holds for the history, and takes it out there.
+// fileAll writes the finished runs of the document into the history, and removes them from the document.
 func (b *book) fileAll(ctx context.Context) error {
 	_, err := b.update(ctx, func(found saved) (document, error) {
 		if len(found.Finished) == 0 {
@@ -122,8 +120,8 @@ func (b *book) fileAll(ctx context.Context) error {
 // errUnchanged ends an update that has nothing to change.
 var errUnchanged = errors.New("unchanged")
 
-// file writes records into the history. One that is there already stays: the
-// process that wrote it died, or lost the answer, before it could say so.
+// file writes records into the history. A record that is there already is left as it is, because the process that wrote it
+// was killed or received no response.
 func (b *book) file(ctx context.Context, records []json.RawMessage) error {
 	for _, raw := range records {
 		r, err := decodeRecord(raw)
@@ -139,8 +137,8 @@ func (b *book) file(ctx context.Context, records []json.RawMessage) error {
 	return nil
 }
 
-// create makes one attempt to write an object that is never changed. One that is
-// there although the store's answer says nothing was written.
+// create makes one attempt to write an object that is never changed. It returns nil if the object is there although the
+// store's response was an error.
 func (b *book) create(ctx context.Context, key string, data []byte) error {
 	_, err := b.store.Put(ctx, key, data, Absent)
 	if !errors.Is(err, ErrUnavailable) {

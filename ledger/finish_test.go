@@ -212,7 +212,7 @@ func TestHealedRunsGoIntoTheHistory(t *testing.T) {
 		record, err = open(t, store).Find(t.Context(), "run-2")
 		require.NoError(t, err)
 		assert.Equal(t, rollout.Interrupted, record.Result.Outcome)
-		assert.Equal(t, "ended without a word, healed by run run-3", record.Result.Error)
+		assert.Equal(t, "ended without a result, healed by run run-3", record.Result.Error)
 		assert.Len(t, history(t, store), 3)
 	})
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// History returns the last n finished runs, the latest first by the store's
-// clock. One that is not yet filed is among them, and so are those of before ([Options.Before]), as the oldest.
+// History returns the last n finished runs, the latest first by the store's clock. Those at the key of before
+// ([Options.Before]) are the oldest.
 func (l *Ledger) History(ctx context.Context, n int) ([]Record, error) {
 	var records []Record
 	for r, err := range l.Runs(ctx) {
@@ -63,7 +63,7 @@ func (l *Ledger) filed(ctx context.Context, run string) (Record, error) {
 	return r, err
 }
 
-// absent reports whether an object does not exist, as far as the caller may know.
+// absent reports whether an object does not exist, or is hidden.
 func absent(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrHidden) }
 
 // Good reports whether the run left its release, healthy, on the whole fleet.
@@ -75,8 +75,8 @@ func (r Record) Good() bool {
 		})
 }
 
-// Runs goes through the finished runs, the latest first by the store's clock and those of before last, and reads each one
-// when it is its turn. It ends at the first error.
+// Runs iterates over the finished runs, the latest first by the store's clock and those at the key of before last. It reads
+// each record when it comes to it, and ends at the first error.
 func (l *Ledger) Runs(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		found, before, err := l.look(ctx)
@@ -91,7 +91,7 @@ func (l *Ledger) Runs(ctx context.Context) iter.Seq2[Record, error] {
 	}
 }
 
-// runs goes through the runs of one key, without those that were seen, and reports whether to go on.
+// runs iterates over the runs of one key, without those that were seen, and reports whether to go on.
 func (b *book) runs(ctx context.Context, found saved, seen map[string]bool, yield func(Record, error) bool) bool {
 	for _, r := range found.unfiled() {
 		seen[r.Result.Run] = true
@@ -116,7 +116,7 @@ func (b *book) runs(ctx context.Context, found saved, seen map[string]bool, yiel
 	return true
 }
 
-// unfiled are the finished runs that are on their way into the history, the latest first.
+// unfiled returns the finished runs that are not in the history yet, the latest first.
 func (s saved) unfiled() []Record {
 	var records []Record
 	for _, raw := range slices.Backward(s.Finished) {
@@ -126,7 +126,7 @@ func (s saved) unfiled() []Record {
 	return records
 }
 
-// names lists the runs that are filed, the latest first.
+// names returns the IDs of the runs in the history, the latest first.
 func (b *book) names(ctx context.Context) ([]string, error) {
 	infos, err := b.list(ctx, b.key.history())
 	if err != nil {

@@ -32,7 +32,7 @@ type Holder struct {
 	Release rollout.Release `json:"release"`
 }
 
-// String names the holder for people: "run 2026… of ann on build-7, process 41, https://…".
+// String returns the holder for people: "run 2026… of ann on build-7, process 41, https://…".
 func (h Holder) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "run %s", h.RunID)

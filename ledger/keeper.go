@@ -7,39 +7,37 @@ import (
 	"time"
 )
 
-// keeper is the one goroutine that writes for a lease: what is recorded, and a
-// renewal when nothing was recorded for a while.
+// keeper is the goroutine that writes the document of a lease: whenever something is recorded, and to renew the lease if
+// nothing was recorded for a while.
 type keeper struct {
 	*Lease
-	// version is what the next write replaces; at is when the last one was
-	// applied by the store's clock, since no later than that by the local one.
+	// version is the one that the next write replaces.
 	version Version
-	at      time.Time
-	since   time.Time
-	// sent are the IDs that the document was written under so far, applied or not.
+	// at is when the last write was applied, by the store's clock. since is a local time that is no later than that.
+	at, since time.Time
+	// sent are the IDs of the attempts to write the present document, applied or not.
 	sent map[string]bool
-	// closing is set once that document gives the lease away: it is the last.
+	// closing is set if the present document releases the lease, so that it is the last one.
 	closing bool
 }
 
-// pace is how many bytes are written in a second at most. Every write holds the
-// whole journal: in a large fleet, where instances record at once, the entries of
-// some milliseconds share one. A fleet of ten does not feel it.
+// pace is the number of bytes that are written in a second at most. Every write contains the whole journal, so that in a
+// large fleet, where many instances record at once, the entries of some milliseconds share one write.
 const pace = 4 << 20
 
-// keep writes until the lease is given back or lost.
+// keep writes until the lease is released or lost.
 func (k *keeper) keep(ctx context.Context) {
 	defer close(k.done)
 	pause := k.untilRenewal()
 	for {
-		k.rest(pause)
-		d, c := k.take()
+		k.await(pause)
+		d, c := k.pending()
 		err := k.save(ctx, d)
-		over := k.verdict(d, err)
+		over := k.endedBy(d, err)
 		if over != nil && err != nil {
 			err = over
 		}
-		k.answer(c, err, over)
+		k.conclude(c, err, over)
 		if over != nil {
 			return
 		}
@@ -51,8 +49,8 @@ func (k *keeper) keep(ctx context.Context) {
 	}
 }
 
-// rest waits until something is to be written.
-func (k *keeper) rest(pause time.Duration) {
+// await waits until something is recorded, or until the pause is over.
+func (k *keeper) await(pause time.Duration) {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
@@ -65,17 +63,17 @@ func (k *keeper) untilRenewal() time.Duration {
 	return time.Until(k.since.Add(k.ledger.options.Renew))
 }
 
-// untilRetry is a renewal's pause after a failure, at the latest when the lease ends.
+// untilRetry returns the pause after a write that failed. It is over when the lease ends at the latest.
 func (k *keeper) untilRetry() time.Duration {
 	return min(k.ledger.options.Renew/4, time.Until(k.expires()))
 }
 
-// expires is when the lease has ended for certain by the local clock: that one
-// may stand still while the store's goes on, but never runs ahead.
+// expires returns when the lease has certainly ended, by the local clock. That may stand still while the store's goes on,
+// but it never runs ahead.
 func (k *keeper) expires() time.Time { return k.since.Add(k.ledger.options.Lease) }
 
-// verdict tells whether anything is left to write after a save.
-func (k *keeper) verdict(d document, err error) error {
+// endedBy returns the error that ends the lease after a save; nil if it goes on.
+func (k *keeper) endedBy(d document, err error) error {
 	var lost *LostError
 	switch {
 	case errors.As(err, &lost):
@@ -92,8 +90,8 @@ func (k *keeper) lose(reason string, err error) *LostError {
 	return &LostError{Environment: k.ledger.key.environment, Reason: reason, Err: err}
 }
 
-// save writes d, again and again while the store is not available, but neither
-// longer than its patience nor after the lease has ended.
+// save writes d, again and again while the store is not available, but neither longer than Options.Patience nor after the
+// lease has ended.
 func (k *keeper) save(ctx context.Context, d document) error {
 	options := k.ledger.options
 	limit := time.Now().Add(options.Patience)
@@ -103,7 +101,7 @@ func (k *keeper) save(ctx context.Context, d document) error {
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
 	if !k.closing {
-		clear(k.sent) // an earlier document that arrives late is not this one
+		clear(k.sent) // an earlier document may still be applied, and is not this one
 	}
 	k.closing = d.Lease == nil
 	for pause := options.firstPause(); ; pause = min(2*pause, options.lastPause()) {
@@ -111,18 +109,17 @@ func (k *keeper) save(ctx context.Context, d document) error {
 		if !errors.Is(err, ErrUnavailable) || sleep(ctx, pause) != nil {
 			return err
 		}
-		// Where only answers get lost, so would that to the next write.
+		// If only responses get lost, the one to the next attempt would be lost too.
 		if err := k.readBack(ctx, d); !errors.Is(err, ErrUnavailable) {
 			return err
 		}
 	}
 }
 
-// errDoubtful asks for another write: the lease was ours when the store
-// answered, but that is too long ago, or it was an older document that it held.
-var errDoubtful = fmt.Errorf("%w: its answer came too late to be sure", ErrUnavailable)
+// errNotApplied makes save write again, because the lease is held, and the store has an older document.
+var errNotApplied = fmt.Errorf("%w: the write was not applied", ErrUnavailable)
 
-// try makes one attempt. Nil means that d is what the store holds.
+// try makes one attempt to write d. It returns nil if the store has d.
 func (k *keeper) try(ctx context.Context, d document) error {
 	began := time.Now()
 	wrote, err := k.ledger.write(ctx, d, k.version, k.sent)
@@ -135,23 +132,10 @@ func (k *keeper) try(ctx context.Context, d document) error {
 	k.mu.Lock()
 	k.size = wrote.size
 	k.mu.Unlock()
-	if err := k.confirm(ctx, wrote, began); err != nil {
-		return err
-	}
-	return k.prompt(d)
+	return k.confirm(ctx, wrote, began)
 }
 
-// prompt doubts a renewal that is not fresh any more when its answer arrives:
-// an act that begins now could outlast the lease. The wall clock is asked,
-// because it goes on while the machine sleeps, and only ever to write once more.
-func (k *keeper) prompt(d document) error {
-	if d.Lease != nil && time.Now().Round(0).Sub(k.since.Round(0)) > k.ledger.options.Attempt {
-		return errDoubtful
-	}
-	return nil
-}
-
-// readBack looks what became of our writes, and whose it was that refused one.
+// readBack reads the document to find out whether a write was applied, and who wrote it if it is another's.
 func (k *keeper) readBack(ctx context.Context, d document) error {
 	began := time.Now()
 	found, err := k.ledger.read(ctx)
@@ -164,20 +148,20 @@ func (k *keeper) readBack(ctx context.Context, d document) error {
 	}
 	applied := k.sent[found.Write]
 	if !applied && !k.owns(found) {
-		return k.taken(found)
+		return k.lostTo(found)
 	}
 	if err := k.confirm(ctx, found, began.Add(found.modified.Sub(found.now))); err != nil {
 		return err
 	}
 	if !applied {
-		return errDoubtful
+		return errNotApplied
 	}
-	return k.prompt(d)
+	return nil
 }
 
 func (k *keeper) owns(s saved) bool { return s.Lease != nil && s.Lease.ID == k.own.ID }
 
-func (k *keeper) taken(s saved) error {
+func (k *keeper) lostTo(s saved) error {
 	if s.Lease == nil {
 		return k.lose("it was unlocked, or its object removed", nil)
 	}
@@ -186,9 +170,8 @@ func (k *keeper) taken(s saved) error {
 	return lost
 }
 
-// confirm notes what the store holds for the lease. A lease that ended before
-// this write renewed it is over, even if nobody took it meanwhile: whoever saw it
-// ended may have acted by hand.
+// confirm notes what the store has. A lease that ended before this write renewed it is lost, even if no run took it
+// meanwhile, because a person who saw that it had ended may have acted by hand.
 func (k *keeper) confirm(ctx context.Context, s saved, since time.Time) error {
 	slept := s.Lease != nil && s.modified.Sub(k.at) > k.ledger.options.Lease
 	k.version, k.at, k.since = s.version, s.modified, since
@@ -197,7 +180,7 @@ func (k *keeper) confirm(ctx context.Context, s saved, since time.Time) error {
 	}
 	free := s.document
 	free.retire()
-	// Where this fails, the next run waits until the lease has ended by itself.
+	// If this fails, the next run has to wait until the lease ends by itself.
 	_, _ = k.ledger.write(ctx, free, k.version, k.sent)
 	return k.lose("it had ended by the store's clock before it was renewed: this machine slept or was cut off", nil)
 }

@@ -8,12 +8,13 @@ import (
 // claimsFolder holds the claims of all services, see [Ledger.Claim].
 const claimsFolder = "claims"
 
-// key is what a ledger's objects are named by: SERVICE/ENV, or ENV alone in a ledger of before. See [Options.Before].
+// key is the first part of the names of a ledger's objects: SERVICE/ENV, or ENV alone at a key of before. See
+// [Options.Before].
 type key struct {
 	service, environment string
 }
 
-// parseKey refuses parts that lead anywhere else, and those whose objects would lie among objects of another kind.
+// parseKey refuses parts that lead to other objects, and names that would mix objects of different kinds.
 func parseKey(text string) (key, error) {
 	service, environment, two := strings.Cut(text, "/")
 	if !two {
@@ -46,8 +47,8 @@ func (k key) versions() []int {
 	return []int{versionWithoutDurations, documentVersion}
 }
 
-// current is the object of lease and journal.
+// current returns the name of the object with lease and journal.
 func (k key) current() string { return k.String() + "/current" }
 
-// history is what the objects of finished runs begin with.
+// history returns the first part of the names of the objects of finished runs.
 func (k key) history() string { return k.String() + "/history/" }

@@ -13,9 +13,8 @@ import (
 
 var _ rollout.Journal = (*Lease)(nil)
 
-// Lease is an environment held by one run, and that run's journal. A goroutine
-// renews it until Finish, Release or its loss. Its methods may be called
-// concurrently.
+// Lease is the lease of an environment that one run holds, with that run's journal. A goroutine renews it until Finish or
+// Release is called, or the lease is lost. Its methods may be called concurrently.
 type Lease struct {
 	ledger    *Ledger
 	own       lease
@@ -23,19 +22,19 @@ type Lease struct {
 	// actsUntil is the local time from which on the inherited runs cannot act any more; zero if that is over.
 	actsUntil time.Time
 
-	wake chan struct{} // somebody waits for a write
-	lost chan struct{}
-	done chan struct{} // nothing is written any more
+	wake chan struct{} // receives if a caller waits for a write
+	lost chan struct{} // closed when the lease is lost
+	done chan struct{} // closed when nothing is written any more
 
 	mu       sync.Mutex
-	next     document // what the next write says
-	waiting  *commit  // for the next write; nil when nobody does
-	size     int      // of the last write, in bytes
+	next     document // the next one to be written
+	waiting  *commit  // the callers that wait for the next write; nil: none
+	size     int      // of the last document written, in bytes
 	over     error    // why nothing is written any more
-	finished bool     // next holds the run's result
+	finished bool     // next has the run's result
 }
 
-// commit is one write that any number of callers wait for.
+// commit is a write for which any number of callers wait.
 type commit struct {
 	done chan struct{}
 	err  error
@@ -52,7 +51,7 @@ func (l *Ledger) hold(ctx context.Context, took saved, began, actsUntil time.Tim
 	return held
 }
 
-// Holder is who the lease was taken for.
+// Holder returns the holder that the lease was taken for.
 func (l *Lease) Holder() Holder { return l.own.Holder }
 
 // Inherited returns the runs that ended without a result before this one began, oldest first. The instances in their
@@ -72,23 +71,21 @@ func (l *Lease) Unfinished() rollout.UnfinishedRun {
 	return u
 }
 
-// Lost is closed when the lease is lost, and stays open when it is given back.
-// A run need not watch it to be safe: Record refuses.
+// Lost returns a channel that is closed when the lease is lost, and not when it is released. A run need not watch it to be
+// safe, because Record returns an error then.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
 
-// Err is nil while the lease is held, ErrReleased after it was given back, and
-// a *[LostError] once it is lost.
+// Err returns nil while the lease is held, ErrReleased after it was released, and a *[LostError] once it is lost.
 func (l *Lease) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.over
 }
 
-// Record writes an entry, together with those of all who wait at the time, and
-// returns once the store has taken it: whoever gets nil held the lease after the
-// call began, whatever local clocks say, and may act. The error is a *[LostError]
-// when the lease is another's or ended; any other leaves open whether the entry
-// is in the journal.
+// Record writes an entry into the journal and returns when the store has it. Entries of concurrent calls share a write. If
+// the error is nil, the lease was held after the call began, so that the run may act for the entry's duration since then.
+// The error is a *[LostError] if the lease is another run's or has ended. After any other error the entry may be in the
+// journal or not.
 func (l *Lease) Record(ctx context.Context, e rollout.Entry) error {
 	if err := checkEntry(e); err != nil {
 		return fmt.Errorf("record in the journal of %s: %w", l.ledger.key.environment, err)
@@ -107,8 +104,8 @@ func (l *Lease) Record(ctx context.Context, e rollout.Entry) error {
 	})
 }
 
-// Release gives the lease back without a result: the next run may take it at
-// once and inherits the journal. A lease that is lost was given back already.
+// Release gives the lease back without a result, so that the next run can take it at once and inherits the journal. It
+// returns nil if the lease was lost or released before.
 func (l *Lease) Release(ctx context.Context) error {
 	err := l.commit(ctx, func(d *document) error { *d = l.snapshot(); d.retire(); return nil })
 	if errors.Is(err, ErrLost) || errors.Is(err, ErrReleased) {
@@ -117,7 +114,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	return err
 }
 
-// commit changes what the next write says and waits until it is written.
+// commit changes the next document and waits until it is written.
 func (l *Lease) commit(ctx context.Context, change func(*document) error) error {
 	c, err := l.enqueue(change)
 	if err != nil {
@@ -145,25 +142,25 @@ func (l *Lease) enqueue(change func(*document) error) (*commit, error) {
 	}
 	select {
 	case l.wake <- struct{}{}:
-	default: // it is awake
+	default: // the keeper was woken already
 	}
 	return l.waiting, nil
 }
 
-// take hands out what is to be written now, and those who wait for it.
-func (l *Lease) take() (document, *commit) {
+// pending returns the document that is to be written now, and the callers that wait for it.
+func (l *Lease) pending() (document, *commit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	select {
 	case <-l.wake:
-	default: // a renewal
+	default: // nobody waits: a renewal
 	}
 	c := l.waiting
 	l.waiting = nil
 	return l.snapshot(), c
 }
 
-// snapshot returns what the next write says, with a journal of its own. It is called with l.mu held.
+// snapshot returns a copy of the next document. It is called with l.mu held.
 func (l *Lease) snapshot() document {
 	d := l.next
 	if d.Lease != nil {
@@ -174,8 +171,8 @@ func (l *Lease) snapshot() document {
 	return d
 }
 
-// answer tells those who waited. An end, if there is one, is known before.
-func (l *Lease) answer(c *commit, err, over error) {
+// conclude returns the result of a write to the callers that wait for it. over is set if it ended the lease.
+func (l *Lease) conclude(c *commit, err, over error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.over = over

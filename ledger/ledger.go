@@ -7,25 +7,20 @@ import (
 	"time"
 )
 
-// Options changes a ledger's timing, and names what it takes over. The zero value is the product's.
+// Options has a ledger's timing and its key of before. With the zero value the timing is the product's.
 type Options struct {
-	// Before is the key that programs used for the ledger of this service and environment before keys were SERVICE/ENV,
-	// such as "dev". The first Acquire moves what is there, and the history there is read as well. Empty: there was none.
-	// Only the service that it was used for may name it, because after the move no other program can use it.
+	// Before is the key that programs used for this service and environment before keys were SERVICE/ENV, such as "dev". The
+	// first Acquire moves the ledger from there, and the history there is read as well. Empty: there was none. Only the
+	// service that used it may name it, because after the move no other program can use it.
 	Before string
-	// Lease is how long a lease lasts after it was last written, in whole
-	// seconds of the store's clock; 0 means 60 s. It must be longer than any act
-	// of a run, so that the last one is over when the next run begins.
+	// Lease is how long a lease lasts after it was last written, in whole seconds of the store's clock; 0 means 60 s. It
+	// must be longer than any act of a run, so that the last one has been sent when the next run begins.
 	Lease time.Duration
-	// Renew is how long after the last write a living run renews its lease; 0
-	// means a third of Lease.
+	// Renew is how long after the last write the lease is renewed; 0 means a third of Lease.
 	Renew time.Duration
-	// Patience bounds one read or write with everything that is tried again;
-	// 0 means two thirds of Lease.
+	// Patience bounds one read or write with all its attempts; 0 means two thirds of Lease.
 	Patience time.Duration
-	// Attempt bounds one attempt, and how old the store's answer may be for
-	// Record to rely on it; 0 means a twelfth of Lease. Together with the longest
-	// act it must not exceed Lease: 5 s + 55 s.
+	// Attempt bounds one attempt; 0 means a twelfth of Lease.
 	Attempt time.Duration
 }
 
@@ -69,12 +64,11 @@ func (o Options) validate() error {
 // Ledger is the ledger of one service in one environment. Its methods may be called concurrently.
 type Ledger struct {
 	book
-	// before is what is kept at Options.Before, nil if there is none. Nothing is written to it but the marker that it was
-	// moved.
+	// before has the objects at Options.Before; nil if there is none. Only the marker of the move is written there.
 	before *book
 }
 
-// book is what a store keeps under one key: the document of the present, and the records of the past.
+// book has the objects of one key in a store: the document with lease and journal, and the records of finished runs.
 type book struct {
 	store   Store
 	key     key
@@ -99,13 +93,13 @@ func Open(store Store, name string, o Options) (*Ledger, error) {
 	return l, nil
 }
 
-// Service is the service's name.
+// Service returns the service's name.
 func (l *Ledger) Service() string { return l.key.service }
 
-// Environment is the environment's name.
+// Environment returns the environment's name.
 func (l *Ledger) Environment() string { return l.key.environment }
 
-// name is an object's full name, for people.
+// name returns an object's full name, for people.
 func (b *book) name(key string) string {
 	return strings.TrimSuffix(b.store.String(), "/") + "/" + key
 }

@@ -11,9 +11,9 @@ import (
 // bucketName is what S3 allows: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html.
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// ParseLocation reads where a ledger is: s3://BUCKET/PREFIX?region=REGION. All three are required. The region is a part
-// of the location, because everybody who opens a ledger has to find the same bucket, whichever region their credentials
-// or their environment name.
+// ParseLocation parses the location of a ledger: s3://BUCKET/PREFIX?region=REGION. All three are required. The region is a
+// part of the location, because every program that opens a ledger has to find the same bucket, whatever the region of its
+// credentials or its environment is.
 func ParseLocation(text string) (S3Options, error) {
 	o, err := parseLocation(text)
 	if err != nil {
@@ -42,7 +42,7 @@ func parseLocation(text string) (o S3Options, err error) {
 	return o, err
 }
 
-// parseRegion reads the query of a location, which has nothing but the region.
+// parseRegion parses the query of a location, which has only the region.
 func parseRegion(query string) (string, error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 	"fmt"
 )
 
-// move makes programs that know only the key of before refuse it, by a marker there that names this ledger's key. It is
-// one conditional write over a document without a lease, and it comes before this ledger's lease is taken. So a program
-// of before either holds its lease, and then this run is refused, or gets none any more. Runs on their way into the
-// history are filed under the new key first. A marker that is there already is left as it is.
+// move writes a marker with this ledger's key to the key of before, which programs that know only that key refuse. It is one
+// conditional write over a document without a lease, and precedes the first lease of this ledger. Therefore a program of
+// before either holds its lease, and then this run is refused, or gets none any more. Finished runs that are not in the
+// history yet are written to that of the new key first. A marker that is there already is left as it is.
 func (l *Ledger) move(ctx context.Context) error {
 	if l.before == nil {
 		return nil
@@ -30,7 +30,7 @@ func (l *Ledger) move(ctx context.Context) error {
 	return err
 }
 
-// checkMarker refuses a ledger that was moved to another key, because what is there is another service's.
+// checkMarker refuses a ledger that was moved to another key, because the objects there are another service's.
 func (l *Ledger) checkMarker(found saved) error {
 	if found.Moved == l.key.String() {
 		return nil
@@ -38,8 +38,8 @@ func (l *Ledger) checkMarker(found saved) error {
 	return fmt.Errorf("%s was moved to the key %s: only that service may name %s as its key of before", l.nameBefore(), found.Moved, l.before.key)
 }
 
-// look reads what is at the key, and what is at the key of before until the ledger is moved from there; after that, before
-// is zero. Nothing is written at the key before the move, so an object that is hidden then does not exist.
+// look reads the document at the key, and the one at the key of before. That is zero after the move. Nothing is written at
+// the key before the move, so that an object which is hidden until then does not exist.
 func (l *Ledger) look(ctx context.Context) (found, before saved, err error) {
 	before, hidden := l.readBefore(ctx)
 	if hidden != nil && !errors.Is(hidden, ErrHidden) {
@@ -50,12 +50,12 @@ func (l *Ledger) look(ctx context.Context) (found, before saved, err error) {
 	case errors.Is(err, ErrHidden) && before.version != Absent:
 		err = nil
 	case err == nil && found.version == Absent:
-		err = hidden // a lease may be there
+		err = hidden // there may be a lease
 	}
 	return found, before, err
 }
 
-// readBefore reads what is at the key of before, if there is one and the ledger was not moved from there.
+// readBefore reads the document at the key of before, if there is one and the ledger was not moved from there.
 func (l *Ledger) readBefore(ctx context.Context) (saved, error) {
 	if l.before == nil {
 		return saved{}, nil
@@ -67,10 +67,10 @@ func (l *Ledger) readBefore(ctx context.Context) (saved, error) {
 	return saved{}, l.checkMarker(found)
 }
 
-// occupied reports whether a document has a lease, of a living run or of a dead one, or unfinished runs.
+// occupied reports whether a document has a lease, even one that has ended, or unfinished runs.
 func (s saved) occupied() bool { return s.Lease != nil || len(s.Unfinished) > 0 }
 
-// statusBefore is the status of what is at the key of before, and occupies it.
+// statusBefore returns the status at the key of before, which is occupied.
 func (l *Ledger) statusBefore(found saved) Status {
 	status := l.status(found)
 	status.Before = l.nameBefore()

@@ -10,7 +10,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// ErrNoGoodRun: the history holds no release to go back to.
+// ErrNoGoodRun is returned if the history has no release to go back to.
 var ErrNoGoodRun = errors.New("no run in the history deployed another release on the whole fleet: deploy a release by its tag")
 
 // Previous returns the release to go back to: the last one that was in service on the whole fleet, other than the present

@@ -7,17 +7,17 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// Ran is what a history holds of a commit.
+// Ran summarizes the runs that deployed a commit.
 type Ran struct {
 	// Good is set if the image was healthy on the whole fleet.
 	Good bool
-	// Other is the latest run that deployed another image under the commit. Nil: there is none.
+	// Other is the latest run that deployed another image of the commit; nil if there is none.
 	Other *Record
-	// Runs is how many runs were read.
+	// Runs is the number of runs that were read.
 	Runs int
 }
 
-// Ran reads in the latest runs, at most the given number, what they deployed under a commit, or under a tag where they
+// Ran reads the latest runs, at most the given number, and returns those that deployed a commit, or a tag of that name if they
 // have no commit. It ends at the first run that deployed another image than digest.
 func (l *Ledger) Ran(ctx context.Context, commit, digest string, most int) (Ran, error) {
 	var seen Ran

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// firstPause and lastPause are the shortest and the longest wait before another
-// attempt: 100 ms and 5 s for a lease of a minute.
+// firstPause and lastPause return the shortest and the longest pause before another attempt: 100 ms and 5 s for a lease of a
+// minute.
 func (o Options) firstPause() time.Duration { return o.Lease / 600 }
 func (o Options) lastPause() time.Duration  { return o.Lease / 12 }
 
-// patiently makes attempts until one is answered, in one way or the other. Only
-// an unavailable store is asked again; its last error is the answer in the end.
+// patiently makes attempts until one succeeds or fails for another reason than an unavailable store. When Options.Patience
+// is over, it returns the error of the last attempt.
 func (b *book) patiently(ctx context.Context, attempt func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
@@ -23,16 +23,15 @@ func (b *book) patiently(ctx context.Context, attempt func(context.Context) erro
 		if !errors.Is(err, ErrUnavailable) {
 			return err
 		}
-		// Half of the pause is random, so that writers who were throttled
-		// together do not come back together.
+		// Half of the pause is random, so that writers that were throttled together do not try again together.
 		if sleep(ctx, pause/2+rand.N(pause/2)) != nil {
 			return err
 		}
 	}
 }
 
-// once makes one attempt within its own bound. An attempt that its bound ended
-// may have been applied, like every unavailable store's.
+// once makes one attempt, for Options.Attempt at most. An attempt that is ended by that may have been applied, so it is
+// ErrUnavailable.
 func (b *book) once(ctx context.Context, attempt func(context.Context) error) error {
 	bounded, cancel := context.WithTimeout(ctx, b.options.Attempt)
 	defer cancel()
@@ -43,7 +42,7 @@ func (b *book) once(ctx context.Context, attempt func(context.Context) error) er
 	return err
 }
 
-// sleep waits for d, or until ctx ends and then answers why.
+// sleep waits for d, and returns the cause if ctx ends before.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -55,7 +54,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// get reads an object with patience.
+// get reads an object, with attempts as patiently makes them.
 func (b *book) get(ctx context.Context, key string) (object Object, err error) {
 	err = b.patiently(ctx, func(ctx context.Context) error {
 		object, err = b.store.Get(ctx, key)

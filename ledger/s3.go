@@ -21,24 +21,24 @@ import (
 
 var _ Store = (*S3)(nil)
 
-// S3Options says where in S3 the ledger is.
+// S3Options is the place of a ledger in S3.
 type S3Options struct {
 	// Bucket is the bucket's name. Required.
 	Bucket string
-	// Prefix is put before every key, such as "deploy"; empty: nothing is.
+	// Prefix is put before every key, such as "deploy". Empty: there is none.
 	Prefix string
-	// Region is the bucket's; empty: the region of the aws.Config.
+	// Region is the bucket's. Empty: the region of the aws.Config.
 	Region string
 }
 
 // S3 is a store in an S3 bucket. Writes are conditional (If-None-Match and
 // If-Match), so no other service is needed for locking. The caller needs
-// s3:GetObject and s3:PutObject on the prefix, and s3:ListBucket on the bucket for keys below the prefix. A role that
-// may list the bucket only under a condition on s3:prefix may be answered 403 for an object that does not exist:
-// that is ErrHidden.
+// s3:GetObject and s3:PutObject on the prefix, and s3:ListBucket on the bucket for keys below the prefix. For a role that may
+// list the bucket only under a condition on s3:prefix, S3 may return 403 for an object that does not exist, which is
+// ErrHidden.
 //
-// It is the SDK's client, which makes one attempt for each call: the ledger makes further ones, because a write whose
-// answer is lost has to be read back first.
+// It uses the SDK's client with one attempt for each call. The ledger makes further ones, because it has to read the object
+// back first after a write without a response.
 type S3 struct {
 	client  *s3.Client
 	options S3Options
@@ -76,7 +76,7 @@ func NewS3FromConfig(cfg aws.Config, o S3Options) (*S3, error) {
 	return &S3{client: client, options: o}, nil
 }
 
-// check refuses names that are no plain part of a key, and trims the prefix.
+// check refuses names that are not plain parts of a key, and trims the prefix.
 func (o *S3Options) check() error {
 	if err := checkName("bucket", o.Bucket); err != nil {
 		return err
@@ -151,7 +151,7 @@ func (s *S3) Put(ctx context.Context, key string, data []byte, version Version) 
 	return stampOf(answer.ETag, answer.ResultMetadata)
 }
 
-// stampOf is the version that an answer names, and the store's clock: the Date header of the answer, whole seconds.
+// stampOf returns the version in a response, and the store's time, which is its Date header, in whole seconds.
 func stampOf(etag *string, metadata middleware.Metadata) (Stamp, error) {
 	response, ok := awsmiddleware.GetRawResponse(metadata).(*smithyhttp.Response)
 	if !ok {
@@ -192,7 +192,7 @@ func (s *S3) List(ctx context.Context, prefix string) ([]Info, error) {
 	}
 }
 
-// dateOf is the Date header of an answer that is an error, zero where it has none.
+// dateOf returns the Date header of a response that is an error; zero if it has none.
 func dateOf(err error) time.Time {
 	var refused *s3Error
 	if !errors.As(err, &refused) {

@@ -21,7 +21,7 @@ func checkRegion(region string) error {
 	return nil
 }
 
-// checkEndpoint refuses an endpoint that makes no sense. Its error does not quote it, because it may hold a password.
+// checkEndpoint refuses an endpoint that is not a URL of a host. Its error does not quote it, because it may have a password.
 func checkEndpoint(endpoint *string) error {
 	if endpoint == nil {
 		return nil
@@ -33,15 +33,16 @@ func checkEndpoint(endpoint *string) error {
 	return nil
 }
 
-// credentialsError is that there are no credentials, or that they cannot be had.
+// credentialsError is returned if there are no credentials, or if they cannot be read.
 type credentialsError struct{ error }
 
 func (e *credentialsError) Unwrap() error { return e.error }
 
-// explained are credentials whose errors say what they are of. Without any the SDK would send calls unsigned.
+// explained adds an explanation to the errors of credentials, and an error if there are none, because the SDK would send
+// calls unsigned then.
 type explained struct{ aws.CredentialsProvider }
 
-// Retrieve returns the credentials, or an error that says what to do.
+// Retrieve returns the credentials, or an error with the remedy.
 func (c explained) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if c.CredentialsProvider == nil {
 		return aws.Credentials{}, &credentialsError{fmt.Errorf("%w: there are no AWS credentials: run `aws sso login` or set AWS_PROFILE", ErrDenied)}
@@ -53,7 +54,8 @@ func (c explained) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return credentials, err
 }
 
-// withoutRedirects is the configured client, or net/http's own with its proxies, if it can be changed.
+// withoutRedirects returns a copy of the configured client that follows no redirects. If none is configured, it is net/http's
+// own, with its proxies. A client of another type is returned as it is.
 func withoutRedirects(configured aws.HTTPClient) aws.HTTPClient {
 	client := &http.Client{}
 	switch c := configured.(type) {

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
-// explain gives an error of S3 its kind, and says what to do about it.
+// explain adds the kind and the remedy to an error of S3.
 func (s *S3) explain(err error) error {
 	err = plain(err)
 	var refused *s3Error
@@ -25,8 +25,8 @@ func (s *S3) explain(err error) error {
 	return err
 }
 
-// hidden gives a denied read its kind. S3 answers 403 for an object that does not exist too, if the caller may not list
-// the bucket; a request for an object has no s3:prefix, so a permission with a condition on it may not help.
+// hidden adds ErrHidden to a denied read. S3 returns 403 also for an object that does not exist, if the caller may not list
+// the bucket. A request for an object has no s3:prefix, so that a permission with a condition on that may not be enough.
 func (s *S3) hidden(err error, key string) error {
 	var refused *s3Error
 	if !errors.As(err, &refused) || refused.code != "AccessDenied" {
@@ -35,7 +35,7 @@ func (s *S3) hidden(err error, key string) error {
 	return fmt.Errorf("%w: if %s/%s exists, allow s3:GetObject on it; if it does not, s3:ListBucket on the bucket decides whether S3 says so: %w", ErrHidden, s, key, refused)
 }
 
-// refusal is the kind of a refused call, nil for one that says nothing certain.
+// refusal returns the kind of a refused call; nil if it is not certain.
 func (s *S3) refusal(e *s3Error) error {
 	if s.elsewhere(e) {
 		return fmt.Errorf("%w: %s", ErrNoStore, s.nameRegion(e.region))
@@ -69,10 +69,10 @@ func (s *S3) elsewhere(e *s3Error) bool {
 	return e.region != "" && e.status >= http.StatusMultipleChoices && e.status < http.StatusBadRequest
 }
 
-// regionErrors are the codes that S3 answers to who asks for a bucket in another region.
+// regionErrors are the codes that S3 returns for a call to a bucket in another region.
 var regionErrors = []string{"PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 
-// nameRegion says what to do about a location with another region than the bucket's own, which is empty if S3 named none.
+// nameRegion returns the remedy for a location with another region than the bucket's own, which is empty if S3 named none.
 func (s *S3) nameRegion(own string) string {
 	text := fmt.Sprintf("bucket %s is not in %s: name its region", s.options.Bucket, s.options.Region)
 	if own == "" {
@@ -81,8 +81,8 @@ func (s *S3) nameRegion(own string) string {
 	return fmt.Sprintf("%s, %s, in the ledger's location: %s?region=%[2]s", text, own, s)
 }
 
-// passing reports whether trying again may help: throttled, failed on S3's side, broken off on the way, or signed by a
-// wrong clock, which the client has corrected since. The rules are the SDK's own.
+// passing reports whether another attempt may succeed, because the call was throttled, failed on S3's side, was broken off, or
+// was signed by a wrong clock, which the client has corrected since. The rules are the SDK's own.
 func passing(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
 }

@@ -15,7 +15,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// s3Error is a call that S3 refused, without the SDK's words around it.
+// s3Error is S3's refusal of a call, without the text that the SDK adds.
 type s3Error struct {
 	status int
 	// code is S3's, such as NoSuchKey, or else the status's: NotFound.
@@ -24,9 +24,9 @@ type s3Error struct {
 	request string
 	// region is the bucket's, if S3 names it, as it does if a call comes to another one.
 	region string
-	// date is the store's clock; zero where the answer has none.
+	// date is the store's time; zero if the response has none.
 	date time.Time
-	// cause is the SDK's error, which its rules for trying again are asked about.
+	// cause is the SDK's error, which the SDK's rules for another attempt need.
 	cause error
 }
 
@@ -43,7 +43,7 @@ func (e *s3Error) Error() string {
 
 func (e *s3Error) Unwrap() error { return e.cause }
 
-// printable keeps what S3, or whoever answered in its place, may write to a terminal.
+// printable replaces control characters, because the text is printed to a terminal and may be that of another server than S3.
 func printable(r rune) rune {
 	if unicode.IsControl(r) {
 		return ' '
@@ -51,18 +51,18 @@ func printable(r rune) rune {
 	return r
 }
 
-// brokenError is a call that has no whole answer: what it asked for may be done or not.
+// brokenError is returned for a call without a complete response, which may have been applied or not.
 type brokenError struct{ error }
 
 func (e *brokenError) Unwrap() error { return e.error }
 
-// ConnectionError is what the SDK's rules for trying again look for.
+// ConnectionError makes the SDK's rules allow another attempt.
 func (*brokenError) ConnectionError() bool { return true }
 
 // expected finds the bucket's region in S3's message to a call that was signed for another one.
 var expected = regexp.MustCompile(`expecting '([a-z0-9-]+)'`)
 
-// plain returns the SDK's error in the words of this package: a refusal, or an answer that broke off.
+// plain returns the SDK's error as one of this package: a refusal, or a response that broke off.
 func plain(err error) error {
 	var unsigned *credentialsError
 	if errors.As(err, &unsigned) {
@@ -97,10 +97,10 @@ func plain(err error) error {
 	return e
 }
 
-// statusCode is the name of a status in the form of S3's codes: NotFound.
+// statusCode returns the name of a status in the form of S3's codes, such as NotFound.
 func statusCode(status int) string { return strings.ReplaceAll(http.StatusText(status), " ", "") }
 
-// withoutOperation leaves out the names of the service and the operation, which say nothing to people.
+// withoutOperation removes the names of the service and the operation, which do not help people.
 func withoutOperation(err error) error {
 	var operation *smithy.OperationError
 	if errors.As(err, &operation) {
@@ -109,7 +109,7 @@ func withoutOperation(err error) error {
 	return err
 }
 
-// regionOf is the first of an answer's values that is the name of a region, empty if none is.
+// regionOf returns the first of the values that is the name of a region; empty if none is.
 func regionOf(values ...string) string {
 	for _, value := range values {
 		if checkRegion(value) == nil {

@@ -8,23 +8,22 @@ import (
 	"time"
 )
 
-// Held is a lease as it stands.
+// Held is a lease.
 type Held struct {
-	// Run is its holder with the journal so far.
+	// Run is the run that took it, with its journal so far.
 	Run
 	// Ends is when it ends unless it is renewed, by the store's clock.
 	Ends time.Time
 }
 
-// Status is what the ledger knows of an environment.
+// Status is the state of an environment in the ledger.
 type Status struct {
 	Environment string
 	// Now is the store's time.
 	Now time.Time
-	// Lease is the one that was taken last; nil when it was given back. One whose
-	// Ends is not after Now has ended: its run died.
+	// Lease is the one that was taken last; nil if it was released. If its Ends is not after Now, its run died.
 	Lease *Held
-	// Unfinished are runs that died before, oldest first.
+	// Unfinished are the runs that died before, oldest first.
 	Unfinished []Run
 	// Before names the object that Lease and Unfinished are in, if the ledger was not moved from its key of before yet
 	// ([Options.Before]) and they keep it there.
@@ -34,7 +33,7 @@ type Status struct {
 // Running reports whether a run holds the environment.
 func (s Status) Running() bool { return s.Lease != nil && s.Now.Before(s.Lease.Ends) }
 
-// Refusal is the error that Acquire would return to another run; nil if it would not refuse it.
+// Refusal returns the error that Acquire would return to another run; nil if that could take the lease.
 func (s Status) Refusal() error {
 	switch held := s.held(); {
 	case s.Before != "":
@@ -45,7 +44,7 @@ func (s Status) Refusal() error {
 	return nil
 }
 
-// held is the refusal by a lease that lasts, nil if there is none.
+// held returns the refusal because of a lease that has not ended; nil if there is none.
 func (s Status) held() *HeldError {
 	if !s.Running() {
 		return nil
@@ -53,7 +52,7 @@ func (s Status) held() *HeldError {
 	return &HeldError{Environment: s.Environment, Lease: *s.Lease, Now: s.Now}
 }
 
-// left are the runs that ended without a word, oldest first.
+// left returns the runs that ended without a result, oldest first.
 func (s Status) left() []Run {
 	if s.Lease == nil || s.Running() {
 		return s.Unfinished
@@ -61,13 +60,13 @@ func (s Status) left() []Run {
 	return append(slices.Clip(s.Unfinished), s.Lease.Run)
 }
 
-// lease must be called on one that has a lease.
+// lease returns the lease, which must be there.
 func (s saved) lease() Held {
 	return Held{Run: s.Lease.Run, Ends: s.Lease.ends(s.modified)}
 }
 
-// Current reads who holds the environment and what runs left unfinished, at the key of before too as long as the ledger
-// was not moved from there. It changes nothing.
+// Current reads the lease and the unfinished runs, those at the key of before if the ledger was not moved from there yet. It
+// writes nothing.
 func (l *Ledger) Current(ctx context.Context) (Status, error) {
 	found, before, err := l.look(ctx)
 	if err != nil {
@@ -88,10 +87,9 @@ func (l *Ledger) status(found saved) Status {
 	return status
 }
 
-// Unlock takes the lease from its holder: one that has ended, or, whether it has
-// or not, that of the run named exactly. Its journal is kept for the next run to
-// heal, and a holder that still lives cannot act any more. Without a lease there
-// is nothing to do. A *[HeldError] refuses it.
+// Unlock removes the lease of a run. If no run ID is given, the lease must have ended, else Unlock returns a *[HeldError]. The
+// journal stays for the next run to heal. A run that is still in progress can begin no other act, and the next run waits
+// until its last one must have been sent. Without a lease Unlock does nothing.
 func (l *Ledger) Unlock(ctx context.Context, run string) error {
 	_, before, err := l.look(ctx)
 	switch {

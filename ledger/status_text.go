@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// String is who holds the environment and which runs did not finish, for people: a few lines, each with its line end.
+// String returns who holds the environment and which runs did not finish, for people, in a few lines with their line ends.
 func (s Status) String() string {
 	var b strings.Builder
 	s.print(&b)
@@ -37,7 +37,7 @@ func (s Status) print(w io.Writer) {
 	}
 }
 
-// printRun writes what a run rolls out, and where it is with each instance that it has out of service.
+// printRun writes the release of a run, and the step that it recorded last for each instance that it took out of service.
 func printRun(w io.Writer, what string, run Run) {
 	release := run.Release.String()
 	if run.Release.Image == "" {
@@ -51,7 +51,7 @@ func printRun(w io.Writer, what string, run Run) {
 	}
 }
 
-// legible keeps a text from elsewhere on its line.
+// legible replaces the characters of a foreign text that cannot be printed, so that it stays on its line.
 func legible(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// saved is a document as it was read or written.
+// saved is a document that was read or written.
 type saved struct {
 	document
 	version Version
-	// modified is when it was written, now when the store answered, by its clock.
+	// modified is when it was written, and now is when the store responded, by the store's clock.
 	modified, now time.Time
-	// size is its length in bytes; known of what was written.
+	// size is its length in bytes. It is set only after a write.
 	size int
 }
 
-// held reports whether somebody's lease has not ended.
+// held reports whether there is a lease that has not ended.
 func (s saved) held() bool {
 	return s.Lease != nil && s.now.Before(s.Lease.ends(s.modified))
 }
 
-// read returns current; one that does not exist is held by nobody. With ErrHidden it returns the same, which holds only
-// if a conditional create then succeeds.
+// read reads the document. One that does not exist has no lease. With ErrHidden it returns the same, which is true only if a
+// conditional create succeeds afterwards.
 func (b *book) read(ctx context.Context) (saved, error) {
 	object, err := b.get(ctx, b.key.current())
 	nobody := saved{version: Absent, now: object.Now}
@@ -44,10 +44,9 @@ func (b *book) read(ctx context.Context) (saved, error) {
 	return saved{document: found, version: object.Version, modified: object.Modified, now: object.Now}, nil
 }
 
-// update reads current, lets change decide what it shall be, and writes that if
-// nobody wrote in between; else it begins again. A write of its own that it
-// finds when reading was applied, whatever its answer said. A current that is hidden
-// counts as absent once it was created; if that is refused because it exists, what is missing is the permission to read it.
+// update reads the document, calls change, and writes what that returns if the document was not written in between. Otherwise
+// it begins again. If it reads a write of its own, that was applied although the response was an error. A document that is
+// hidden is absent if it can be created. If it cannot, because it exists, the permission to read it is missing.
 func (b *book) update(ctx context.Context, change func(saved) (document, error)) (saved, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
@@ -75,8 +74,8 @@ func (b *book) update(ctx context.Context, change func(saved) (document, error))
 	}
 }
 
-// write makes one attempt to replace a version of current. The ID it writes
-// under is added to sent, applied or not.
+// write makes one attempt to replace a version of the document. It adds the ID of the write to sent, whether it is applied or
+// not.
 func (b *book) write(ctx context.Context, d document, replaces Version, sent map[string]bool) (saved, error) {
 	d.Format, d.Write, d.Service, d.Environment = documentVersion, newID(), b.key.service, b.key.environment
 	if d.Moved != "" {
