@@ -35,6 +35,11 @@ func (Env) Seal(
 			console.Printf("%s: no env file here, its seal stays\n", name)
 			continue
 		}
+		if content, err := os.ReadFile(files[name].Path); err == nil {
+			for _, remark := range docker.EnvFileRemarks(content) {
+				console.Printf("%s: WARNING %s %s\n", name, files[name].Path, remark)
+			}
+		}
 		changed, err := files[name].WriteSeal(envFileCheck(allowEmptyEnv))
 		if err != nil {
 			return err

@@ -55,6 +55,8 @@ func parseEnvLine(data []byte, first bool) (string, error) {
 	switch {
 	case key == "":
 		return "", errors.New("there is no name before the equals sign")
+	case strings.HasPrefix(key, "export "):
+		return "", errors.New("it begins with export, which only a shell understands: remove that word")
 	case strings.ContainsAny(key, " \t"):
 		return "", errors.New("there is white space in the name")
 	case strings.Contains(line, "\x00"):
