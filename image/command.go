@@ -54,8 +54,12 @@ func (c command) run(ctx context.Context) error {
 	case errors.Is(err, exec.ErrNotFound):
 		return fmt.Errorf("the %s command is not in PATH: install it or add it: %w", c.name, err)
 	}
-	if line := lastOutput.lastLine(); line != "" {
-		return fmt.Errorf("%s: %s (%w)", c.name, line, err)
+	said := lastOutput.lastLine()
+	if c.name == "git" {
+		said = lastOutput.inOneLine() // its remedy may stand below its reason
+	}
+	if said != "" {
+		return fmt.Errorf("%s: %s (%w)", c.name, said, err)
 	}
 	return fmt.Errorf("%s: %w", c.name, err)
 }
@@ -107,19 +111,28 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lastLine returns the last line with text, without control characters, which could drive a terminal.
+// lastLine returns the last line with text.
 func (t *tail) lastLine() string {
 	lines := strings.FieldsFunc(string(t.kept), func(r rune) bool { return r == '\n' || r == '\r' })
 	for n := len(lines) - 1; n >= 0; n-- {
-		line := strings.Map(func(r rune) rune {
-			if !unicode.IsPrint(r) {
-				return -1
-			}
-			return r
-		}, strings.TrimSpace(lines[n]))
-		if line != "" {
+		if line := printable(lines[n]); line != "" {
 			return line
 		}
 	}
 	return ""
+}
+
+// inOneLine returns all lines as one.
+func (t *tail) inOneLine() string {
+	return printable(strings.Join(strings.Fields(string(t.kept)), " "))
+}
+
+// printable returns a line without control characters, which could drive a terminal.
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.TrimSpace(line))
 }

@@ -36,10 +36,13 @@ func (s Source) Tag() string {
 // ReadSource reads from git which commit is checked out in dir, a service's folder. A shallow clone is good enough.
 func ReadSource(ctx context.Context, dir string) (Source, error) {
 	source, err := git{dir}.source(ctx)
-	if err != nil {
+	switch {
+	case err == nil:
+		return source, nil
+	case strings.Contains(err.Error(), "not a git repository"):
 		return Source{}, fmt.Errorf("read the commit of %s: %w: an image is named by its commit, so build in a git checkout", dir, err)
 	}
-	return source, nil
+	return Source{}, fmt.Errorf("read the commit of %s: %w", dir, err)
 }
 
 // git runs git commands in a folder of a checkout.

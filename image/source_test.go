@@ -170,3 +170,21 @@ func TestParseHead(t *testing.T) {
 		require.Error(t, err, bad)
 	}
 }
+
+// A clone that belongs to somebody else is refused with git's own reason and remedy, and nothing else.
+func TestACloneOfSomebodyElse(t *testing.T) {
+	root, service := checkout(t)
+	t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+	for name, read := range map[string]func() error{
+		"source": func() error { _, err := ReadSource(t.Context(), service); return err },
+		"compare": func() error {
+			_, err := Compare(t.Context(), root, strings.Repeat("a", 40), strings.Repeat("b", 40))
+			return err
+		},
+	} {
+		err := read()
+		require.ErrorContains(t, err, "fatal: detected dubious ownership in repository at '"+root+"' To add an exception for this directory, call: git config --global --add safe.directory "+root, name)
+		require.NotContains(t, err.Error(), "build in a git checkout")
+		require.NotContains(t, err.Error(), "\n")
+	}
+}

@@ -2,6 +2,7 @@ package githook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +36,10 @@ func gitPaths(ctx context.Context, args ...string) ([]string, error) {
 func gitOutput(ctx context.Context, args ...string) ([]byte, error) {
 	out, err := exec.CommandContext(ctx, "git", args...).Output()
 	if err != nil {
-		return nil, fmt.Errorf("git %s: %w", args[0], withLastLine(err))
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok { // git's remedy may stand below its reason
+			err = fmt.Errorf("%w: %s", err, strings.Join(strings.Fields(string(exit.Stderr)), " "))
+		}
+		return nil, fmt.Errorf("git %s: %w", args[0], err)
 	}
 	return out, nil
 }

@@ -110,3 +110,13 @@ func TestTheGuardReturnsWhyItCouldNotScan(t *testing.T) {
 	err = guardTfvars(t.Context(), []string{"x.tfvars"}, func(context.Context, string) ([]byte, error) { return nil, os.ErrPermission })
 	require.ErrorIs(t, err, os.ErrPermission)
 }
+
+// A clone that belongs to somebody else is refused with git's own reason and remedy.
+func TestACloneOfSomebodyElse(t *testing.T) {
+	t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	_, err := Install(t.Context())
+	require.ErrorContains(t, err, "fatal: detected dubious ownership in repository at")
+	require.ErrorContains(t, err, "git config --global --add safe.directory ")
+	require.NotContains(t, err.Error(), "\n")
+}
