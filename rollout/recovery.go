@@ -195,10 +195,18 @@ func (r *recovery) registerUntouched(ctx context.Context, u *instanceUpdate, old
 		u.state, u.err = stateOutOfService, failed
 		return
 	}
+	reach := context.WithoutCancel(ctx) // also after a signal, because the service drains until it is told
+	err := u.connect(reach)
+	if err != nil && u.registration.wasHealthy() {
+		if _, ill := u.awaitHealthy(ctx, StepDeregister); ill == nil {
+			u.disconnect()
+			err = u.connect(reach)
+		}
+	}
 	last := StepDrain
-	if err := u.connect(context.WithoutCancel(ctx)); err != nil { // also after a signal, because the service drains until it is told
+	if err != nil {
 		u.disconnect()
-		u.report.remark(StepDeregister, "registered again without a look at it: %s", oneLine(err))
+		u.report.remark(StepDeregister, "registered again without a look at it, so it may go on sending its clients away: %s", oneLine(err))
 	} else if u.running = u.before.Release.Digest(); !u.before.Running {
 		last = StepProve // the old container ended by itself
 	}
