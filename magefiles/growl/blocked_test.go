@@ -56,7 +56,7 @@ func TestAReaderOfProgressNeverDelaysARun(t *testing.T) {
 		p.look(t)
 		require.NoError(t, cat.Process.Signal(syscall.SIGCONT))
 		assert.Equal(t, rollout.Interrupted.ExitCode(), run.end(t))
-		await(t, read, "the fleet is in service")
+		await(t, read, "the fleet is in service|registered, not yet healthy: ")
 	})
 	t.Run("cancelled twice", func(t *testing.T) {
 		run := p.startBlocked(t, exec.Command("sleep", "600"), "../..", nil, p.deploy(p.vars["V2"])...)
