@@ -115,9 +115,6 @@ func open(o Options) (*Environment, error) {
 	return e, err
 }
 
-// ShowOn makes w receive Terraform's output of plans and applies, instead of Options.Show.
-func (e *Environment) ShowOn(w io.Writer) { e.loud.SetStdout(w) }
-
 func absolute(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return path

@@ -24,7 +24,7 @@ type Infra mg.Namespace
 // Plan shows what an apply would change in an environment, and who changed it: AWS or the code.
 func (Infra) Plan(ctx context.Context, environment string) (err error) {
 	defer console.CleanError(&err)
-	made, err := stateOf(environment)
+	made, err := stateOf(environment, console.Out())
 	if err != nil {
 		return err
 	}
@@ -36,26 +36,26 @@ func (Infra) Plan(ctx context.Context, environment string) (err error) {
 	if len(plan.Changes) == 0 {
 		console.Printf("no changes: %s is as the code says\n", environment)
 	}
-	printChanges(plan.Changes)
-	warn(plan.Warnings)
+	printChanges(console.Out(), plan.Changes)
+	warn(console.Out(), plan.Warnings)
 	return nil
 }
 
 // printChanges prints changes, and whether AWS or the code was changed.
-func printChanges(changes []infra.Change) {
+func printChanges(w io.Writer, changes []infra.Change) {
 	for _, change := range changes {
 		who := "not applied, the code was changed"
 		if change.Kind == infra.Drift {
 			who = "drift, AWS was changed"
 		}
-		console.Printf("%s: %s\n", who, change)
+		fmt.Fprintf(w, "%s: %s\n", who, change)
 	}
 }
 
 // warn prints the failed check blocks of a plan.
-func warn(warnings []string) {
+func warn(w io.Writer, warnings []string) {
 	for _, text := range warnings {
-		console.Printf("WARNING Terraform's %s\n", text)
+		fmt.Fprintf(w, "WARNING Terraform's %s\n", text)
 	}
 }
 
@@ -73,7 +73,9 @@ func (Infra) Apply(ctx context.Context, environment string,
 	yes *bool,
 ) (err error) {
 	defer console.CleanError(&err)
-	made, err := stateOf(environment)
+	shown := newOutput()
+	defer shown.Flush()
+	made, err := stateOf(environment, shown)
 	if err != nil {
 		return err
 	}
@@ -81,16 +83,13 @@ func (Infra) Apply(ctx context.Context, environment string,
 		return err
 	}
 	none := "" // a fleet file that FLEET names cannot name the instances that an apply makes
-	a := application{name: environment, made: made, flags: Flags{SSHKey: sshKey, Fleet: &none, Policy: policy}, asks: !set(yes) && confirmed(environment)}
-	shown := newOutput()
-	defer shown.Flush()
+	a := application{name: environment, made: made, shown: shown, flags: Flags{SSHKey: sshKey, Fleet: &none, Policy: policy}, asks: !set(yes) && confirmed(environment)}
 	ctx, stop := signals.Until(ctx)
 	defer stop()
 	if err := made.CreateWorkspace(ctx); err != nil {
 		return err
 	}
 	if set(oneByOne) {
-		made.ShowOn(shown)
 		if err := a.replaceInTurn(ctx); err != nil {
 			return err
 		}
@@ -107,6 +106,7 @@ func confirmed(environment string) bool {
 type application struct {
 	name  string
 	made  *infra.Environment
+	shown *output // Terraform's
 	flags Flags
 	// asks is set until the apply is confirmed.
 	asks bool
@@ -118,6 +118,7 @@ func (a *application) agree(format string, args ...any) error {
 		return nil
 	}
 	a.asks = false
+	a.shown.Flush() // the question follows what it is about
 	return console.Agree(fmt.Sprintf(format, args...), a.name)
 }
 
@@ -134,7 +135,7 @@ func (a *application) apply(ctx context.Context) (err error) {
 	}
 	unsettled := plan.Unsettled()
 	if len(unsettled) < len(plan.Changes) {
-		printChanges(plan.Changes)
+		printChanges(a.shown, plan.Changes)
 		if err := a.agree("Apply %d changes to %s?", len(plan.Changes)-len(unsettled), a.name); err != nil {
 			return err
 		}
@@ -142,7 +143,7 @@ func (a *application) apply(ctx context.Context) (err error) {
 	if err := plan.Apply(ctx); err != nil {
 		return err
 	}
-	warn(plan.Warnings)
+	warn(a.shown, plan.Warnings)
 	if len(unsettled) > 0 {
 		return &infra.DriftError{Environment: a.name, Changes: unsettled}
 	}
@@ -173,7 +174,7 @@ func (a *application) replaceInTurn(ctx context.Context) error {
 			return err
 		})
 	})
-	console.Printf("replaced %d/%d\n", done, len(taken))
+	fmt.Fprintf(a.shown, "replaced %d/%d\n", done, len(taken))
 	return ended(result, err)
 }
 
@@ -204,7 +205,7 @@ func takenBy(ctx context.Context, made *infra.Environment) ([]infra.Taken, error
 // Drift fails, with exit code 1, if an environment differs from its code; a deploy makes the same check first.
 func (Infra) Drift(ctx context.Context, environment string) (err error) {
 	defer console.CleanError(&err)
-	made, err := stateOf(environment)
+	made, err := stateOf(environment, console.Out())
 	if err != nil {
 		return err
 	}
@@ -253,32 +254,33 @@ func terraformOf(environment string) (infra.Terraform, error) {
 	if !ok {
 		return infra.Terraform{}, console.Usage("Terraform does not make %s: its Fleet in the service's declaration is not infra.Fleet", environment)
 	}
-	terraform.Show = console.Out()
 	return terraform, nil
 }
 
-// stateOf opens the Terraform configuration of an environment, or the one that all environments share.
-func stateOf(name string) (*infra.Environment, error) {
+// stateOf opens the Terraform configuration of an environment, or the one that all environments share. Terraform's output
+// of plans and applies goes to show.
+func stateOf(name string, show io.Writer) (*infra.Environment, error) {
 	if name == infra.SharedState {
-		return sharedState()
+		return sharedState(show)
 	}
 	terraform, err := terraformOf(name)
 	if err != nil {
 		return nil, err
 	}
+	terraform.Show = show
 	return terraform.Open(name)
 }
 
 // sharedState opens the configuration that all environments share. The first environment that declares its folder
 // counts.
-func sharedState() (*infra.Environment, error) {
+func sharedState(show io.Writer) (*infra.Environment, error) {
 	declared, err := service()
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range declared.EnvironmentNames() {
 		if terraform, ok := declared.Environments[name].Fleet.(infra.Terraform); ok && terraform.Shared != "" {
-			terraform.Show = console.Out()
+			terraform.Show = show
 			return terraform.OpenShared()
 		}
 	}
