@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -56,8 +57,16 @@ func (u *instanceUpdate) revert(ctx context.Context) (string, error) {
 
 // settle removes what the swap kept. It is never fatal, because the instance is in service already.
 func (u *instanceUpdate) settle(ctx context.Context) (string, error) {
-	if err := u.act(ctx, u.host.Settle); err != nil {
+	var removed []string
+	err := u.act(ctx, func(ctx context.Context) (err error) {
+		removed, err = u.host.Settle(ctx)
+		return err
+	})
+	if err != nil {
 		u.report.remark(StepSettle, "%s", oneLine(err))
 	}
-	return "", nil
+	if len(removed) == 0 {
+		return "", nil
+	}
+	return "removed images: " + strings.Join(removed, ", "), nil
 }

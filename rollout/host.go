@@ -65,8 +65,8 @@ type Swapper interface {
 	// waits until it shows what it showed when Prepare looked. A container that was told to stop does not count as
 	// running, even if it still runs. Reverting twice is harmless.
 	Revert(ctx context.Context) error
-	// Settle removes the old container and prunes images beyond the last few.
-	Settle(ctx context.Context) error
+	// Settle removes the old container and prunes images beyond the last few. It returns the names of those images.
+	Settle(ctx context.Context) (removed []string, err error)
 }
 
 // State describes the container on an instance.

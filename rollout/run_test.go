@@ -19,11 +19,12 @@ func TestRunDeploysTheFleet(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, Deployed, result.Outcome)
 		assert.Zero(t, w.failed, "failed connections")
-		for _, i := range result.Instances {
+		for n, i := range result.Instances {
 			assert.Equal(t, Updated, i.Outcome)
 			assert.Equal(t, newDigest, i.Release)
 			assert.Len(t, i.Steps, len(table))
 			assert.Equal(t, 1, w.machines[i.ID].settled)
+			assert.Equal(t, "removed images: web@sha256:0123", detail(result, n, StepSettle))
 			w.requireServing(i.ID, newDigest)
 		}
 	})

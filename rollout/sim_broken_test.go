@@ -201,7 +201,7 @@ func (h moving) Prove(ctx context.Context, r Release) (time.Duration, error) {
 // hoarding keeps the old container.
 type hoarding struct{ hostPorts }
 
-func (hoarding) Settle(context.Context) error { return nil }
+func (hoarding) Settle(context.Context) ([]string, error) { return nil, nil }
 
 // careless says that the old container is back.
 type careless struct{ hostPorts }

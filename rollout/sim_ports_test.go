@@ -208,7 +208,7 @@ func (p *process) number(r Release) int {
 	return n
 }
 
-func (h *hand) Settle(ctx context.Context) error {
+func (h *hand) Settle(ctx context.Context) ([]string, error) {
 	var missing error
 	err := h.call(ctx, "settle", func(late lateness) {
 		if b := h.m.current; b == nil || !b.running {
@@ -223,5 +223,5 @@ func (h *hand) Settle(ctx context.Context) error {
 			}
 		})
 	})
-	return errors.Join(err, missing)
+	return nil, errors.Join(err, missing)
 }

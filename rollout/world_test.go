@@ -405,8 +405,8 @@ func (h *fakeHost) Revert(ctx context.Context) error {
 	})
 }
 
-func (h *fakeHost) Settle(ctx context.Context) error {
-	return h.call(ctx, "settle", func() { h.m.kept = ""; h.m.settled++ })
+func (h *fakeHost) Settle(ctx context.Context) ([]string, error) {
+	return []string{"web@sha256:0123"}, h.call(ctx, "settle", func() { h.m.kept = ""; h.m.settled++ })
 }
 
 func (h *fakeHost) Close() error {

@@ -424,7 +424,8 @@ func (c *sickConn) Exchange(ctx context.Context, _ string, talk func(io.ReadWrit
 func TestSettleKeepsWithoutService(t *testing.T) {
 	f := newFakeEngine(t)
 	f.containers[0].Name, f.containers[0].State = "svc-previous", "exited"
-	require.ErrorIs(t, f.host().Settle(t.Context()), docker.ErrNotRunning)
+	_, err := f.host().Settle(t.Context())
+	require.ErrorIs(t, err, docker.ErrNotRunning)
 	require.Equal(t, "svc-previous=old:exited:always", f.summary())
 }
 

@@ -50,7 +50,8 @@ func swapUnder(ctx context.Context, h *docker.Host, back bool) error {
 			if back {
 				return h.Revert(ctx)
 			}
-			return h.Settle(ctx)
+			_, err := h.Settle(ctx)
+			return err
 		},
 		h.Undrain,
 	} {

@@ -192,8 +192,8 @@ func (l *lab) host() *docker.Host {
 	return h
 }
 
-// deploy brings a release into service and settles.
-func (l *lab) deploy(r rollout.Release) {
+// deploy brings a release into service and settles. It returns the images that were removed.
+func (l *lab) deploy(r rollout.Release) (removed []string) {
 	l.t.Helper()
 	h := l.host()
 	require.NoError(l.t, h.Prepare(l.t.Context(), r, nil))
@@ -201,7 +201,9 @@ func (l *lab) deploy(r rollout.Release) {
 	require.NoError(l.t, h.Start(l.t.Context(), r))
 	_, err := h.Prove(l.within(time.Minute), r)
 	require.NoError(l.t, err)
-	require.NoError(l.t, h.Settle(l.t.Context()))
+	removed, err = h.Settle(l.t.Context())
+	require.NoError(l.t, err)
+	return removed
 }
 
 // serves checks, as a fresh process, that the one container of the service runs

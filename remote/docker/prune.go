@@ -27,39 +27,41 @@ func (s imageStore) repositoryOf(ctx context.Context, c *container.Summary) (str
 	return repository(release.Image), err
 }
 
-// prune removes the repository's names from all images but the newest. The engine deletes an image when it removes the
+// prune removes the repository's images beyond the newest, and returns their names. It leaves an image with a tag, because a
+// deploy pulls by digest, so that somebody else has pulled or built that one. The engine deletes an image when it removes the
 // last name.
-func (s imageStore) prune(ctx context.Context, repo string, used map[string]bool) error {
+func (s imageStore) prune(ctx context.Context, repo string, used map[string]bool) (removed []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	list, err := s.engine.ImageList(ctx, client.ImageListOptions{})
 	if err != nil {
-		return fmt.Errorf("list images: %w", err)
+		return nil, fmt.Errorf("list images: %w", err)
 	}
-	ours := slices.DeleteFunc(list.Items, func(i imagetypes.Summary) bool { return len(namesIn(i, repo)) == 0 })
-	slices.SortStableFunc(ours, func(a, b imagetypes.Summary) int { return cmp.Compare(b.Created, a.Created) })
+	pulled := slices.DeleteFunc(list.Items, func(i imagetypes.Summary) bool { return len(digestsIn(i, repo)) == 0 })
+	slices.SortStableFunc(pulled, func(a, b imagetypes.Summary) int { return cmp.Compare(b.Created, a.Created) })
 	var failures []error
-	for i, image := range ours {
+	for i, image := range pulled {
 		if i < s.keep || used[image.ID] {
 			continue
 		}
-		for _, name := range namesIn(image, repo) {
+		for _, name := range digestsIn(image, repo) {
 			err := s.engine.removeImage(ctx, name)
-			if err != nil && !cerrdefs.IsNotFound(err) {
+			switch {
+			case err == nil:
+				removed = append(removed, name)
+			case !cerrdefs.IsNotFound(err):
 				failures = append(failures, fmt.Errorf("remove image %s: %w", name, err))
 			}
 		}
 	}
-	return errors.Join(failures...)
+	return removed, errors.Join(failures...)
 }
 
-// namesIn returns an image's tags in one repository, and then its digests there.
-func namesIn(i imagetypes.Summary, repo string) []string {
-	var names []string
-	for _, name := range slices.Concat(i.RepoTags, i.RepoDigests) {
-		if repo != "" && repository(name) == repo {
-			names = append(names, name)
-		}
+// digestsIn returns an image's digests in one repository; none if the image has a tag. Engines before 25 list a tag of
+// their own for an image without one.
+func digestsIn(i imagetypes.Summary, repo string) []string {
+	if repo == "" || slices.ContainsFunc(i.RepoTags, func(tag string) bool { return tag != "<none>:<none>" }) {
+		return nil
 	}
-	return names
+	return slices.DeleteFunc(slices.Clone(i.RepoDigests), func(name string) bool { return repository(name) != repo })
 }

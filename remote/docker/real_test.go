@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,7 +49,8 @@ func TestLifeOverSSH(t *testing.T) {
 
 	one := l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "one"})
 	l.swap(h, one)
-	require.NoError(t, h.Settle(t.Context()))
+	_, err = h.Settle(t.Context())
+	require.NoError(t, err)
 	l.serves(one)
 
 	two := l.push(time.Hour, map[string]string{"GIT_COMMIT": "two"})
@@ -60,7 +62,8 @@ func TestLifeOverSSH(t *testing.T) {
 	require.Equal(t, container.RestartPolicyAlways, l.serves(one).HostConfig.RestartPolicy.Name)
 
 	l.swap(h, two)
-	require.NoError(t, h.Settle(t.Context()))
+	_, err = h.Settle(t.Context())
+	require.NoError(t, err)
 	found := l.serves(two)
 	require.Contains(t, found.Config.Env, "SECRET=hunter22")
 	require.Equal(t, two.Digest(), found.Config.Labels[l.spec.Label(docker.LabelRelease)])
@@ -244,10 +247,18 @@ func TestSettlePrunes(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.spec.Keep = 2
+	nightly := l.push(100*time.Hour, map[string]string{"GIT_COMMIT": "nightly"})
+	_, digest, _ := strings.Cut(nightly.Image, "@sha256:")
+	pull, err := l.api.ImagePull(t.Context(), l.repository+":"+digest[:12], client.ImagePullOptions{})
+	require.NoError(t, err)
+	require.NoError(t, pull.Wait(t.Context()))
+	var releases, removed []string
 	for i := range 4 {
-		l.deploy(l.push(time.Duration(10-i)*time.Hour, map[string]string{"GIT_COMMIT": fmt.Sprint("c", i)}))
+		r := l.push(time.Duration(10-i)*time.Hour, map[string]string{"GIT_COMMIT": fmt.Sprint("c", i)})
+		releases, removed = append(releases, r.Image), append(removed, l.deploy(r)...)
 	}
-	require.Len(t, l.images(), 2)
+	require.Equal(t, releases[:2], removed)
+	require.ElementsMatch(t, append(releases[2:], nightly.Image), l.images(), "a job's image has a tag and stays")
 }
 
 func TestOtherInstance(t *testing.T) {

@@ -80,7 +80,8 @@ type Spec struct {
 	MemoryLimit int64 `json:"memory_limit,omitempty"`
 	// Labels are set besides those of this package.
 	Labels map[string]string `json:"labels,omitempty"`
-	// Keep is how many of the repository's images stay on the instance, the newest ones. Images in use stay anyway.
+	// Keep is how many of the images that deploys pulled stay on the instance, the newest ones. Images in use and images
+	// with a tag stay anyway.
 	// Zero: 3.
 	Keep int `json:"keep,omitempty"`
 	// MinFreeBytes is how much disk space must be free before a pull. Zero: 1 GiB.
