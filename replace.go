@@ -10,7 +10,8 @@ import (
 )
 
 // Swap replaces an instance: it drains the old one, calls apply, which creates the new one and returns its ID, and
-// waits until the new one is in service.
+// waits until the new one is in service. If apply fails, the old one is put back into service, unless the error wraps
+// [rollout.ErrGone].
 type Swap func(ctx context.Context, oldID string, apply func(context.Context) (newID string, err error)) error
 
 // Replace acquires the environment, puts back the instances that unfinished runs left out of service, and calls each

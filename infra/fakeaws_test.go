@@ -22,6 +22,7 @@ type cloud struct {
 	*httptest.Server
 	ec2     ec2test.EC2
 	mu      sync.Mutex
+	refuse  string // the call of EC2 that is refused
 	targets []string
 	tags    map[string]string // of the repository; nil: there is none
 }
@@ -129,6 +130,9 @@ func (c *cloud) query(action string, form url.Values) string {
 			state = "<State>healthy</State>"
 		}
 		return result("<TargetHealthDescriptions><member><Target><Id>" + id + "</Id><Port>8080</Port></Target><TargetHealth>" + state + "</TargetHealth></member></TargetHealthDescriptions>")
+	}
+	if action == c.refuse {
+		return ""
 	}
 	if action == "TerminateInstances" {
 		c.leave(form.Get("InstanceId.1"))

@@ -201,7 +201,11 @@ func rolled(t *testing.T, f *fleet) {
 	// One is enough here: the provider waits a while for each.
 	first := plan.Taken()[0]
 	err = f.env.OneByOne(ctx, []infra.Taken{first}, func(ctx context.Context, taken infra.Taken, apply func(context.Context) (string, error)) error {
-		f.change(func(c *cloud) { c.leave(taken.ID) }) // as the engine's drain does
+		f.change(func(c *cloud) { c.leave(taken.ID); c.refuse = "TerminateInstances" }) // the engine drained it
+		_, err := apply(ctx)
+		require.Error(t, err)
+		require.NotErrorIs(t, err, rollout.ErrGone, "it is still there")
+		f.change(func(c *cloud) { c.refuse = "" })
 		id, err := apply(ctx)
 		require.NoError(t, err)
 		assert.Contains(t, f.targets, id, "the new instance is registered")

@@ -8,10 +8,13 @@ import (
 
 	"github.com/hashicorp/terraform-exec/tfexec"
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/growl-dev/deploy/rollout"
 )
 
 // Swap takes one instance out of service, calls apply, which replaces it and returns the new instance's ID, and puts
-// the new instance into service. The engine provides both ends: it drains before apply and joins after it.
+// the new instance into service. The engine provides both ends: it drains before apply and joins after it. If apply fails
+// and the old instance is gone, the error wraps [rollout.ErrGone].
 type Swap func(ctx context.Context, old Taken, apply func(context.Context) (id string, err error)) error
 
 // OneByOne replaces instances in turn, each after Swap has returned for the one before, and stops at the first error.
@@ -51,27 +54,38 @@ func (e *Environment) replace(ctx context.Context, taken Taken) (id string, err 
 		return "", fmt.Errorf("the plan for it takes %v out of service too: %w", others, ErrTogether)
 	}
 	if err := plan.apply(ctx); err != nil {
-		return "", err
+		return "", e.goneAfter(context.WithoutCancel(ctx), taken, err)
 	}
-	return e.idOf(ctx, taken.Address)
+	id, err = e.idOf(ctx, taken.Address)
+	if err == nil && id == "" {
+		err = fmt.Errorf("read the state of %s: it has no %s after the apply", e.name, taken.Address)
+	}
+	return id, err
+}
+
+// goneAfter returns the error of an apply, which wraps [rollout.ErrGone] if the instance is not in the state any more.
+// Terraform keeps an instance there that it could not destroy.
+func (e *Environment) goneAfter(ctx context.Context, taken Taken, err error) error {
+	if id, unread := e.idOf(ctx, taken.Address); unread == nil && id != taken.ID {
+		return fmt.Errorf("%w: %w", rollout.ErrGone, err)
+	}
+	return err
 }
 
 func (p *Plan) takesBesides(id string) []string {
 	return slices.DeleteFunc(p.takenIDs(), func(other string) bool { return other == id })
 }
 
-// idOf reads a resource's ID from the state.
+// idOf reads a resource's ID from the state; empty if it is not there.
 func (e *Environment) idOf(ctx context.Context, address string) (string, error) {
 	state, err := e.quiet.Show(ctx)
 	if err != nil {
 		return "", e.failed("read the state of", err)
 	}
-	if state.Values != nil {
-		if id := idIn(state.Values.RootModule, address); id != "" {
-			return id, nil
-		}
+	if state.Values == nil {
+		return "", nil
 	}
-	return "", fmt.Errorf("read the state of %s: it has no %s after the apply", e.name, address)
+	return idIn(state.Values.RootModule, address), nil
 }
 
 func idIn(module *tfjson.StateModule, address string) string {

@@ -12,11 +12,14 @@ import (
 // boot installs an engine and pulls an image.
 const bootTimeout = 15 * time.Minute
 
+// ErrGone is wrapped by an error of the apply that Replace calls if the old instance does not exist any more. After any
+// other error it is put back into service.
+var ErrGone = errors.New("the old instance is gone")
+
 // Replace takes an instance out of service as a rollout does (by the capacity
 // rule, drained on evidence), lets apply put another in its place, and returns
-// when the load balancer calls that one healthy. What fails before apply is
-// undone. After it the instance may be gone, and the result says so. Of c's
-// fields the release is not used.
+// when the load balancer calls that one healthy. If the instance is still there
+// when something failed, it is put back. Of c's fields the release is not used.
 func Replace(ctx context.Context, c Config, id string, apply func(context.Context) (Instance, error)) (Result, error) {
 	c.Policy.Health += bootTimeout
 	c.Port = 0 // the new instance's first boot starts its container, and not this run
@@ -74,8 +77,12 @@ func (r *replacement) exchange(ctx context.Context, u *instanceUpdate) {
 		}
 	}
 	instance, err := r.apply(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrGone):
 		u.state, u.err = stateOutOfService, fmt.Errorf("apply: %w", err)
+		return
+	case err != nil:
+		u.undo(ctx, life[:index(StepDrain)+1], fmt.Errorf("apply: %w", err))
 		return
 	}
 	r.succeed(u, instance)

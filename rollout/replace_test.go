@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,11 +71,43 @@ func TestReplaceUndoesWhatFailsBeforeTheApply(t *testing.T) {
 	})
 }
 
-func TestReplaceSaysWhenTheApplyFails(t *testing.T) {
+func TestReplacePutsTheOldInstanceBackWhenTheApplyFails(t *testing.T) {
+	for name, leaves := range map[string]bool{"at once": false, "with the registrations gone": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 3)
+				journal := &memoryJournal{}
+				c := w.config()
+				c.Journal = journal
+				result, err := w.do(func() (Result, error) {
+					return Replace(t.Context(), c, "i-2", func(context.Context) (Instance, error) {
+						if leaves {
+							w.mu.Lock()
+							defer w.mu.Unlock()
+							delete(w.targets, Target{groupA, "i-2", 8080})
+							delete(w.targets, Target{groupB, "i-2", 9090})
+						}
+						return Instance{}, errFault
+					})
+				})
+				require.ErrorIs(t, err, errFault)
+				assert.Equal(t, RolledBack, result.Outcome)
+				assert.Equal(t, Restored, result.Instances[1].Outcome)
+				assert.Empty(t, unrecovered(journal.Entries()))
+				assert.Zero(t, w.failed)
+				w.requireServing("i-2", oldDigest)
+			})
+		})
+	}
+}
+
+func TestReplaceSaysThatTheOldInstanceIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3)
 		result, err := w.do(func() (Result, error) {
-			return Replace(t.Context(), w.config(), "i-2", func(context.Context) (Instance, error) { return Instance{}, errFault })
+			return Replace(t.Context(), w.config(), "i-2", func(context.Context) (Instance, error) {
+				return Instance{}, fmt.Errorf("%w: %w", ErrGone, errFault)
+			})
 		})
 		require.ErrorIs(t, err, errFault)
 		assert.Equal(t, Orphaned, result.Outcome)
