@@ -31,8 +31,10 @@ type Operator struct {
 	source fleet.Source
 	fleet  fleet.Fleet
 	aws    aws.Config
-	images *ecr.Repository
-	groups *nlb.Groups
+	// lifetime returns how long the credentials are valid; zero: for ever, or it is not known.
+	lifetime func() time.Duration
+	images   *ecr.Repository
+	groups   *nlb.Groups
 }
 
 // Run opens the environment and deploys the image that a tag names.
@@ -78,6 +80,7 @@ func (o *Operator) dialAWS(ctx context.Context) (err error) {
 	if o.aws, err = awsauth.Load(ctx, load...); err != nil {
 		return err
 	}
+	o.lifetime = awsauth.Lifetime(ctx, o.aws.Credentials)
 	o.images, err = ecr.NewFromConfig(o.aws, o.fleet.Repository, ecr.Options{Region: o.fleet.RegistryRegion, MaxBackoff: 5 * time.Second})
 	if err != nil {
 		return err

@@ -46,6 +46,9 @@ type Config struct {
 	// ActedUntil is the time at which an earlier run may have registered targets last, by this machine's clock. Until the
 	// routing lag has passed since, a target that is healthy may get no traffic yet, so it is no capacity. Zero: long ago.
 	ActedUntil time.Time
+	// Within is how long the run can act, because its credentials expire then. A run, and the plan of it, is refused if it is
+	// forecast to take longer. Zero: for ever.
+	Within time.Duration
 	// Observe is called with every event, one at a time; nil: events are dropped.
 	Observe func(Event)
 

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -77,6 +78,15 @@ func newETA(p Policy, groups []Timing, batches int, report *reporter) *eta {
 	e.rows[StepDrain], e.rows[StepJoin] = &typical{guess: drain}, &typical{guess: join}
 	e.begin(stagePreparing, batches)
 	return e
+}
+
+// refuseLate returns an error if the run is forecast to take longer than the time that is left for it; zero is no limit.
+func (e *eta) refuseLate(within time.Duration) error {
+	if e == nil || within == 0 || e.following() <= within {
+		return nil
+	}
+	return fmt.Errorf("the credentials expire in %s, and the run takes about %s: refresh them, because without them an instance could not be put back",
+		round(max(0, within)), roughly(e.following()))
 }
 
 // enter notes that the run enters a stage which so many batches follow, and reports the estimate.

@@ -99,6 +99,7 @@ func MakePlan(ctx context.Context, c Config) (Plan, error) {
 	}
 	if e := newETA(f.Policy, f.groups, len(batches), f.report); e != nil {
 		plan.ETA, _ = e.left()
+		refused = errors.Join(refused, e.refuseLate(f.Within))
 	}
 	plan.Remarks = f.report.remarks
 	if refused != nil {

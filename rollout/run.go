@@ -49,6 +49,9 @@ func (r *run) rollOut(ctx context.Context) error {
 	}
 	batches := r.batches()
 	r.eta = newETA(r.Policy, r.groups, len(batches), r.report)
+	if err := r.eta.refuseLate(r.Within); err != nil {
+		return err
+	}
 	watching, end := context.WithCancel(ctx)
 	defer end()
 	watchFirst(watching, batches)
