@@ -38,16 +38,16 @@ func (l *Ledger) Acquire(ctx context.Context, h Holder) (*Lease, error) {
 // tryAcquire takes the lease if it may be taken now.
 func (l *Ledger) tryAcquire(ctx context.Context, h Holder) (*Lease, error) {
 	id := newID()
-	var began, actsUntil time.Time
+	var began, actsUntil, written time.Time
 	took, err := l.update(ctx, func(found saved) (document, error) {
 		began = time.Now()
-		actsUntil = found.actsUntil(began)
+		actsUntil, written = found.actsUntil(began), found.written(began)
 		return l.takeOver(ctx, found, h, id)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return l.hold(ctx, took, began, actsUntil), nil
+	return l.hold(ctx, took, began, actsUntil, written), nil
 }
 
 // takeOver returns the document with the lease of another holder, if that may take it.

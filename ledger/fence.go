@@ -30,6 +30,12 @@ func (s saved) actsUntil(read time.Time) time.Time {
 	return read.Add(left)
 }
 
+// written returns a local time before which the document was last written; read is as for actsUntil. Every entry of its
+// journals is older.
+func (s saved) written(read time.Time) time.Time {
+	return read.Add(s.modified.Add(clockMargin).Sub(s.now))
+}
+
 // longestIntent returns the longest duration of all intents that have no outcome.
 func longestIntent(runs []Run) time.Duration {
 	open := map[string]int{} // seconds, by instance

@@ -84,6 +84,8 @@ func TestRecoveryWaitsForTheActsOfTheRunBefore(t *testing.T) {
 				assert.Equal(t, "run-1", left.Run)
 				assert.Equal(t, release(1), left.Release)
 				assert.Len(t, left.Entries, 2)
+				assert.False(t, left.Written.Before(sent), "an entry is younger")
+				assert.LessOrEqual(t, left.Written.Sub(ended), 3*time.Second, name)
 				if name == "its lease ended" {
 					assert.Zero(t, left.ActsUntil)
 					return

@@ -21,6 +21,8 @@ type Lease struct {
 	inherited []Run
 	// actsUntil is the local time from which on the inherited runs cannot act any more; zero if that is over.
 	actsUntil time.Time
+	// written is a local time before which the inherited journals were last written.
+	written time.Time
 
 	wake chan struct{} // receives if a caller waits for a write
 	lost chan struct{} // closed when the lease is lost
@@ -41,9 +43,9 @@ type commit struct {
 }
 
 // hold begins to renew a lease that was just taken. began is the local time before the write that took it.
-func (l *Ledger) hold(ctx context.Context, took saved, began, actsUntil time.Time) *Lease {
+func (l *Ledger) hold(ctx context.Context, took saved, began, actsUntil, written time.Time) *Lease {
 	held := &Lease{
-		ledger: l, own: *took.Lease, inherited: took.Unfinished, actsUntil: actsUntil, next: took.document,
+		ledger: l, own: *took.Lease, inherited: took.Unfinished, actsUntil: actsUntil, written: written, next: took.document,
 		wake: make(chan struct{}, 1), lost: make(chan struct{}), done: make(chan struct{}),
 	}
 	k := &keeper{Lease: held, version: took.version, at: took.modified, since: began, sent: map[string]bool{}}
@@ -61,6 +63,9 @@ func (l *Lease) Inherited() []Run { return slices.Clone(l.inherited) }
 // Unfinished returns the inherited runs as one, to be healed. It has no entries if there is nothing to heal.
 func (l *Lease) Unfinished() rollout.UnfinishedRun {
 	u := rollout.UnfinishedRun{ActsUntil: l.actsUntil}
+	if len(l.inherited) > 0 {
+		u.Written = l.written
+	}
 	for _, run := range l.inherited {
 		u.Run = run.RunID
 		if run.Release.Image != "" {

@@ -22,6 +22,8 @@ type UnfinishedRun struct {
 	// ActsUntil is the time from which on none of its acts can be sent any more, by this machine's clock. Heal waits for it
 	// before it looks at anything. Zero: all acts have ended.
 	ActsUntil time.Time
+	// Written is a time, by this machine's clock, before which the last entry was written. Zero: it is not known.
+	Written time.Time
 }
 
 // Heal puts every instance that a dead run had in flight back into service. What
@@ -174,7 +176,7 @@ func (r *recovery) recover(ctx context.Context, u *instanceUpdate, health Health
 	}
 	if runsNew && !s.undoing {
 		if _, err := u.prove(ctx); err == nil {
-			u.walk(ctx, life, index(StepRegister))
+			u.walk(ctx, life, index(r.joinFrom(u, s, health)))
 			return false
 		}
 	}
@@ -184,6 +186,17 @@ func (r *recovery) recover(ctx context.Context, u *instanceUpdate, health Health
 	}
 	r.undoFrom(ctx, u, last)
 	return false
+}
+
+// joinFrom returns the row from which a proven container joins. If the journal holds the outcome of its registration, and
+// the load balancer calls all its targets healthy, it is not registered again, and the routing lag is counted from the last
+// time at which that outcome can have been written.
+func (r *recovery) joinFrom(u *instanceUpdate, s recoveryState, health Health) StepName {
+	if _, unhealthy := u.registration.compare(health); !s.registered || len(unhealthy) > 0 || r.dead.Written.IsZero() {
+		return StepRegister
+	}
+	u.registration.registeredAt = r.dead.Written
+	return StepJoin
 }
 
 // registerUntouched registers an instance that the dead run deregistered and did not change. It connects to the instance

@@ -76,3 +76,48 @@ func TestRecoveryNeverTakesTheLastHealthyOneOut(t *testing.T) {
 		assert.Zero(t, w.unmet)
 	})
 }
+
+// TestRecoveryCountsTheRoutingLagFromTheRegistration of the dead run, if its target has been healthy since.
+func TestRecoveryCountsTheRoutingLagFromTheRegistration(t *testing.T) {
+	for name, test := range map[string]struct {
+		written       time.Duration // how long ago the journal was written; zero: not known
+		spoil         func(*world, *UnfinishedRun)
+		least, atMost time.Duration
+	}{
+		"long ago":  {10 * time.Minute, nil, 0, 45 * time.Second},
+		"just now":  {30 * time.Second, nil, 90 * time.Second, 2 * time.Minute},
+		"not known": {0, nil, 2 * time.Minute, 3 * time.Minute},
+		"registered anew meanwhile": {10 * time.Minute, func(w *world, _ *UnfinishedRun) {
+			w.targets[Target{groupA, "i-1", 8080}].since = time.Now()
+		}, 2 * time.Minute, 4 * time.Minute},
+		"without the outcome": {10 * time.Minute, func(_ *world, dead *UnfinishedRun) {
+			dead.Entries = append(dead.Entries, Entry{Instance: "i-1", Step: StepRegister, Mark: Begun})
+		}, 2 * time.Minute, 3 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 3)
+				dead := joining(w, "i-1")
+				clear(w.faults)
+				if test.written > 0 {
+					dead.Written = time.Now().Add(-test.written)
+				}
+				if test.spoil != nil {
+					test.spoil(w, &dead)
+				}
+				began := time.Now()
+				var took time.Duration
+				result, err := w.do(func() (Result, error) {
+					defer func() { took = time.Since(began) }()
+					return Heal(t.Context(), w.config(), dead)
+				})
+				require.NoError(t, err)
+				assert.Equal(t, Healed, result.Outcome)
+				w.requireServing("i-1", newDigest)
+				assert.Empty(t, w.machines["i-1"].kept)
+				assert.GreaterOrEqual(t, took, test.least)
+				assert.LessOrEqual(t, took, test.atMost)
+			})
+		})
+	}
+}

@@ -11,6 +11,8 @@ type recoveryState struct {
 	// swapping is set if the old container may have been stopped, joining if the new one may have been registered, and
 	// joined if the instance serves and only has to settle.
 	swapping, joining, joined bool
+	// registered is set if the last call to the load balancer registered it, by the journal.
+	registered bool
 	// open is set while the last Deregister call has no good outcome, because it may still be applied.
 	open bool
 }
@@ -53,6 +55,9 @@ func (s recoveryState) after(e Entry) recoveryState {
 	s.swapping = s.swapping || e.Step == StepStop
 	s.joining = s.joining || e.Step == StepRegister
 	s.joined = e.joined()
+	if e.Step == StepRegister || e.Step == StepDeregister {
+		s.registered = e.Step == StepRegister && e.Mark == Done
+	}
 	switch {
 	case e.Step == StepDeregister && e.Mark == Begun, e.Step == StepRegister && e.Mark == Undoing:
 		s.open = true

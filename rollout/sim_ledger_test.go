@@ -16,6 +16,7 @@ type ledger struct {
 	// actsUntil is when the last intent's time is over, by the store's clock.
 	actsUntil time.Time
 	acted     time.Time // when the last intent was written
+	written   time.Time // when the last entry was
 }
 
 // takes gives the lease to a process, whose journal begins.
@@ -71,6 +72,7 @@ func (p *process) write(e Entry) {
 		return
 	}
 	p.w.note("entry "+string(e.Step)+" "+string(e.Mark), e.Instance)
+	p.w.ledger.written = time.Now()
 	e.Time = e.Time.Add(p.skew + p.w.jumped)
 	if e.intends() {
 		p.w.ledger.acted = time.Now()

@@ -166,7 +166,7 @@ func (p *process) main(deploys bool) {
 	defer p.cancel(nil)
 	p.w.mu.Lock()
 	dead := UnfinishedRun{
-		Run: "before", Release: releaseOf(p.w.ledger.release), ActsUntil: p.w.ledger.actsUntil,
+		Run: "before", Release: releaseOf(p.w.ledger.release), ActsUntil: p.w.ledger.actsUntil, Written: p.w.ledger.written,
 		Entries: slices.Concat(p.w.ledger.before, p.w.ledger.entries),
 	}
 	p.w.mu.Unlock()
