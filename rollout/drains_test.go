@@ -85,7 +85,7 @@ func drainOf(d *rand.Rand, clients clientPattern, open int, thinned float64, wat
 		e.observe(began.Add(at), Traffic{Open: open, Opened: uint64(opened), Source: ServiceCount}, nil)
 	}
 	delay := func() time.Duration { return below(d, time.Second/5) }
-	for at := -watch; at < 0; at += sampleInterval(e.policy.Quiet) + delay() {
+	for at := -watch; at < 0; at += e.pause(began.Add(at)) + delay() {
 		sample(at)
 	}
 	e.leave(began, thinned)

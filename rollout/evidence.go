@@ -28,7 +28,7 @@ type evidence struct {
 	last      Traffic   // the last sample that could be read
 	lastAt    time.Time // zero: none could
 	blind     error     // why the last sample could not be read; nil: it could
-	intervals int       // between two samples of one container
+	intervals int       // sampling intervals between the samples of one container
 	busy      int       // those in which clients opened connections
 	opened    int       // connections opened in all of them
 	longest   time.Duration
@@ -51,6 +51,7 @@ func (e *evidence) observe(at time.Time, t Traffic, err error) {
 	if e.lastAt.IsZero() || t.Source != e.last.Source || t.Opened < e.last.Opened {
 		e.restart(at)
 	} else {
+		e.intervals += max(1, int(at.Sub(e.lastAt)/sampleInterval(e.policy.Quiet)))
 		e.count(at, int(t.Opened-e.last.Opened), t.Source)
 	}
 	if t.Open > 0 {
@@ -64,10 +65,9 @@ func (e *evidence) restart(at time.Time) {
 	*e = evidence{policy: e.policy, leftAt: e.leftAt, disturbedAt: at}
 }
 
-// count adds the connections of one interval. The kernel's count includes health checks, so it shows clients only if it
-// goes on as it did before, and was too high for health checks.
+// count adds the connections since the last sample. The kernel's count includes health checks, so it shows clients only
+// if it goes on as it did before, and was too high for health checks.
 func (e *evidence) count(at time.Time, opened int, source Source) {
-	e.intervals++
 	e.opened += opened
 	switch {
 	case source == ServiceCount && opened > 0:
@@ -129,9 +129,13 @@ func (e *evidence) unreadable(at time.Time) bool {
 	return e.blind != nil && (e.lastAt.IsZero() || e.last.Open == 0 && at.Sub(e.lastAt) >= e.policy.Quiet)
 }
 
-// pause returns how long to wait before the next sample: an interval, but not past a time that may end the drain.
+// pause returns how long to wait before the next sample: an interval, but not past a time that may end the drain. Where
+// nobody comes, silence proves nothing, and the service's own count misses nothing, so that samples may be rare.
 func (e *evidence) pause(at time.Time) time.Duration {
 	step := sampleInterval(e.policy.Quiet)
+	if e.last.Source == ServiceCount && !e.proves && at.Sub(e.disturbedAt) >= e.policy.Quiet {
+		step = e.policy.Quiet
+	}
 	for _, end := range []time.Duration{e.policy.Min, e.policy.Lag, e.policy.Max} {
 		if left := end - at.Sub(e.leftAt); left > 0 {
 			step = min(step, left)

@@ -220,6 +220,27 @@ func opened(until time.Duration) func(time.Duration) (Traffic, error) {
 	}
 }
 
+// A sample costs the instance something. Where nobody comes, a few are enough, because the service's count misses nothing
+// between two of them. The kernel's tables show only what is open at the time.
+func TestSamplesAreRareWhereNobodyComes(t *testing.T) {
+	samples := func(perSecond float64, source Source) (n int) {
+		e := &evidence{policy: DefaultPolicy().Drain}
+		for at := -200 * time.Second; ; at += e.pause(began.Add(at)) {
+			if at >= 0 && e.leftAt.IsZero() {
+				e.leave(began, 1)
+			}
+			n++
+			e.observe(began.Add(at), Traffic{Opened: uint64((at + time.Hour).Seconds() * perSecond), Source: source}, nil)
+			if done, _ := e.drained(began.Add(at)); at > 0 && done {
+				return n
+			}
+		}
+	}
+	assert.LessOrEqual(t, samples(0, ServiceCount), 35)
+	assert.GreaterOrEqual(t, samples(0, KernelCount), 200)
+	assert.GreaterOrEqual(t, samples(5, ServiceCount), 320)
+}
+
 // The report says what the watch of each instance showed.
 func TestDeregisterSaysWhatTheWatchShowed(t *testing.T) {
 	for name, c := range map[string]struct {

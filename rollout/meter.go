@@ -46,7 +46,7 @@ func (m *trafficMeter) watch(ctx context.Context) {
 	m.endWatch = func() { cancel(); <-ended }
 	go func() {
 		defer close(ended)
-		for m.look(ctx); sleep(ctx, sampleInterval(m.evidence.policy.Quiet)) == nil; {
+		for m.look(ctx); sleep(ctx, m.evidence.pause(time.Now())) == nil; {
 			m.look(ctx)
 		}
 	}()

@@ -29,22 +29,31 @@ func (o Options) farEnds(ctx context.Context, flags ...string) (f *far, err erro
 	}
 	f.cmd = o.command(ctx, nil, append([]string{"sandbox:up", "-report=" + f.file()}, flags...)...)
 	f.cmd.Stderr = &f.printed
-	exports, err := f.cmd.StdoutPipe()
+	said, err := f.cmd.StdoutPipe()
 	if err == nil {
 		err = f.cmd.Start()
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the sandbox: %w", err), os.RemoveAll(f.dir))
 	}
-	lines := bufio.NewScanner(exports)
-	for f.get("POLICY") == "" && lines.Scan() {
-		name, value, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
-		f.vars = append(f.vars, name+"="+strings.Trim(value, "'"))
-	}
-	if f.get("POLICY") == "" {
-		return nil, joined(errors.New("the sandbox did not come up"), f.end())
+	line, _ := bufio.NewReader(said).ReadString('\n') // empty if the sandbox ended
+	if err := f.readVars(strings.Trim(strings.TrimPrefix(line, ". "), "'\n")); err != nil {
+		return nil, joined(fmt.Errorf("the sandbox did not come up: %w", err), f.end())
 	}
 	return f, nil
+}
+
+// readVars reads the file that the sandbox's line tells a shell to source.
+func (f *far) readVars(file string) error {
+	exports, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(exports)) {
+		name, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
+		f.vars = append(f.vars, name+"="+strings.Trim(value, "'"))
+	}
+	return nil
 }
 
 // file returns the file of the sandbox's report.
