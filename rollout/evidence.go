@@ -36,9 +36,10 @@ type evidence struct {
 	// disturbedAt is the time of the last sample that failed or does not show silence.
 	disturbedAt time.Time
 
-	leftAt time.Time // the instance was deregistered; zero: it serves
-	proves bool      // silence ends the drain before the routing lag is over
-	before int       // connections in an interval before leftAt, by the kernel's count; zero: too few to tell clients from health checks
+	leftAt  time.Time     // the instance was deregistered; zero: it serves
+	thinned time.Duration // the longest pause of the watch, as long as it may be once others are back
+	proves  bool          // silence ends the drain before the routing lag is over
+	before  int           // connections in an interval before leftAt, by the kernel's count; zero: too few to tell clients from health checks
 }
 
 // observe adds one sample, or the error that there is instead of one.
@@ -81,13 +82,13 @@ func (e *evidence) count(at time.Time, opened int, source Source) {
 }
 
 // leave notes that the instance was deregistered. During the watch other instances may have been out, so that their
-// clients came here too: then, pauses are longer by now, by no more than this factor.
+// clients came here too. Now pauses may be longer, by no more than the factor thinned.
 func (e *evidence) leave(at time.Time, thinned float64) {
 	e.leftAt = at
 	if e.busy > 0 {
 		e.longest = max(e.longest, at.Sub(e.arrivedAt))
 	}
-	e.longest = time.Duration(thinned * float64(e.longest))
+	e.thinned = time.Duration(thinned * float64(e.longest))
 	if e.blind != nil || e.intervals < watchedIntervals {
 		return
 	}
@@ -110,7 +111,7 @@ func (e *evidence) drained(at time.Time) (bool, string) {
 		return false, e.seen()
 	case elapsed >= e.policy.Max:
 		return true, fmt.Sprintf("gave up after %s: %s", round(elapsed), e.seen())
-	case e.proves && silence >= max(quiet, pause):
+	case e.proves && silence >= max(quiet, pause, pauses*e.thinned):
 		return true, fmt.Sprintf("quiet after %s: %s", round(elapsed), e.seen())
 	case elapsed < e.policy.Lag:
 		return false, e.seen()
