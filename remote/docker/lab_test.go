@@ -44,6 +44,8 @@ type lab struct {
 	repository string
 	spec       docker.Spec
 	conn       *localConn
+	// check is the health check of the images that are pushed; nil: none.
+	check *v1.HealthConfig
 }
 
 // newLab skips the test where there is no engine to test with.
@@ -169,7 +171,7 @@ func (l *lab) pushFor(architecture string, age time.Duration, env map[string]str
 	config := &v1.ConfigFile{
 		Architecture: architecture, OS: "linux", RootFS: must(image.ConfigFile()).RootFS,
 		Created: v1.Time{Time: time.Now().Add(-age)},
-		Config:  v1.Config{Entrypoint: []string{"/service"}, Env: []string{"PORT=8080"}},
+		Config:  v1.Config{Entrypoint: []string{"/service"}, Env: []string{"PORT=8080"}, Healthcheck: l.check},
 	}
 	for _, key := range slices.Sorted(maps.Keys(env)) {
 		config.Config.Env = append(config.Config.Env, key+"="+env[key])

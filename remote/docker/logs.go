@@ -3,6 +3,7 @@ package docker
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -55,6 +56,20 @@ func (l *logReader) lastLines(ctx context.Context, found container.InspectRespon
 		_, _ = stdcopy.StdCopy(&text, &text, limited)
 	}
 	return trimLog(text.String(), secrets)
+}
+
+// healthOutput returns what the last health check of the container's image wrote, if it failed, without the [Secrets] of the
+// container's environment.
+func (l *logReader) healthOutput(ctx context.Context, found container.InspectResponse) []string {
+	if found.State.Health == nil || len(found.State.Health.Log) == 0 {
+		return nil
+	}
+	last := found.State.Health.Log[len(found.State.Health.Log)-1]
+	secrets, err := l.secrets(ctx, found)
+	if err != nil || last.ExitCode == 0 {
+		return nil
+	}
+	return append([]string{fmt.Sprintf("the health check of its image ended with exit code %d:", last.ExitCode)}, trimLog(last.Output, secrets)...)
 }
 
 // secrets returns the secrets of those variables that the image does not have: they come from the env file and the spec.

@@ -3,12 +3,14 @@ package docker_test
 import (
 	"context"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -122,4 +124,39 @@ func TestPrepareRefusesAServerThatForbidsForwarding(t *testing.T) {
 		assert.ErrorIs(t, err, remote.ErrForwarding)
 		assert.ErrorContains(t, err, "AllowTcpForwarding yes in its sshd_config")
 	}
+}
+
+func TestHiddenProcessesAreNamed(t *testing.T) {
+	for name, conn := range map[string]hiding{
+		"hidepid=2": {fs.ErrNotExist, "", newFakeEngine(t)},
+		"hidepid=1": {fs.ErrPermission, "", newFakeEngine(t)},
+	} {
+		h, err := docker.Open(t.Context(), conn, docker.Options{Spec: conn.spec})
+		require.NoError(t, err)
+		_, err = h.Traffic(t.Context())
+		require.ErrorContains(t, err, "/proc hides the processes of other users (hidepid): mount it with hidepid=0", name)
+	}
+	partly := hiding{fs.ErrNotExist, "/proc/1/net/tcp", newFakeEngine(t)}
+	h, err := docker.Open(t.Context(), partly, docker.Options{Spec: partly.spec})
+	require.NoError(t, err)
+	_, err = h.Traffic(t.Context())
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NotContains(t, err.Error(), "hidepid", "a process that is gone is not hidden")
+}
+
+// hiding is an instance whose /proc hides the processes of others.
+type hiding struct {
+	answer error
+	shown  string // a file that can be read all the same
+	*fakeEngine
+}
+
+func (h hiding) ReadFile(ctx context.Context, path string) ([]byte, error) {
+	if path == h.shown {
+		return []byte("sl local_address rem_address st\n"), nil
+	}
+	if strings.HasPrefix(path, "/proc/") {
+		return nil, h.answer
+	}
+	return h.fakeEngine.ReadFile(ctx, path)
 }

@@ -157,7 +157,7 @@ func (p *proof) timedOut(ctx context.Context, missing error) error {
 	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 	defer cancel()
 	if found, inspected := p.swapper.engine.inspect(looking, p.id); inspected == nil {
-		err.logs = p.swapper.logs.lastLines(looking, found)
+		err.logs = append(p.swapper.logs.lastLines(looking, found), p.swapper.logs.healthOutput(looking, found)...)
 	}
 	return err
 }

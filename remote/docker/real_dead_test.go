@@ -2,9 +2,13 @@ package docker_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
@@ -127,4 +131,29 @@ func TestStalePrevious(t *testing.T) {
 	l.swap(h, two)
 	require.NoError(t, h.Revert(t.Context()))
 	l.serves(one)
+}
+
+// A release whose own health check fails is refused with what that check wrote.
+func TestAHealthCheckOfTheImageThatFails(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.deploy(l.push(2*time.Hour, map[string]string{"GIT_COMMIT": "good"}))
+	l.check = &v1.HealthConfig{Test: []string{"CMD", "/no-such-check"}, Interval: 100 * time.Millisecond, Retries: 1}
+	bad := l.push(time.Hour, map[string]string{"GIT_COMMIT": "bad"})
+	h := l.host()
+	require.NoError(t, h.Prepare(t.Context(), bad, nil))
+	require.NoError(t, h.Stop(t.Context(), bad))
+	require.NoError(t, h.Start(t.Context(), bad))
+	_, err := h.Prove(l.within(15*time.Second), bad)
+	require.ErrorIs(t, err, docker.ErrNotProven)
+	require.ErrorContains(t, err, "the health check of its image reports unhealthy")
+	shown, ok := errors.AsType[interface {
+		error
+		LogLines() []string
+	}](err)
+	require.True(t, ok)
+	text := strings.Join(shown.LogLines(), "\n")
+	require.Contains(t, text, "the health check of its image ended with exit code ")
+	require.Contains(t, text, "/no-such-check")
+	require.NoError(t, h.Revert(t.Context()))
 }

@@ -62,10 +62,23 @@ func (t *tracker) count(ctx context.Context) (rollout.Traffic, error) {
 		t.forget() // the container was restarted, so that its process is another one
 		sample, err = t.sample(ctx)
 	}
+	if err != nil && t.hidden(ctx, err) {
+		err = fmt.Errorf("/proc hides the processes of other users (hidepid): mount it with hidepid=0, or with gid= of a group that the deploy user is in: %w", err)
+	}
 	if err != nil {
 		return rollout.Traffic{}, fmt.Errorf("count connections: %w", err)
 	}
 	return sample, nil
+}
+
+// hidden reports whether a file of a process could not be read because /proc hides it: then the first process is hidden
+// too.
+func (t *tracker) hidden(ctx context.Context, err error) bool {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		return false
+	}
+	_, err = t.conn.ReadFile(ctx, "/proc/1/net/tcp")
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
 
 func (t *tracker) sample(ctx context.Context) (rollout.Traffic, error) {
