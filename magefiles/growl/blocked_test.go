@@ -43,7 +43,7 @@ func TestAReaderOfProgressNeverDelaysARun(t *testing.T) {
 		require.NoError(t, cat.Process.Signal(syscall.SIGCONT))
 		assert.Zero(t, run.end(t))
 		await(t, read, "deployed 2/2")
-		assert.Contains(t, read.said(), "deregister  begun", "the reader missed an event")
+		assert.Contains(t, read.text(), "deregister  begun", "the reader missed an event")
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		cat, read := exec.Command("cat"), &transcript{}
@@ -53,7 +53,7 @@ func TestAReaderOfProgressNeverDelaysARun(t *testing.T) {
 		require.NoError(t, run.cmd.Process.Signal(syscall.SIGTERM))
 		p.awaitReleased(t)
 		p.awaitHealthy(t)
-		p.look(t)
+		p.inspect(t)
 		require.NoError(t, cat.Process.Signal(syscall.SIGCONT))
 		assert.Equal(t, rollout.Interrupted.ExitCode(), run.end(t))
 		await(t, read, "the fleet is in service|registered, not yet healthy: ")
@@ -168,7 +168,7 @@ func (p place) awaitReleased(t *testing.T) {
 func (p place) assertRuns(t *testing.T, commit string) {
 	t.Helper()
 	p.assertHealthy(t)
-	for id, found := range p.look(t) {
+	for id, found := range p.inspect(t) {
 		assert.Equal(t, commit, found.commit, id)
 	}
 }

@@ -40,24 +40,24 @@ func TestBuildAndPush(t *testing.T) {
 		assert.NoError(t, err, "%s", out)
 	})
 
-	code, said := runHere(t, program, "push", "-fleet="+fleet)
+	code, output := runHere(t, program, "push", "-fleet="+fleet)
 	require.Equal(t, 1, code)
-	require.Contains(t, said, "the engine has no image growl-backend:"+commit+": build it first")
+	require.Contains(t, output, "the engine has no image growl-backend:"+commit+": build it first")
 	okHere(t, program, "build")
 	okHere(t, program, "push", "-fleet="+fleet)
-	code, said = runHere(t, program, "push", "-repository="+repository)
+	code, output = runHere(t, program, "push", "-repository="+repository)
 	assert.Zero(t, code)
-	assert.Contains(t, said, "already pushed: ", "what is there is pushed again")
+	assert.Contains(t, output, "already pushed: ", "what is there is pushed again")
 
 	assert.Equal(t, commit, latest(t, repository, ""), "latest does not name what was pushed last")
 
 	missing := strings.TrimSuffix(repository, "growl-backend") + "elsewhere"
-	_, said = runHere(t, program, "push", "-repository="+missing)
-	require.Contains(t, said, "there is no repository elsewhere in ")
+	_, output = runHere(t, program, "push", "-repository="+missing)
+	require.Contains(t, output, "there is no repository elsewhere in ")
 }
 
 // runHere runs a target in the working directory with this process's environment.
-func runHere(t *testing.T, program string, args ...string) (code int, said string) {
+func runHere(t *testing.T, program string, args ...string) (code int, output string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
 	out, _ := cmd.CombinedOutput()
@@ -66,8 +66,8 @@ func runHere(t *testing.T, program string, args ...string) (code int, said strin
 
 func okHere(t *testing.T, program string, args ...string) {
 	t.Helper()
-	code, said := runHere(t, program, args...)
-	require.Zero(t, code, "%s", said)
+	code, output := runHere(t, program, args...)
+	require.Zero(t, code, "%s", output)
 }
 
 // latest is the commit of the image that the tag latest names.

@@ -33,9 +33,9 @@ func TestASecretOfTheEnvFileIsNowhere(t *testing.T) {
 
 	// A release that dies with its environment in its last words.
 	s.onInstances(canaryEnv + "PORT=" + canary + "\n")
-	code, said := s.run(nil, append(s.deploy(s.vars["V1"]), "-report="+report)...)
-	require.Equal(t, rollout.RolledBack.ExitCode(), code, "%s", said)
-	assert.Contains(t, said, "is not a port", "its last words are not told")
+	code, output := s.run(nil, append(s.deploy(s.vars["V1"]), "-report="+report)...)
+	require.Equal(t, rollout.RolledBack.ExitCode(), code, "%s", output)
+	assert.Contains(t, output, "is not a port", "its last words are not told")
 	assertOutcome(t, report, rollout.RolledBack)
 	s.onInstances(canaryEnv)
 

@@ -18,13 +18,13 @@ func TestATargetGroupOfAnotherDeclarationIsRefused(t *testing.T) {
 	others, err := ledger.Open(s.store(t), "orders/live", ledger.Options{})
 	require.NoError(t, err)
 	require.NoError(t, others.Claim(t.Context(), s.fleet.TargetGroups, ledger.Holder{RunID: "run-1", Owner: "ann"}))
-	before := s.look(t)
-	for _, args := range [][]string{append(s.deploy(s.vars["V2"]), "-dryRun"), s.deploy(s.vars["V2"]), s.tend("resume")} {
+	before := s.inspect(t)
+	for _, args := range [][]string{append(s.deploy(s.vars["V2"]), "-dryRun"), s.deploy(s.vars["V2"]), s.operate("resume")} {
 		last := s.refuses(nil, args...)
 		assert.Contains(t, last, "target group "+s.fleet.TargetGroups[0]+" belongs to orders/live, claimed on ")
 		assert.Contains(t, last, "to hand over to growl-backend/dev, first stop using the target group there, and then delete its claim: `aws s3 rm s3://"+defaultBucket+"/ledger/claims/us-west-1.")
 	}
-	assert.Equal(t, before, s.look(t))
+	assert.Equal(t, before, s.inspect(t))
 	status, err := s.ledger(t).Current(t.Context())
 	require.NoError(t, err)
 	assert.Nil(t, status.Lease, "a lease was kept")

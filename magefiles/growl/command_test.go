@@ -16,13 +16,13 @@ func TestBadCommandsTouchNothing(t *testing.T) {
 	needTime(t)
 	t.Parallel()
 	p := keepSandbox(t, "-instances=1")
-	before := p.look(t)
+	before := p.inspect(t)
 	for _, test := range []struct {
 		name string
 		vars []string
 		args []string
 		code int
-		says string
+		want string
 	}{
 		{"a tag nobody pushed", nil, p.deploy("nonesuch"), 1, "resolve tag nonesuch of growl-backend: image not found; " + p.vars["V2"] + " pushed "},
 		{"no SHA for prod", nil, []string{"deploy:prod", "v2"}, 2, `prod takes the full commit SHA of an image that CI pushed (40 hex digits), not "v2"`},
@@ -48,11 +48,11 @@ func TestBadCommandsTouchNothing(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			run := p.start(t, test.vars, test.args...)
-			assert.Equal(t, test.code, run.end(t), "%s", run.said())
-			assertOneLine(t, run.said(), test.says)
+			assert.Equal(t, test.code, run.end(t), "%s", run.text())
+			assertOneLine(t, run.text(), test.want)
 		})
 	}
-	assert.Equal(t, before, p.look(t))
+	assert.Equal(t, before, p.inspect(t))
 	p.assertHealthy(t)
 	status, err := p.ledger(t).Current(t.Context())
 	require.NoError(t, err)
@@ -61,9 +61,9 @@ func TestBadCommandsTouchNothing(t *testing.T) {
 }
 
 // assertOneLine checks that the last line holds the error, and that only the run's own progress comes before it.
-func assertOneLine(t *testing.T, said, want string) {
+func assertOneLine(t *testing.T, output, want string) {
 	t.Helper()
-	lines := strings.Split(strings.TrimRight(said, "\n"), "\n")
+	lines := strings.Split(strings.TrimRight(output, "\n"), "\n")
 	assert.Contains(t, lines[len(lines)-1], want)
 	faults := 0
 	for _, line := range lines {
@@ -71,7 +71,7 @@ func assertOneLine(t *testing.T, said, want string) {
 			faults++
 		}
 	}
-	assert.LessOrEqual(t, faults, 1, "%s", said)
+	assert.LessOrEqual(t, faults, 1, "%s", output)
 }
 
 // TestABadJournalIsLeftAlone: what the program cannot read it neither acts upon
@@ -80,8 +80,8 @@ func TestABadJournalIsLeftAlone(t *testing.T) {
 	needTime(t)
 	t.Parallel()
 	p := keepSandbox(t, "-instances=2")
-	before, store, version := p.look(t), p.store(t), ledger.Absent
-	for _, test := range []struct{ name, object, says string }{
+	before, store, version := p.inspect(t), p.store(t), ledger.Absent
+	for _, test := range []struct{ name, object, want string }{
 		{"another version's", `{"version":3,"write":"a","environment":"dev"}`, "it is of version 3, this program knows version 2: use the program that wrote it"},
 		{"cut off", `{"version":2,"write":"a","envir`, "cut off or not JSON"},
 		{"empty", ``, "cut off or not JSON"},
@@ -93,18 +93,18 @@ func TestABadJournalIsLeftAlone(t *testing.T) {
 			require.NoError(t, err)
 			version = stamp.Version
 			for _, args := range [][]string{
-				p.deploy(p.vars["V2"]), p.tend("heal"), p.tend("resume"), p.tend("rollback"),
+				p.deploy(p.vars["V2"]), p.operate("heal"), p.operate("resume"), p.operate("rollback"),
 				{"deploy:unlock", "dev", "-run=r"}, {"deploy:status", "dev"}, {"deploy:history", "dev"},
 			} {
-				code, said := p.run(t, args...)
-				assert.Equal(t, 1, code, "%s", said)
-				assertOneLine(t, said, test.says)
+				code, output := p.run(t, args...)
+				assert.Equal(t, 1, code, "%s", output)
+				assertOneLine(t, output, test.want)
 			}
 			left, err := store.Get(t.Context(), "growl-backend/dev/current")
 			require.NoError(t, err)
 			assert.Equal(t, test.object, string(left.Data))
 		})
 	}
-	assert.Equal(t, before, p.look(t))
+	assert.Equal(t, before, p.inspect(t))
 	p.assertHealthy(t)
 }

@@ -67,7 +67,7 @@ func TestCommandsAreThoseOfMage(t *testing.T) {
 // strays are command lines that mage would begin to run, or of which it would run only a part.
 var strays = []struct {
 	args []string
-	says string
+	want string
 }{
 	{[]string{"deploy:dev", "v2", "-dryRun"}, "\"v2\" is no target, and deploy:dev does not take it: nothing was run: did you mean `mage deploy:dev -tag=v2 -dryRun`?"},
 	{[]string{"deploy:dev", "tag=v2"}, "did you mean `mage deploy:dev -tag=v2`?"},
@@ -134,11 +134,11 @@ func TestAStrayWordRunsNothing(t *testing.T) {
 	}
 	for _, stray := range strays {
 		t.Run(strings.Join(stray.args, " "), func(t *testing.T) {
-			code, said := run(stray.args...)
-			assert.Equal(t, 2, code, "%s", said)
-			assert.True(t, strings.HasPrefix(said, "Error: "), "%s", said)
-			assert.Equal(t, 1, strings.Count(said, "\n"), "%s", said)
-			assert.Contains(t, said, stray.says)
+			code, output := run(stray.args...)
+			assert.Equal(t, 2, code, "%s", output)
+			assert.True(t, strings.HasPrefix(output, "Error: "), "%s", output)
+			assert.Equal(t, 1, strings.Count(output, "\n"), "%s", output)
+			assert.Contains(t, output, stray.want)
 		})
 	}
 	assert.Zero(t, w.asked.Load(), "a request was made")
@@ -151,11 +151,11 @@ func TestAStrayWordRunsNothing(t *testing.T) {
 	}))
 	assert.Equal(t, []string{envFile}, files, "something was written")
 
-	code, said := run("deploy:dev", "-tag=v2", "-imageTag=v2", "-dryRun")
-	assert.Equal(t, 1, code, "%s", said)
+	code, output := run("deploy:dev", "-tag=v2", "-imageTag=v2", "-dryRun")
+	assert.Equal(t, 1, code, "%s", output)
 	assert.NotZero(t, w.asked.Load(), "the watch does not see requests")
-	code, said = run("env:seal")
-	assert.Zero(t, code, "%s", said)
+	code, output = run("env:seal")
+	assert.Zero(t, code, "%s", output)
 	assert.FileExists(t, filepath.Join(checkout, terraformDir, "env-dev.sha256"))
 }
 

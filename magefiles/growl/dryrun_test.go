@@ -18,7 +18,7 @@ func TestADryRunEndsAsTheRun(t *testing.T) {
 	needTime(t)
 	t.Parallel()
 	p := keepSandbox(t, "-instances=3")
-	deploy, before := p.deploy(p.vars["V2"]), p.look(t)
+	deploy, before := p.deploy(p.vars["V2"]), p.inspect(t)
 	dryRun := append(p.deploy(p.vars["V2"]), "-dryRun")
 	onDisk := func(id, path string) string {
 		return filepath.Join(filepath.Dir(p.vars["SSH_KEY"]), "instances", id, path)
@@ -30,21 +30,21 @@ func TestADryRunEndsAsTheRun(t *testing.T) {
 			t.Cleanup(func() { assert.NoError(t, os.Rename(name+".away", name)) })
 		}
 	}
-	lastLine := func(said string) string {
-		lines := strings.Split(strings.TrimSpace(said), "\n")
+	lastLine := func(output string) string {
+		lines := strings.Split(strings.TrimSpace(output), "\n")
 		return lines[len(lines)-1]
 	}
 	empty := filepath.Join(t.TempDir(), "known_hosts")
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))
 
-	code, said := p.run(t, dryRun...)
-	require.Zero(t, code, "%s", said)
-	assert.Contains(t, said, "takes about")
+	code, output := p.run(t, dryRun...)
+	require.Zero(t, code, "%s", output)
+	assert.Contains(t, output, "takes about")
 	for _, test := range []struct {
 		name  string
 		spoil func(*testing.T)
 		flags []string
-		says  string
+		want  string
 	}{
 		{"no instance has its env file", func(t *testing.T) { without(t, service().EnvFile, p.fleet.Instances...) }, nil, "prepare: env file unusable"},
 		{"two instances have no mount", func(t *testing.T) { without(t, service().Mounts[0].Source, p.fleet.Instances[:2]...) }, nil, "prepare: mount unusable"},
@@ -58,32 +58,32 @@ func TestADryRunEndsAsTheRun(t *testing.T) {
 			test.spoil(t)
 			code, planned := p.run(t, append(dryRun, test.flags...)...)
 			assert.Equal(t, rollout.Refused.ExitCode(), code, "%s", planned)
-			assertOneLine(t, planned, test.says)
+			assertOneLine(t, planned, test.want)
 			assert.NotContains(t, planned, "takes about 0s")
-			code, said := p.run(t, append(deploy, test.flags...)...)
-			assert.Equal(t, rollout.Refused.ExitCode(), code, "%s", said)
+			code, output := p.run(t, append(deploy, test.flags...)...)
+			assert.Equal(t, rollout.Refused.ExitCode(), code, "%s", output)
 			if test.flags == nil {
-				assert.Equal(t, lastLine(said), lastLine(planned))
+				assert.Equal(t, lastLine(output), lastLine(planned))
 			}
-			assertOneLine(t, said, test.says)
+			assertOneLine(t, output, test.want)
 		})
 	}
 	t.Run("one instance has no env file", func(t *testing.T) {
 		without(t, service().EnvFile, p.fleet.Instances[1])
-		code, said := p.run(t, dryRun...)
-		assert.Equal(t, rollout.Mixed.ExitCode(), code, "%s", said)
-		assertOneLine(t, said, p.fleet.Instances[1].ID+": prepare: env file unusable")
-		assert.Contains(t, said, "cannot be prepared: prepare: env file unusable")
+		code, output := p.run(t, dryRun...)
+		assert.Equal(t, rollout.Mixed.ExitCode(), code, "%s", output)
+		assertOneLine(t, output, p.fleet.Instances[1].ID+": prepare: env file unusable")
+		assert.Contains(t, output, "cannot be prepared: prepare: env file unusable")
 	})
-	assert.Equal(t, before, p.look(t), "something was touched")
+	assert.Equal(t, before, p.inspect(t), "something was touched")
 
 	run := p.start(t, nil, deploy...)
 	run.await(t, "deregister")
-	code, said = p.run(t, dryRun...)
-	assert.Equal(t, rollout.Refused.ExitCode(), code, "%s", said)
-	assertOneLine(t, said, "dev is held by run ")
-	assert.Zero(t, run.end(t), "%s", run.said())
-	code, said = p.run(t, dryRun...)
-	assert.Zero(t, code, "%s", said)
-	assert.Contains(t, said, "unchanged: runs the release already")
+	code, output = p.run(t, dryRun...)
+	assert.Equal(t, rollout.Refused.ExitCode(), code, "%s", output)
+	assertOneLine(t, output, "dev is held by run ")
+	assert.Zero(t, run.end(t), "%s", run.text())
+	code, output = p.run(t, dryRun...)
+	assert.Zero(t, code, "%s", output)
+	assert.Contains(t, output, "unchanged: runs the release already")
 }

@@ -73,7 +73,7 @@ func (s *stack) publish(commit, tag string) (digest string) {
 // runsCommit checks that every instance runs a commit.
 func (s *stack) runsCommit(commit string) {
 	s.t.Helper()
-	for id, found := range s.look(s.t) {
+	for id, found := range s.inspect(s.t) {
 		assert.Equal(s.t, commit, found.commit, id)
 	}
 }
@@ -124,14 +124,14 @@ func TestOnlyForward(t *testing.T) {
 	s.publish(strings.Repeat("0", 40), "handmade")
 	forward := func(tag string) []string { return append(s.deploy(tag), "-allowDowntime", "-onlyForward") }
 
-	said := s.ok(forward(c)...)
-	assert.Contains(t, said, "is not comparable with "+s.vars["V1"]+", which runs on growl-backend-1 (", "no commit of this repository ran")
+	output := s.ok(forward(c)...)
+	assert.Contains(t, output, "is not comparable with "+s.vars["V1"]+", which runs on growl-backend-1 (", "no commit of this repository ran")
 	s.runsCommit(c)
 
 	file := s.path("report.json")
-	said = s.ok(append(forward(b), "-report="+file)...)
-	assert.Contains(t, said, "commit "+b+" is older than "+c+", which runs on growl-backend-1 (")
-	assert.Contains(t, said, "skipped: "+b[:12])
+	output = s.ok(append(forward(b), "-report="+file)...)
+	assert.Contains(t, output, "commit "+b+" is older than "+c+", which runs on growl-backend-1 (")
+	assert.Contains(t, output, "skipped: "+b[:12])
 	assertOutcome(t, file, rollout.Skipped)
 	s.runsCommit(c)
 	assert.Contains(t, s.ok(append(forward(b), "-dryRun")...), "skipped: -onlyForward: commit "+b+" is older than "+c)
@@ -147,12 +147,12 @@ func TestOnlyForward(t *testing.T) {
 	<-held.reached
 	s.ok(forward(c)...)
 	close(held.release)
-	require.Zero(t, older.end(t), "%s", older.said())
-	assert.Contains(t, older.said(), "skipped: "+b[:12])
+	require.Zero(t, older.end(t), "%s", older.text())
+	assert.Contains(t, older.text(), "skipped: "+b[:12])
 	s.runsCommit(c)
 
-	said = s.ok(forward(beside)...)
-	assert.Contains(t, said, "is on another branch than "+c)
+	output = s.ok(forward(beside)...)
+	assert.Contains(t, output, "is on another branch than "+c)
 	s.runsCommit(beside)
 }
 

@@ -97,18 +97,18 @@ func gateSeesHands(t *testing.T, s *stack) {
 	}
 	tag("theirs")
 	s.delay("10")
-	before := s.look(t)
+	before := s.inspect(t)
 	file := s.path("report.json")
 	dry := s.refuses(nil, append(s.deploy(s.vars["V2"]), "-dryRun")...)
-	for _, said := range []string{s.refuses(nil, "infra:drift", "dev"), dry, s.refuses(nil, append(s.deploy(s.vars["V2"]), "-report="+file)...)} {
-		assert.Contains(t, said, "drift: ")
-		assert.Contains(t, said, `aws_lb_target_group_attachment.service["growl-backend-2"] (gone)`)
-		assert.Contains(t, said, "aws_lb_target_group.service (update: deregistration_delay, tags.Service)")
-		assert.NotContains(t, said, "not applied")
-		assert.Contains(t, said, "go tool mage infra:apply dev")
+	for _, output := range []string{s.refuses(nil, "infra:drift", "dev"), dry, s.refuses(nil, append(s.deploy(s.vars["V2"]), "-report="+file)...)} {
+		assert.Contains(t, output, "drift: ")
+		assert.Contains(t, output, `aws_lb_target_group_attachment.service["growl-backend-2"] (gone)`)
+		assert.Contains(t, output, "aws_lb_target_group.service (update: deregistration_delay, tags.Service)")
+		assert.NotContains(t, output, "not applied")
+		assert.Contains(t, output, "go tool mage infra:apply dev")
 	}
 	assertOutcome(t, file, rollout.Refused)
-	assert.Equal(t, before, s.look(t), "a refused run changed a container")
+	assert.Equal(t, before, s.inspect(t), "a refused run changed a container")
 
 	tag("growl-backend")
 	s.delay("300")
@@ -132,17 +132,17 @@ func (s *stack) delay(seconds string) {
 func gateSeesCode(t *testing.T, s *stack) {
 	s.write(devEnv, "\n")
 	for _, command := range [][]string{{"infra:drift", "dev"}, {"infra:apply", "dev"}, {"infra:apply", "dev", "-oneByOne"}, s.deploy(s.vars["V2"])} {
-		said := s.refuses(nil, command...)
-		assert.Contains(t, said, ".env.dev", command)
-		assert.Regexp(t, "the env file is not the one that was sealed|it has no variable", said, command)
-		assert.NotContains(t, said, "not applied", command)
+		output := s.refuses(nil, command...)
+		assert.Contains(t, output, ".env.dev", command)
+		assert.Regexp(t, "the env file is not the one that was sealed|it has no variable", output, command)
+		assert.NotContains(t, output, "not applied", command)
 	}
 	s.variables(310)
 	s.write(devEnv, canaryEnv+"MORE=1\n")
 	s.ok("env:seal")
-	said := s.refuses(nil, "infra:drift", "dev")
-	assert.Contains(t, said, "not applied: aws_lb_target_group.service (update: deregistration_delay), terraform_data.env (update: input)")
-	assert.NotContains(t, said, "drift: ")
+	output := s.refuses(nil, "infra:drift", "dev")
+	assert.Contains(t, output, "not applied: aws_lb_target_group.service (update: deregistration_delay), terraform_data.env (update: input)")
+	assert.NotContains(t, output, "drift: ")
 	s.variables(300)
 	s.write(devEnv, canaryEnv)
 	s.ok("env:seal")
@@ -170,9 +170,9 @@ func gateIsNotLocked(t *testing.T, s *stack) {
 	_, err := s.bucket().PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(lock)})
 	require.NoError(t, err)
 	s.ok("infra:drift", "dev")
-	said := s.refuses(nil, "infra:plan", "dev")
-	assert.Contains(t, said, "the state is locked by ann@laptop since 2026-01-02")
-	assert.Contains(t, said, "terraform force-unlock 0c9b1d2e-1111-2222-3333-444455556666")
+	output := s.refuses(nil, "infra:plan", "dev")
+	assert.Contains(t, output, "the state is locked by ann@laptop since 2026-01-02")
+	assert.Contains(t, output, "terraform force-unlock 0c9b1d2e-1111-2222-3333-444455556666")
 	assert.Equal(t, lock, s.object(lockKey), "somebody else's lock was changed")
 	_, err = s.bucket().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: &key})
 	require.NoError(t, err)
@@ -183,28 +183,28 @@ func gateReadsTheBucketItIsGiven(t *testing.T, s *stack) {
 	fork := "a-fork-s-state"
 	_, err := s.bucket().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &fork})
 	require.NoError(t, err)
-	said := s.refuses([]string{"TF_STATE_BUCKET=" + fork}, "infra:drift", "dev")
-	assert.Contains(t, said, "there is no such workspace")
+	output := s.refuses([]string{"TF_STATE_BUCKET=" + fork}, "infra:drift", "dev")
+	assert.Contains(t, output, "there is no such workspace")
 	s.ok("infra:drift", "dev")
 }
 
 func gateNeedsCredentials(t *testing.T, s *stack) {
 	for name, key := range map[string]string{"of nobody": "AKIANONESUCH", "none": ""} {
-		said := s.refuses([]string{"AWS_ACCESS_KEY_ID=" + key}, "infra:drift", "dev")
-		assert.Regexp(t, `(?i)access key|credential`, said, name)
-		assert.Less(t, len(said), 700, "%s: %s", name, said)
-		t.Log(said)
+		output := s.refuses([]string{"AWS_ACCESS_KEY_ID=" + key}, "infra:drift", "dev")
+		assert.Regexp(t, `(?i)access key|credential`, output, name)
+		assert.Less(t, len(output), 700, "%s: %s", name, output)
+		t.Log(output)
 	}
 }
 
 func gateLeavesEnvFilesToTheSeal(t *testing.T, s *stack) {
 	s.onInstance(2, canaryEnv+"MORE=1\n")
-	said := s.refuses(nil, s.deploy(s.vars["V2"])...)
-	assert.Contains(t, said, s.fleet.Instances[2].ID)
-	assert.Contains(t, said, "is not the env file that was sealed")
-	assert.Contains(t, said, "infra:apply dev -oneByOne")
-	assert.Contains(t, said, "-allowEnvDrift")
-	assert.NotContains(t, said, s.fleet.Instances[0].ID)
+	output := s.refuses(nil, s.deploy(s.vars["V2"])...)
+	assert.Contains(t, output, s.fleet.Instances[2].ID)
+	assert.Contains(t, output, "is not the env file that was sealed")
+	assert.Contains(t, output, "infra:apply dev -oneByOne")
+	assert.Contains(t, output, "-allowEnvDrift")
+	assert.NotContains(t, output, s.fleet.Instances[0].ID)
 	s.onInstance(2, canaryEnv)
 }
 
@@ -213,7 +213,7 @@ func gateLetsADeployPass(t *testing.T, s *stack) {
 	file := s.path("report.json")
 	s.ok(append(s.deploy(s.vars["V2"]), "-report="+file)...)
 	assertOutcome(t, file, rollout.Deployed)
-	for id, r := range s.look(t) {
+	for id, r := range s.inspect(t) {
 		assert.Equal(t, s.vars["V2"], r.commit, id)
 	}
 	s.ok("infra:drift", "dev")

@@ -64,7 +64,7 @@ func (m keyMaker) read(name string) string {
 }
 
 // run makes keys, and checks that no output or remaining file contains a secret.
-func (m keyMaker) run(variable string, args ...string) (code int, said string) {
+func (m keyMaker) run(variable string, args ...string) (code int, output string) {
 	m.t.Helper()
 	cmd := exec.Command(magetest.Program(m.t), append([]string{"infra:hostkeys"}, args...)...)
 	cmd.Dir = m.root
@@ -79,9 +79,9 @@ func (m keyMaker) run(variable string, args ...string) (code int, said string) {
 
 func TestHostKeysAreSignedForEveryInstance(t *testing.T) {
 	m := newKeyMaker(t)
-	code, said := m.run("", "dev")
-	require.Zero(t, code, said)
-	assert.Contains(t, said, "trusts the CA now: commit it")
+	code, output := m.run("", "dev")
+	require.Zero(t, code, output)
+	assert.Contains(t, output, "trusts the CA now: commit it")
 
 	known := m.read(terraformDir + "/known_hosts")
 	require.Contains(t, known, "# lines\n@cert-authority 10.20.* ssh-ed25519 ")
@@ -105,8 +105,8 @@ func TestHostKeysAreSignedForEveryInstance(t *testing.T) {
 func TestHostKeysOfOneInstance(t *testing.T) {
 	m := newKeyMaker(t)
 	for range 2 {
-		code, said := m.run("", "dev", "-instance=two", "-ca="+filepath.Join(m.root, "ca"))
-		require.Zero(t, code, said)
+		code, output := m.run("", "dev", "-instance=two", "-ca="+filepath.Join(m.root, "ca"))
+		require.Zero(t, code, output)
 	}
 	assert.Equal(t, 2, strings.Count(m.read("parameters"), "ssh-host/two"))
 	assert.NotContains(t, m.read("parameters"), "ssh-host/one")
@@ -118,7 +118,7 @@ func TestBadInputOfHostKeys(t *testing.T) {
 		variable string
 		args     []string
 		code     int
-		says     string
+		want     string
 	}{
 		"an environment":     {"", []string{"qa"}, 2, `unknown environment "qa": want one of dev, prod`},
 		"an instance":        {"", []string{"dev", "-instance=three"}, 2, `no instance "three" in the tfvars of dev: want one of one, two`},
@@ -128,9 +128,9 @@ func TestBadInputOfHostKeys(t *testing.T) {
 		"a CA that is no CA": {"", []string{"dev", "-ca=" + terraformDir + "/known_hosts"}, 1, "open the SSH CA of dev"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, said := newKeyMaker(t).run(c.variable, c.args...)
-			assert.Equal(t, c.code, code, said)
-			assertOneLine(t, said, c.says)
+			code, output := newKeyMaker(t).run(c.variable, c.args...)
+			assert.Equal(t, c.code, code, output)
+			assertOneLine(t, output, c.want)
 		})
 	}
 }

@@ -58,13 +58,13 @@ func newPlannedOf(t *testing.T, plan string) *planned {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(p.root, name)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(p.root, name), []byte(text), 0o700))
 	}
-	code, said := p.run(nil, "env:seal")
-	require.Zero(t, code, said)
+	code, output := p.run(nil, "env:seal")
+	require.Zero(t, code, output)
 	return p
 }
 
 // run runs a target. typed is the input at a terminal; nil means that there is no terminal.
-func (p *planned) run(typed []byte, args ...string) (code int, said string) {
+func (p *planned) run(typed []byte, args ...string) (code int, output string) {
 	p.t.Helper()
 	cmd := exec.Command(magetest.Program(p.t), args...)
 	cmd.Dir = p.root
@@ -125,22 +125,22 @@ func TestAnApplyToProdAsksAtATerminal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlanned(t, "output")
-			code, said := p.run(c.typed, append([]string{"infra:apply", "prod"}, c.flags...)...)
-			assert.Equal(t, c.code, code, said)
-			assert.Equal(t, c.applied, p.applied(), said)
+			code, output := p.run(c.typed, append([]string{"infra:apply", "prod"}, c.flags...)...)
+			assert.Equal(t, c.code, code, output)
+			assert.Equal(t, c.applied, p.applied(), output)
 			if !c.applied {
-				assert.Contains(t, said, "Apply 1 changes to prod? Type prod to go on: ")
-				assert.Contains(t, said, "not confirmed: nothing was touched")
+				assert.Contains(t, output, "Apply 1 changes to prod? Type prod to go on: ")
+				assert.Contains(t, output, "not confirmed: nothing was touched")
 			}
 		})
 	}
 }
 
 func TestAPlanShowsWhoMadeEachChange(t *testing.T) {
-	_, said := newPlanned(t, "output").run(nil, "infra:plan", "prod")
-	assert.Contains(t, said, "not applied, the code was changed: output.alarms (update)\n")
-	_, said = newPlanned(t, "parameter-settled").run(nil, "infra:plan", "prod")
-	assert.Contains(t, said, "drift, AWS was changed: aws_ssm_parameter.env (replace: value)\n")
+	_, output := newPlanned(t, "output").run(nil, "infra:plan", "prod")
+	assert.Contains(t, output, "not applied, the code was changed: output.alarms (update)\n")
+	_, output = newPlanned(t, "parameter-settled").run(nil, "infra:plan", "prod")
+	assert.Contains(t, output, "drift, AWS was changed: aws_ssm_parameter.env (replace: value)\n")
 }
 
 func TestACheckThatIsNotOfTheSecurityGroupsWarns(t *testing.T) {
@@ -148,18 +148,18 @@ func TestACheckThatIsNotOfTheSecurityGroupsWarns(t *testing.T) {
 		"instances":[{"address":{"to_display":"check.certificate"},"status":"fail","problems":[{"message":"prod serves plain TCP"}]}]}]}`
 	p := newPlannedOf(t, failed)
 	for _, command := range []string{"infra:plan", "infra:drift", "infra:apply"} {
-		code, said := p.run(nil, command, "prod")
-		assert.Zero(t, code, said)
-		assert.Contains(t, said, "WARNING Terraform's check.certificate: prod serves plain TCP\n", command)
+		code, output := p.run(nil, command, "prod")
+		assert.Zero(t, code, output)
+		assert.Contains(t, output, "WARNING Terraform's check.certificate: prod serves plain TCP\n", command)
 	}
 	assert.False(t, p.applied(), "there was nothing to apply")
 }
 
 func TestAnApplyThatLeavesAnOpenedRuleFails(t *testing.T) {
 	p := newPlanned(t, "opened")
-	code, said := p.run(nil, "infra:apply", "prod")
-	assert.Equal(t, 1, code, said)
-	assert.Contains(t, said, "remove the security group rule that check.security_groups names by hand")
+	code, output := p.run(nil, "infra:apply", "prod")
+	assert.Equal(t, 1, code, output)
+	assert.Contains(t, output, "remove the security group rule that check.security_groups names by hand")
 	assert.False(t, p.applied())
 }
 
@@ -169,22 +169,22 @@ func TestAnEmptyEnvFileIsNeitherSealedNorApplied(t *testing.T) {
 	file := filepath.Join(p.root, terraformDir, ".env.prod")
 	require.NoError(t, os.WriteFile(file, []byte("\n"), 0o600))
 	for _, command := range [][]string{{"env:seal"}, {"infra:apply", "prod"}, {"infra:apply", "prod", "-oneByOne"}} {
-		code, said := p.run(nil, command...)
-		assert.Equal(t, 1, code, "%s: %s", command, said)
-		assert.Contains(t, said, "it has no variable, as when a secret is missing", command)
+		code, output := p.run(nil, command...)
+		assert.Equal(t, 1, code, "%s: %s", command, output)
+		assert.Contains(t, output, "it has no variable, as when a secret is missing", command)
 	}
-	code, said := p.run(nil, "infra:drift", "prod")
-	assert.Equal(t, 1, code, said)
-	assert.Contains(t, said, "the env file is not the one that was sealed")
-	assert.NotContains(t, said, "not applied")
-	code, said = p.run(nil, "infra:apply", "prod", "-allowEmptyEnv")
-	assert.Equal(t, 1, code, said)
-	assert.Contains(t, said, "the env file is not the one that was sealed")
+	code, output := p.run(nil, "infra:drift", "prod")
+	assert.Equal(t, 1, code, output)
+	assert.Contains(t, output, "the env file is not the one that was sealed")
+	assert.NotContains(t, output, "not applied")
+	code, output = p.run(nil, "infra:apply", "prod", "-allowEmptyEnv")
+	assert.Equal(t, 1, code, output)
+	assert.Contains(t, output, "the env file is not the one that was sealed")
 	assert.False(t, p.applied())
 
-	code, said = p.run(nil, "env:seal", "-allowEmptyEnv")
-	require.Zero(t, code, said)
-	code, said = p.run(nil, "infra:apply", "prod", "-allowEmptyEnv")
-	assert.Zero(t, code, said)
+	code, output = p.run(nil, "env:seal", "-allowEmptyEnv")
+	require.Zero(t, code, output)
+	code, output = p.run(nil, "infra:apply", "prod", "-allowEmptyEnv")
+	assert.Zero(t, code, output)
 	assert.True(t, p.applied())
 }

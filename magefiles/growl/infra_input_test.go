@@ -55,7 +55,7 @@ func TestBadInputOfTheInfrastructure(t *testing.T) {
 		name, target string
 		vars         []string
 		spoil        func(t *testing.T, root string)
-		says         string
+		want         string
 	}{
 		{"no terraform", "infra:plan", []string{"PATH=/nonesuch"}, nil, "terraform is needed, 1.11.0 or newer: https://developer.hashicorp.com/terraform/install"},
 		{"an old terraform", "infra:drift", []string{"VERSION=1.5.7"}, nil, "is Terraform 1.5.7: install 1.11.0 or newer"},
@@ -102,11 +102,11 @@ func TestBadInputOfTheInfrastructure(t *testing.T) {
 			cmd.Env = append(place{}.environ("PATH="+filepath.Join(root, "bin")+":"+os.Getenv("PATH"), "AWS_ENDPOINT_URL="+nobody.URL,
 				"AWS_ACCESS_KEY_ID=AKIANONESUCH", "AWS_SECRET_ACCESS_KEY=x", "AWS_REGION=us-west-1",
 				"SSH_AUTH_SOCK="+filepath.Join(root, "agent"), "SSH_KNOWN_HOSTS="+os.DevNull), test.vars...)
-			said, _ := cmd.CombinedOutput()
-			assert.Equal(t, 1, cmd.ProcessState.ExitCode(), "%s", said)
-			assertOneLine(t, string(said), test.says)
-			assert.NotContains(t, string(said), canary)
-			t.Logf("%s", said)
+			output, _ := cmd.CombinedOutput()
+			assert.Equal(t, 1, cmd.ProcessState.ExitCode(), "%s", output)
+			assertOneLine(t, string(output), test.want)
+			assert.NotContains(t, string(output), canary)
+			t.Logf("%s", output)
 		})
 	}
 }

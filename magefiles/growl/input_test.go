@@ -30,7 +30,7 @@ func TestBadInputMakesNoRequest(t *testing.T) {
 		name  string
 		spoil func(*request)
 		code  int
-		says  string
+		want  string
 	}{
 		{"an environment", func(s *request) { s.Environment = "staging" }, 2, `unknown environment "staging": want one of dev, prod`},
 		{"no environment", func(s *request) { s.Environment = "" }, 2, `unknown environment ""`},
@@ -68,7 +68,7 @@ func TestBadInputMakesNoRequest(t *testing.T) {
 			s := good
 			test.spoil(&s)
 			err := s.roll(t)
-			require.ErrorContains(t, err, test.says)
+			require.ErrorContains(t, err, test.want)
 			assert.NotContains(t, err.Error(), "\n", "more than one line")
 			assert.Equal(t, test.code, mg.ExitStatus(err), "exit code")
 			assert.Zero(t, w.asked.Load(), "a request was made")

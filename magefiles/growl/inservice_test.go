@@ -27,16 +27,16 @@ type running struct {
 	containers []string
 }
 
-// look reads the state of every instance over SSH. Each must run one container, the service, that starts after a reboot
+// inspect reads the state of every instance over SSH. Each must run one container, the service, that starts after a reboot
 // and answers requests.
-func (p place) look(t *testing.T) map[string]running {
+func (p place) inspect(t *testing.T) map[string]running {
 	t.Helper()
 	found := map[string]running{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for _, i := range p.fleet.Instances {
 		all.Go(func() {
-			r := p.lookAt(t, i)
+			r := p.inspectInstance(t, i)
 			mu.Lock()
 			defer mu.Unlock()
 			found[i.ID] = r
@@ -46,7 +46,7 @@ func (p place) look(t *testing.T) map[string]running {
 	return found
 }
 
-func (p place) lookAt(t *testing.T, i rollout.Instance) (found running) {
+func (p place) inspectInstance(t *testing.T, i rollout.Instance) (found running) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	conn, err := remote.Dial(ctx, remote.Config{

@@ -61,47 +61,47 @@ func TestUnknownTargetsAndHealthAlarms(t *testing.T) {
 	}
 
 	set(types.StateValueAlarm)
-	before := p.look(t)
+	before := p.inspect(t)
 	for _, args := range [][]string{deploy(p.vars["V2"]), deploy(p.vars["V2"], "-dryRun")} {
-		code, said := p.run(t, args...)
-		assert.Equal(t, rollout.Refused.ExitCode(), code, "%s", said)
-		assertOneLine(t, said, "registered, but not in the fleet: "+unknown+":8080 in "+p.fleet.TargetGroups[0]+": deregister it, add it to the fleet, or go on with -allowUnknownTargets")
+		code, output := p.run(t, args...)
+		assert.Equal(t, rollout.Refused.ExitCode(), code, "%s", output)
+		assertOneLine(t, output, "registered, but not in the fleet: "+unknown+":8080 in "+p.fleet.TargetGroups[0]+": deregister it, add it to the fleet, or go on with -allowUnknownTargets")
 	}
-	assert.Equal(t, before, p.look(t), "something was touched")
+	assert.Equal(t, before, p.inspect(t), "something was touched")
 
-	for _, args := range [][]string{p.tend("heal"), {"deploy:status", "dev"}} {
-		code, said := p.run(t, args...)
-		assert.Zero(t, code, "%s", said)
-		assert.Contains(t, said, unknown+" is registered in "+p.fleet.TargetGroups[0]+" on port 8080 but not in the fleet")
+	for _, args := range [][]string{p.operate("heal"), {"deploy:status", "dev"}} {
+		code, output := p.run(t, args...)
+		assert.Zero(t, code, "%s", output)
+		assert.Contains(t, output, unknown+" is registered in "+p.fleet.TargetGroups[0]+" on port 8080 but not in the fleet")
 	}
 
-	code, said := p.run(t, deploy(p.vars["V2"], "-allowUnknownTargets")...)
-	require.Zero(t, code, "an alarm from before halted it: %s", said)
-	assert.Contains(t, said, "alarm hosts was in alarm before the run")
+	code, output := p.run(t, deploy(p.vars["V2"], "-allowUnknownTargets")...)
+	require.Zero(t, code, "an alarm from before halted it: %s", output)
+	assert.Contains(t, output, "alarm hosts was in alarm before the run")
 	assert.Contains(t, remarks(), "-allowUnknownTargets: targets that are not in the fleet may be registered")
 	assert.Contains(t, remarks(), "alarm hosts was in alarm before the run since ")
 	assert.Contains(t, remarks(), unknown+" is registered in "+p.fleet.TargetGroups[0]+" on port 8080 but not in the fleet")
 
-	code, said = p.run(t, deploy(p.vars["V1"], "-allowUnknownTargets", "-skipAlarms", "-alarms=nonesuch")...)
-	require.Zero(t, code, "%s", said)
+	code, output = p.run(t, deploy(p.vars["V1"], "-allowUnknownTargets", "-skipAlarms", "-alarms=nonesuch")...)
+	require.Zero(t, code, "%s", output)
 	assert.Contains(t, remarks(), "-skipAlarms: no CloudWatch alarm can refuse or halt the run")
 	assert.NotContains(t, remarks(), "alarm hosts")
 
-	code, said = p.run(t, append(p.tend("rollback"), "-report="+file)...)
-	require.Zero(t, code, "%s", said)
+	code, output = p.run(t, append(p.operate("rollback"), "-report="+file)...)
+	require.Zero(t, code, "%s", output)
 	assert.Contains(t, remarks(), unknown+" is registered in ")
 
 	set(types.StateValueOk)
 	run := p.start(t, nil, deploy(p.vars["V1"], "-allowUnknownTargets")...)
 	run.await(t, "deregister")
 	set(types.StateValueAlarm)
-	assert.Equal(t, rollout.Mixed.ExitCode(), run.end(t), "%s", run.said())
-	assert.Contains(t, run.said(), "halted: guard health alarms: alarm hosts is in alarm since ")
+	assert.Equal(t, rollout.Mixed.ExitCode(), run.end(t), "%s", run.text())
+	assert.Contains(t, run.text(), "halted: guard health alarms: alarm hosts is in alarm since ")
 	p.assertHealthy(t)
 
-	code, said = p.run(t, p.tend("resume")...)
-	assert.Equal(t, rollout.Refused.ExitCode(), code, "%s", said)
-	assertOneLine(t, said, "registered, but not in the fleet: "+unknown+":8080")
-	code, said = p.run(t, append(p.tend("resume"), "-allowUnknownTargets")...)
-	assert.Zero(t, code, "%s", said)
+	code, output = p.run(t, p.operate("resume")...)
+	assert.Equal(t, rollout.Refused.ExitCode(), code, "%s", output)
+	assertOneLine(t, output, "registered, but not in the fleet: "+unknown+":8080")
+	code, output = p.run(t, append(p.operate("resume"), "-allowUnknownTargets")...)
+	assert.Zero(t, code, "%s", output)
 }

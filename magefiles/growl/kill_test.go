@@ -115,7 +115,7 @@ func (s *story) name(b boundary) string {
 
 // other is the release that an instance does not run.
 func (s *story) other(t *testing.T, instance string) string {
-	if s.place.look(t)[instance].commit == s.place.vars["V2"] {
+	if s.place.inspect(t)[instance].commit == s.place.vars["V2"] {
 		return s.place.vars["V1"]
 	}
 	return s.place.vars["V2"]
@@ -125,7 +125,7 @@ func (s *story) other(t *testing.T, instance string) string {
 func (s *story) killAt(t *testing.T, b boundary, args ...string) {
 	t.Helper()
 	run := s.guard.start(t, s.place, b, s.kept, nil, args...)
-	require.Equal(t, -1, run.end(t), "it ended by itself, not by the signal at %s: %s", b, run.said())
+	require.Equal(t, -1, run.end(t), "it ended by itself, not by the signal at %s: %s", b, run.text())
 }
 
 // unlock releases the lease of a killed run before it ends, as an operator can, after a check of the journal.
@@ -139,20 +139,20 @@ func (s *story) unlock(t *testing.T, b boundary) {
 		written = written || b == boundaryOf(e)
 	}
 	require.Equal(t, s.kept, written, "the journal is not that of a run that died there")
-	code, said := s.place.run(t, "deploy:unlock", "dev", "-run="+status.Lease.RunID)
-	require.Zero(t, code, "%s", said)
+	code, output := s.place.run(t, "deploy:unlock", "dev", "-run="+status.Lease.RunID)
+	require.Zero(t, code, "%s", output)
 }
 
 func (s *story) heal(t *testing.T) {
 	t.Helper()
-	run := s.place.start(t, s.guard.aMinuteLater(), s.place.tend("heal")...)
-	require.Zero(t, run.end(t), "%s", run.said())
+	run := s.place.start(t, s.guard.aMinuteLater(), s.place.operate("heal")...)
+	require.Zero(t, run.end(t), "%s", run.text())
 }
 
 func (s *story) assertInService(t *testing.T) map[string]running {
 	t.Helper()
 	s.place.assertHealthy(t)
-	found := s.place.look(t)
+	found := s.place.inspect(t)
 	for id, r := range found {
 		assert.Contains(t, []string{s.place.vars["V1"], s.place.vars["V2"]}, r.commit, id)
 	}
@@ -175,7 +175,7 @@ func (s *story) complete() {
 	s.part("to the end", func(t *testing.T) {
 		release := s.other(t, s.place.fleet.Instances[0].ID)
 		run := s.place.start(t, []string{s.guard.variable()}, s.place.deploy(release)...)
-		require.Zero(t, run.end(t), "%s", run.said())
+		require.Zero(t, run.end(t), "%s", run.text())
 		s.assertRuns(t, release)
 	})
 }

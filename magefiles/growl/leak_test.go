@@ -34,8 +34,8 @@ func TestALeakyReleaseLeaksNothing(t *testing.T) {
 	s := newStack(t, "-instances=2", "-fault=leaky-image")
 	s.onInstances("SECRET=" + leaked + "\nLOGIN=postgres://ann:kanari-4@db:5432/x\nLIST=kanari-5,kanari-6\nQUOTED=\"kanari 7 of 7\"  \n")
 	file, summary := s.path("report.json"), s.path("summary.md")
-	code, said := s.run([]string{"GITHUB_STEP_SUMMARY=" + summary, "GITHUB_ACTIONS=true"}, append(s.deploy(s.vars["V2"]), "-report="+file)...)
-	require.Equal(t, rollout.RolledBack.ExitCode(), code, "%s", said)
+	code, output := s.run([]string{"GITHUB_STEP_SUMMARY=" + summary, "GITHUB_ACTIONS=true"}, append(s.deploy(s.vars["V2"]), "-report="+file)...)
+	require.Equal(t, rollout.RolledBack.ExitCode(), code, "%s", output)
 
 	reported, page := read(t, file), read(t, summary)
 	var document report.Document
@@ -47,7 +47,7 @@ func TestALeakyReleaseLeaksNothing(t *testing.T) {
 		assert.Contains(t, text, shown, "its last words are not told")
 	}
 	assert.GreaterOrEqual(t, strings.Count(text, "[redacted]"), 10, "%s", text)
-	assert.Contains(t, said, "growl-backend: fatal: it prints what it should not")
+	assert.Contains(t, output, "growl-backend: fatal: it prints what it should not")
 
 	records := ""
 	objects, err := s.store(t).List(t.Context(), "growl-backend/dev/")
@@ -60,10 +60,10 @@ func TestALeakyReleaseLeaksNothing(t *testing.T) {
 	assert.NotContains(t, records, "redacted", "log lines are in the ledger")
 	assert.NotContains(t, records, "growl-backend: fatal")
 	history := s.ok("deploy:history", "dev")
-	for name, text := range map[string]string{"stdout": said, "report": reported, "summary": page, "ledger": records, "history": history} {
+	for name, text := range map[string]string{"stdout": output, "report": reported, "summary": page, "ledger": records, "history": history} {
 		assertNoLeak(t, name, text)
 	}
-	assertHarmless(t, said, "::error ")
+	assertHarmless(t, output, "::error ")
 	assertHarmless(t, reported)
 	assertHarmless(t, page)
 }
@@ -118,37 +118,37 @@ func TestTextFromElsewhereIsHarmless(t *testing.T) {
 	lease, err := books.Acquire(t.Context(), ledger.Holder{RunID: "run-1", Owner: "ann" + hostile, Host: hostile, Release: release})
 	require.NoError(t, err)
 	require.NoError(t, lease.Record(t.Context(), rollout.Entry{Instance: "i-1" + hostile, Step: rollout.StepDrain, Mark: rollout.Begun}))
-	said := s.ok("deploy:status", "dev")
-	assert.Contains(t, said, "dev: held by run run-1 of ann")
-	assert.Contains(t, said, "## [error]x y")
-	assertHarmless(t, said)
+	output := s.ok("deploy:status", "dev")
+	assert.Contains(t, output, "dev: held by run run-1 of ann")
+	assert.Contains(t, output, "## [error]x y")
+	assertHarmless(t, output)
 	assertHarmless(t, s.refuses(nil, s.deploy(s.vars["V2"])...))
 	require.NoError(t, lease.Finish(t.Context(), rollout.Result{Run: "run-1", Outcome: rollout.Mixed, Release: release, Error: "failed" + hostile}))
-	said = s.ok("deploy:history", "dev")
-	assert.Regexp(t, regexp.MustCompile(`(?m)^run-1 .*ann.*v1 .*failed`), said)
-	assert.Len(t, strings.Split(strings.TrimSpace(said), "\n"), 2, "%s", said)
-	assertHarmless(t, said)
+	output = s.ok("deploy:history", "dev")
+	assert.Regexp(t, regexp.MustCompile(`(?m)^run-1 .*ann.*v1 .*failed`), output)
+	assert.Len(t, strings.Split(strings.TrimSpace(output), "\n"), 2, "%s", output)
+	assertHarmless(t, output)
 
-	_, said = s.run(nil, "deploy:dev", "-tag="+s.vars["V2"], "-dryRun", "-allowDowntime", "-alarms="+hostile)
-	assertHarmless(t, said)
+	_, output = s.run(nil, "deploy:dev", "-tag="+s.vars["V2"], "-dryRun", "-allowDowntime", "-alarms="+hostile)
+	assertHarmless(t, output)
 	aws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(http.StatusBadRequest)
 		_ = json.NewEncoder(w).Encode(map[string]string{"__type": "Strange" + hostile, "message": "no such thing" + hostile})
 	}))
 	defer aws.Close()
-	code, said := s.run([]string{"AWS_ENDPOINT_URL=" + aws.URL}, s.deploy(s.vars["V2"])...)
+	code, output := s.run([]string{"AWS_ENDPOINT_URL=" + aws.URL}, s.deploy(s.vars["V2"])...)
 	assert.Equal(t, 1, code)
-	assert.Contains(t, said, "no such thing")
-	assertHarmless(t, said)
+	assert.Contains(t, output, "no such thing")
+	assertHarmless(t, output)
 
 	fleet := s.fleet
 	fleet.Instances = append(fleet.Instances[:0:0], fleet.Instances...)
 	fleet.Instances[0].Name += hostile
 	for _, target := range [][]string{{"deploy:dev", "-dryRun"}, {"deploy:status", "dev"}, {"deploy:history", "dev"}, {"deploy:heal", "dev"}} {
-		said = s.refuses(nil, append(target, "-fleet="+s.fleetFile(fleet))...)
-		assert.Contains(t, said, "instances[0].name holds a control character")
-		assertHarmless(t, said)
+		output = s.refuses(nil, append(target, "-fleet="+s.fleetFile(fleet))...)
+		assert.Contains(t, output, "instances[0].name holds a control character")
+		assertHarmless(t, output)
 	}
 }
 

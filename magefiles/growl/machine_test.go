@@ -153,9 +153,9 @@ func (m *machine) boot() {
 		"PATH=" + filepath.Join(m.dir, "bin") + ":" + os.Getenv("PATH"), "HOME=" + m.dir, "TMPDIR=" + m.dir,
 		"TOKEN=" + login.Password, "DIGEST=" + m.release.Digest(),
 	}
-	said, err := cmd.CombinedOutput()
-	require.NoError(m.t, err, "%s", said)
-	assert.NotContains(m.t, string(said), canary)
+	output, err := cmd.CombinedOutput()
+	require.NoError(m.t, err, "%s", output)
+	assert.NotContains(m.t, string(output), canary)
 	m.awaitHealth()
 }
 

@@ -19,7 +19,7 @@ func TestMask(t *testing.T) {
 	program, root := magetest.Program(t), t.TempDir()
 	file := filepath.Join(root, devEnv)
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
-	mask := func(content string, env ...string) (code int, said string) {
+	mask := func(content string, env ...string) (code int, output string) {
 		t.Helper()
 		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
 		cmd := exec.Command(program, "env:mask", "dev")
@@ -30,9 +30,9 @@ func TestMask(t *testing.T) {
 	content := "# c\nA=can%ary-1\nB=\"quoted-canary\"  \nC=postgres://ann:canary-3@db/x\nD=true\nE=production\nF=8080\n" +
 		`G=-----BEGIN KEY-----\ncanary-line` + "\n"
 
-	code, said := mask(content, "GITHUB_ACTIONS=true")
-	require.Zero(t, code, "%s", said)
-	lines := strings.Split(strings.TrimSuffix(said, "\n"), "\n")
+	code, output := mask(content, "GITHUB_ACTIONS=true")
+	require.Zero(t, code, "%s", output)
+	lines := strings.Split(strings.TrimSuffix(output, "\n"), "\n")
 	for _, want := range []string{
 		"can%25ary-1", "quoted-canary", "postgres://ann:canary-3@db/x", "canary-3", "ann:canary-3",
 		"-----BEGIN KEY-----%0Acanary-line", "canary-line",
@@ -47,13 +47,13 @@ func TestMask(t *testing.T) {
 	assert.NotContains(t, lines, "::add-mask::production")
 
 	for _, env := range []string{"GITHUB_ACTIONS=", "GITHUB_ACTIONS=false"} {
-		code, said = mask(content, env)
+		code, output = mask(content, env)
 		assert.Equal(t, 2, code)
-		assert.NotContains(t, said, "canary")
-		assert.NotContains(t, said, "::")
+		assert.NotContains(t, output, "canary")
+		assert.NotContains(t, output, "::")
 	}
-	code, said = mask("A=1\nno canary=1\n", "GITHUB_ACTIONS=true")
+	code, output = mask("A=1\nno canary=1\n", "GITHUB_ACTIONS=true")
 	assert.Equal(t, 1, code)
-	assert.Contains(t, said, "line 2")
-	assert.NotContains(t, said, "canary")
+	assert.Contains(t, output, "line 2")
+	assert.NotContains(t, output, "canary")
 }

@@ -32,8 +32,8 @@ func TestAnInstanceThatJoinsTheFleetDuringARunIsNamed(t *testing.T) {
 	run := p.start(t, nil, append(p.deploy(p.vars["V2"]), "-fleet="+fleet, "-report="+file, "-allowUnknownTargets")...)
 	run.await(t, "deregister")
 	require.NoError(t, os.WriteFile(fleet, whole, 0o600))
-	assert.Zero(t, run.end(t), "%s", run.said())
-	assert.Contains(t, run.said(), "not rolled: "+fresh+": they may run other code")
+	assert.Zero(t, run.end(t), "%s", run.text())
+	assert.Contains(t, run.text(), "not rolled: "+fresh+": they may run other code")
 
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)

@@ -49,11 +49,11 @@ func TestAnEnvChangeIsRolledOneByOne(t *testing.T) {
 	changed := canaryEnv + "MORE=1\n"
 	s.write(devEnv, changed)
 	s.ok("env:seal")
-	said := s.refuses(nil, s.deploy(s.vars["V2"])...)
-	assert.Contains(t, said, "infra:apply dev")
-	said = s.refuses(nil, "infra:apply", "dev")
-	assert.Contains(t, said, "out of service together")
-	assert.Contains(t, said, "go tool mage infra:apply dev -oneByOne rolls them in turn")
+	output := s.refuses(nil, s.deploy(s.vars["V2"])...)
+	assert.Contains(t, output, "infra:apply dev")
+	output = s.refuses(nil, "infra:apply", "dev")
+	assert.Contains(t, output, "out of service together")
+	assert.Contains(t, output, "go tool mage infra:apply dev -oneByOne rolls them in turn")
 	require.Equal(t, old, s.outputs().Instances)
 
 	for n := range s.fleet.Instances {
@@ -67,7 +67,7 @@ func TestAnEnvChangeIsRolledOneByOne(t *testing.T) {
 	run := s.startBlocked(t, cat, s.root, []string{"FLEET=" + file}, "infra:apply", "dev", "-oneByOne", s.policy())
 	s.awaitReleased(t)
 	require.NoError(t, cat.Process.Signal(syscall.SIGCONT))
-	require.Zero(t, run.end(t), "%s", s.all.said())
+	require.Zero(t, run.end(t), "%s", s.all.text())
 	await(t, &s.all, "replaced 2/2") // although a fleet file cannot name the new instances
 	require.Equal(t, fresh, s.outputs().Instances)
 	s.ok("infra:drift", "dev")

@@ -34,17 +34,17 @@ func TestOperators(t *testing.T) {
 // ok runs a target that has to succeed.
 func (s *story) ok(t *testing.T, args ...string) string {
 	t.Helper()
-	code, said := s.place.run(t, args...)
-	require.Zero(t, code, "%s", said)
-	return said
+	code, output := s.place.run(t, args...)
+	require.Zero(t, code, "%s", output)
+	return output
 }
 
 // refuses checks that a command ends with exit code 1 and a line with the reason.
-func (s *story) refuses(t *testing.T, says string, args ...string) {
+func (s *story) refuses(t *testing.T, want string, args ...string) {
 	t.Helper()
-	code, said := s.place.run(t, args...)
-	assert.Equal(t, 1, code, "%s", said)
-	assertOneLine(t, said, says)
+	code, output := s.place.run(t, args...)
+	assert.Equal(t, 1, code, "%s", output)
+	assertOneLine(t, output, want)
 }
 
 // last are the runs in the history, the latest first.
@@ -57,20 +57,20 @@ func (s *story) last(t *testing.T) []ledger.Record {
 
 func (s *story) goBack(t *testing.T) {
 	v1, v2 := s.place.vars["V1"], s.place.vars["V2"]
-	s.refuses(t, "no run in the history deployed another release", s.place.tend("rollback")...)
+	s.refuses(t, "no run in the history deployed another release", s.place.operate("rollback")...)
 	s.ok(t, s.place.deploy(v2)...)
-	s.ok(t, s.place.tend("rollback")...)
+	s.ok(t, s.place.operate("rollback")...)
 	s.assertRuns(t, v1)
 	first := s.last(t)[0].Result.Run
 
-	said := s.ok(t, append(s.place.tend("rollback"), "-dryRun")...)
-	assert.Contains(t, said, "plan for dev: "+v2[:12])
+	output := s.ok(t, append(s.place.operate("rollback"), "-dryRun")...)
+	assert.Contains(t, output, "plan for dev: "+v2[:12])
 	s.assertRuns(t, v1)
-	s.ok(t, s.place.tend("rollback")...)
+	s.ok(t, s.place.operate("rollback")...)
 	s.assertRuns(t, v2)
-	s.ok(t, append(s.place.tend("rollback"), "-to="+first)...)
+	s.ok(t, append(s.place.operate("rollback"), "-to="+first)...)
 	s.assertRuns(t, v1)
-	s.refuses(t, "nothing to resume: the last run in dev finished", s.place.tend("resume")...)
+	s.refuses(t, "nothing to resume: the last run in dev finished", s.place.operate("resume")...)
 }
 
 func (s *story) resumeBrokenOff(t *testing.T) {
@@ -79,14 +79,14 @@ func (s *story) resumeBrokenOff(t *testing.T) {
 	run := s.place.start(t, nil, s.place.deploy(release)...)
 	run.await(t, "growl-backend-2 +drain +begun")
 	require.NoError(t, run.cmd.Process.Signal(syscall.SIGTERM))
-	require.Equal(t, rollout.Interrupted.ExitCode(), run.end(t), "%s", run.said())
+	require.Equal(t, rollout.Interrupted.ExitCode(), run.end(t), "%s", run.text())
 	s.place.awaitHealthy(t)
-	assert.Equal(t, release, s.place.look(t)[first].commit, "what was updated stays")
+	assert.Equal(t, release, s.place.inspect(t)[first].commit, "what was updated stays")
 
 	broken := s.last(t)[0].Result.Run
-	s.refuses(t, "run "+broken+" ended interrupted: it is nothing to go back to", append(s.place.tend("rollback"), "-to="+broken)...)
-	said := s.ok(t, s.place.tend("resume")...)
-	assert.Contains(t, said, "(1 ran it already)", "it goes on with the rest")
+	s.refuses(t, "run "+broken+" ended interrupted: it is nothing to go back to", append(s.place.operate("rollback"), "-to="+broken)...)
+	output := s.ok(t, s.place.operate("resume")...)
+	assert.Contains(t, output, "(1 ran it already)", "it goes on with the rest")
 	s.assertRuns(t, release)
 	assert.Contains(t, s.ok(t, "deploy:history", "dev"), broken)
 }
@@ -98,10 +98,10 @@ func (s *story) resumeHealed(t *testing.T) {
 	s.killAt(t, b, s.place.deploy(release)...)
 	s.refuses(t, "dev is held by run ", "deploy:unlock", "dev")
 	s.refuses(t, `the lease is not run "nonesuch"'s but run `, "deploy:unlock", "dev", "-run=nonesuch")
-	s.refuses(t, "dev is held by run ", s.place.tend("heal")...)
+	s.refuses(t, "dev is held by run ", s.place.operate("heal")...)
 	s.unlock(t, b)
 	s.heal(t)
-	s.ok(t, s.place.tend("resume")...)
+	s.ok(t, s.place.operate("resume")...)
 	s.assertRuns(t, release)
 }
 
@@ -113,8 +113,8 @@ func (s *story) unlockLiving(t *testing.T) {
 	status, err := s.place.ledger(t).Current(t.Context())
 	require.NoError(t, err)
 	s.ok(t, "deploy:unlock", "dev", "-run="+status.Lease.RunID)
-	assert.Equal(t, rollout.Orphaned.ExitCode(), run.end(t), "%s", run.said())
-	assertOneLine(t, run.said(), "the lease of dev is lost")
+	assert.Equal(t, rollout.Orphaned.ExitCode(), run.end(t), "%s", run.text())
+	assertOneLine(t, run.text(), "the lease of dev is lost")
 	s.heal(t)
 	s.assertInService(t)
 }

@@ -78,24 +78,24 @@ func TestAPausedProcessDoesNotActAfterItsIntent(t *testing.T) {
 	select {
 	case <-v.paused:
 	case <-run.ended:
-		require.Fail(t, "it ended before it was stopped", "%s", run.said())
+		require.Fail(t, "it ended before it was stopped", "%s", run.text())
 	}
 	old := time.After(rollout.ActTimeout + time.Second) // the intent's time is over then
 
 	status, err := p.ledger(t).Current(t.Context())
 	require.NoError(t, err)
 	require.NotNil(t, status.Lease)
-	code, said := p.run(t, "deploy:unlock", "dev", "-run="+status.Lease.RunID)
-	require.Zero(t, code, "%s", said)
-	code, said = p.run(t, p.tend("heal")...)
-	require.Zero(t, code, "%s", said)
+	code, output := p.run(t, "deploy:unlock", "dev", "-run="+status.Lease.RunID)
+	require.Zero(t, code, "%s", output)
+	code, output = p.run(t, p.operate("heal")...)
+	require.Zero(t, code, "%s", output)
 	p.assertHealthy(t)
 	<-old
 	require.NoError(t, run.cmd.Process.Signal(syscall.SIGCONT))
-	assert.NotZero(t, run.end(t), "%s", run.said())
-	assert.Contains(t, run.said(), "the lease of dev is lost")
+	assert.NotZero(t, run.end(t), "%s", run.text())
+	assert.Contains(t, run.text(), "the lease of dev is lost")
 	p.assertHealthy(t)
-	code, said = p.run(t, p.tend("heal")...)
-	assert.Zero(t, code, "%s", said)
-	assert.Contains(t, said, "nothing to heal: no run was left unfinished in dev, and the load balancer calls every instance healthy")
+	code, output = p.run(t, p.operate("heal")...)
+	assert.Zero(t, code, "%s", output)
+	assert.Contains(t, output, "nothing to heal: no run was left unfinished in dev, and the load balancer calls every instance healthy")
 }

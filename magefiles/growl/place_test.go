@@ -42,10 +42,10 @@ func keepSandbox(t *testing.T, flags ...string) place {
 	require.NoError(t, up.Start())
 	t.Cleanup(func() {
 		_ = up.Process.Signal(os.Interrupt)
-		assert.NoError(t, up.Wait(), "the sandbox did not end well: %s", notes.said())
+		assert.NoError(t, up.Wait(), "the sandbox did not end well: %s", notes.text())
 	})
 	line, err := bufio.NewReader(printed).ReadString('\n')
-	require.NoError(t, err, "the sandbox did not come up: %s", notes.said())
+	require.NoError(t, err, "the sandbox did not come up: %s", notes.text())
 	p.vars = magetest.Sourced(t, line)
 	described, err := os.ReadFile(p.vars["FLEET"])
 	require.NoError(t, err)
@@ -110,7 +110,7 @@ func (p place) deploy(tag string) []string {
 	return []string{"deploy:dev", "-tag=" + tag, p.policy()}
 }
 
-// tend returns the command line of a target that operates the place.
-func (p place) tend(target string) []string {
+// operate returns the command line of a target that operates the place.
+func (p place) operate(target string) []string {
 	return []string{"deploy:" + target, "dev", p.policy()}
 }

@@ -167,8 +167,8 @@ func (c *ci) gate() {
 	c.putAlarm("growl-backend-" + c.environment + "-unhealthy-hosts")
 	c.putState(c.recording.state(t, committedInstances(t, c.environment)))
 	c.asJob()
-	said := c.refuses(nil, "infra:drift", c.environment)
-	assert.Contains(t, said, c.environment+" is not as its Terraform configuration says")
+	output := c.refuses(nil, "infra:drift", c.environment)
+	assert.Contains(t, output, c.environment+" is not as its Terraform configuration says")
 	assert.Empty(t, c.recording.unanswered(), "the provider reads what infra/testdata/plan-calls does not answer")
 	c.asAdmin()
 }
@@ -281,7 +281,7 @@ func (c *ci) leaveBefore() {
 func (c *ci) deploy() {
 	c.ok(append(c.roll(c.vars["V2"]), "-dryRun")...)
 	c.ok(c.roll(c.vars["V2"])...)
-	for id, r := range c.look(c.t) {
+	for id, r := range c.inspect(c.t) {
 		assert.Equal(c.t, c.vars["V2"], r.commit, id)
 	}
 	c.ok("deploy:status", c.environment)
@@ -307,7 +307,7 @@ func (c *ci) heal() {
 func (c *ci) rollback() {
 	c.ok(c.roll(c.vars["V1"])...)
 	c.ok("deploy:rollback", c.environment, c.policy())
-	for id, r := range c.look(c.t) {
+	for id, r := range c.inspect(c.t) {
 		assert.Equal(c.t, c.vars["V2"], r.commit, id)
 	}
 }

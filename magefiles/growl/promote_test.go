@@ -40,8 +40,8 @@ func TestProdGetsWhatDevRan(t *testing.T) {
 		return append([]string{"deploy:prod", sha, "-yes", s.policy(), "-allowDowntime", "-fleet=" + s.path("prod.json"), "-report=" + file}, flags...)
 	}
 
-	said := s.ok(prod(sha)...)
-	assert.Contains(t, said, "dev never ran commit "+sha)
+	output := s.ok(prod(sha)...)
+	assert.Contains(t, output, "dev never ran commit "+sha)
 	report, err := os.ReadFile(file)
 	require.NoError(t, err)
 	assert.Contains(t, string(report), "dev never ran commit "+sha, "it is in the report")
@@ -57,11 +57,11 @@ func TestProdGetsWhatDevRan(t *testing.T) {
 	require.NoError(t, err)
 	moved := s.publish(sha, sha) // another image of the same commit
 	require.NotEqual(t, ran.Digest, moved)
-	before := s.look(t)
+	before := s.inspect(t)
 	last := s.refuses(nil, prod(sha)...)
 	assert.Contains(t, last, "now names "+moved+", but dev's run ")
 	assert.Contains(t, last, "deployed "+ran.Digest)
-	assert.Equal(t, before, s.look(t))
+	assert.Equal(t, before, s.inspect(t))
 
 	s.ok(prod(sha, "-digest="+ran.Digest)...)
 	report, err = os.ReadFile(file)

@@ -42,16 +42,16 @@ func (s *story) healAtLast(t *testing.T, deploy boundary, heals ...boundary) {
 	s.killAt(t, deploy, s.place.deploy(s.other(t, deploy.instance))...)
 	s.unlock(t, deploy)
 	for _, b := range heals {
-		s.killAt(t, b, s.place.tend("heal")...)
+		s.killAt(t, b, s.place.operate("heal")...)
 		s.unlock(t, b)
 	}
 	s.heal(t)
 	for id, r := range s.assertInService(t) {
 		assert.Equal(t, []string{"/growl-backend"}, r.containers, id)
 	}
-	code, said := s.place.run(t, s.place.tend("heal")...)
-	assert.Zero(t, code, "%s", said)
-	assert.Contains(t, said, "nothing to heal")
+	code, output := s.place.run(t, s.place.operate("heal")...)
+	assert.Zero(t, code, "%s", output)
+	assert.Contains(t, output, "nothing to heal")
 }
 
 // healInJob heals in a later step of the job whose run died, which takes the lease at once and waits for its acts. Another
@@ -59,18 +59,18 @@ func (s *story) healAtLast(t *testing.T, deploy boundary, heals ...boundary) {
 func (s *story) healInJob(t *testing.T, instance string) {
 	job := []string{"GITHUB_SERVER_URL=https://github.example", "GITHUB_REPOSITORY=growl/deploy", "GITHUB_RUN_ID=7", "GITHUB_ACTOR=ann", "RUNNER_TRACKING_ID=github_1"}
 	run := s.guard.start(t, s.place, boundary{instance, rollout.StepStart, rollout.Begun}, s.kept, job, s.place.deploy(s.other(t, instance))...)
-	require.Equal(t, -1, run.end(t), "%s", run.said())
+	require.Equal(t, -1, run.end(t), "%s", run.text())
 
 	for _, other := range [][]string{nil, append(job[:len(job)-1:len(job)-1], "RUNNER_TRACKING_ID=github_2")} {
-		step := s.place.start(t, other, s.place.tend("heal")...)
-		assert.Equal(t, 1, step.end(t), "%s", step.said())
-		assert.Contains(t, step.said(), "of ann on ")
-		assert.Contains(t, step.said(), "https://github.example/growl/deploy/actions/runs/7/attempts/1: wait for that run to end")
+		step := s.place.start(t, other, s.place.operate("heal")...)
+		assert.Equal(t, 1, step.end(t), "%s", step.text())
+		assert.Contains(t, step.text(), "of ann on ")
+		assert.Contains(t, step.text(), "https://github.example/growl/deploy/actions/runs/7/attempts/1: wait for that run to end")
 	}
 
-	last := s.place.start(t, job, s.place.tend("heal")...)
+	last := s.place.start(t, job, s.place.operate("heal")...)
 	last.await(t, "because an act of run [^ ]+ may still be sent")
-	assert.Zero(t, last.end(t), "%s", last.said())
+	assert.Zero(t, last.end(t), "%s", last.text())
 	s.assertInService(t)
 }
 
@@ -80,8 +80,8 @@ func (s *story) resume(t *testing.T, instance string) {
 	b := boundary{instance, rollout.StepStop, rollout.Done}
 	s.killAt(t, b, s.place.deploy(release)...)
 	s.unlock(t, b)
-	run := s.place.start(t, s.guard.aMinuteLater(), s.place.tend("resume")...)
-	require.Zero(t, run.end(t), "%s", run.said())
+	run := s.place.start(t, s.guard.aMinuteLater(), s.place.operate("resume")...)
+	require.Zero(t, run.end(t), "%s", run.text())
 	s.assertRuns(t, release)
 }
 
@@ -98,9 +98,9 @@ func (s *story) race(t *testing.T, instance string) {
 		winner, loser = loser, winner
 	case <-loser.ended:
 	}
-	assert.Equal(t, 1, loser.end(t), "%s", loser.said())
-	assert.Regexp(t, `dev is held by run \S+ of .*process `+strconv.Itoa(winner.cmd.Process.Pid)+`: wait`, loser.said())
-	require.Zero(t, winner.end(t), "%s", winner.said())
+	assert.Equal(t, 1, loser.end(t), "%s", loser.text())
+	assert.Regexp(t, `dev is held by run \S+ of .*process `+strconv.Itoa(winner.cmd.Process.Pid)+`: wait`, loser.text())
+	require.Zero(t, winner.end(t), "%s", winner.text())
 	s.assertRuns(t, release)
 }
 

@@ -67,14 +67,14 @@ func TestSignals(t *testing.T) {
 // assertBrokenOff checks that a run that a signal ended has put its instances back.
 func (p place) assertBrokenOff(t *testing.T, step *step, code int) {
 	t.Helper()
-	assert.Equal(t, rollout.Interrupted.ExitCode(), code, "%s", step.said())
-	assert.Regexp(t, "the fleet is in service|registered, not yet healthy: i-", step.said())
+	assert.Equal(t, rollout.Interrupted.ExitCode(), code, "%s", step.text())
+	assert.Regexp(t, "the fleet is in service|registered, not yet healthy: i-", step.text())
 	p.awaitHealthy(t)
-	p.look(t)
-	code, said := p.run(t, p.tend("heal")...)
-	assert.Zero(t, code, "%s", said)
-	_, said = p.run(t, p.tend("heal")...)
-	assert.Contains(t, said, "nothing to heal", "the run left something behind")
+	p.inspect(t)
+	code, output := p.run(t, p.operate("heal")...)
+	assert.Zero(t, code, "%s", output)
+	_, output = p.run(t, p.operate("heal")...)
+	assert.Contains(t, output, "nothing to heal", "the run left something behind")
 }
 
 // needTime skips what needs a whole environment.

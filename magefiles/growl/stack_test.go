@@ -76,7 +76,7 @@ func (s *stack) onInstances(text string) {
 }
 
 // run runs a target in the checkout to its end; more are variables for it alone.
-func (s *stack) run(more []string, args ...string) (code int, said string) {
+func (s *stack) run(more []string, args ...string) (code int, output string) {
 	s.t.Helper()
 	cmd := exec.CommandContext(s.t.Context(), s.program, args...)
 	cmd.Dir, cmd.Env = s.root, s.environ(more...)
@@ -91,20 +91,20 @@ func (s *stack) run(more []string, args ...string) (code int, said string) {
 // ok runs a target that has to succeed.
 func (s *stack) ok(args ...string) string {
 	s.t.Helper()
-	code, said := s.run(nil, args...)
-	require.Zero(s.t, code, "%s", said)
-	return said
+	code, output := s.run(nil, args...)
+	require.Zero(s.t, code, "%s", output)
+	return output
 }
 
 // refuses runs a target that has to exit with 1 and a reason in its last line.
 func (s *stack) refuses(more []string, args ...string) string {
 	s.t.Helper()
-	code, said := s.run(more, args...)
-	require.Equal(s.t, 1, code, "%s", said)
-	lines := strings.Split(strings.TrimSpace(said), "\n")
+	code, output := s.run(more, args...)
+	require.Equal(s.t, 1, code, "%s", output)
+	lines := strings.Split(strings.TrimSpace(output), "\n")
 	last := lines[len(lines)-1]
-	require.True(s.t, strings.HasPrefix(last, "Error: "), "%s", said)
-	assert.Equal(s.t, 1, strings.Count(said, "Error: "), "%s", said)
+	require.True(s.t, strings.HasPrefix(last, "Error: "), "%s", output)
+	assert.Equal(s.t, 1, strings.Count(output, "Error: "), "%s", output)
 	return last
 }
 
@@ -156,8 +156,8 @@ func (s *stack) bucket() *s3.Client {
 func (s *stack) requireNoCanary() {
 	t := s.t
 	t.Helper()
-	require.NotEmpty(t, s.all.said())
-	assert.NotContains(t, s.all.said(), canary, "it was said")
+	require.NotEmpty(t, s.all.text())
+	assert.NotContains(t, s.all.text(), canary, "it was printed")
 	seen := 0
 	seen += s.noCanaryBelow(s.root, s.path(devEnv))
 	machines := filepath.Dir(s.vars["SSH_KEY"])

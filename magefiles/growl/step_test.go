@@ -23,21 +23,21 @@ type step struct {
 
 // transcript is the output of a program so far.
 type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	mu     sync.Mutex
+	buffer bytes.Buffer
 }
 
 // Write takes the program's output.
 func (t *transcript) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.text.Write(p)
+	return t.buffer.Write(p)
 }
 
-func (t *transcript) said() string {
+func (t *transcript) text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.text.String()
+	return t.buffer.String()
 }
 
 // startJob starts a job's step at a place as a runner does: bash that runs a
@@ -62,10 +62,10 @@ func (s *stack) startIn(folder string, more []string, args ...string) *step {
 }
 
 // run runs a target to its end.
-func (p place) run(t *testing.T, args ...string) (code int, said string) {
+func (p place) run(t *testing.T, args ...string) (code int, output string) {
 	t.Helper()
 	s := p.start(t, nil, args...)
-	return s.end(t), s.said()
+	return s.end(t), s.text()
 }
 
 func startProgram(t *testing.T, env []string, name string, args ...string) *step {
@@ -108,7 +108,7 @@ func (s *step) end(t *testing.T) int {
 	select {
 	case <-s.ended:
 	case <-time.After(2 * time.Minute):
-		require.Fail(t, "it did not end", "%s", s.said())
+		require.Fail(t, "it did not end", "%s", s.text())
 	}
 	return s.cmd.ProcessState.ExitCode()
 }
@@ -122,8 +122,8 @@ func (s *step) await(t *testing.T, pattern string) {
 func await(t *testing.T, output *transcript, pattern string) {
 	t.Helper()
 	matcher := regexp.MustCompile(pattern)
-	require.Eventually(t, func() bool { return matcher.MatchString(output.said()) },
-		time.Minute, 5*time.Millisecond, "never said %q", pattern)
+	require.Eventually(t, func() bool { return matcher.MatchString(output.text()) },
+		time.Minute, 5*time.Millisecond, "never printed %q", pattern)
 }
 
 // cancel sends the signals of a cancelled job to the entry process alone, each

@@ -79,8 +79,8 @@ func TestAStoreInTrouble(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			release := p.other(t)
 			run := p.start(t, []string{p.trouble(t, test.before, test.after).variable()}, p.deploy(release)...)
-			require.Zero(t, run.end(t), "%s", run.said())
-			for id, r := range p.look(t) {
+			require.Zero(t, run.end(t), "%s", run.text())
+			for id, r := range p.inspect(t) {
 				assert.Equal(t, release, r.commit, id)
 			}
 		})
@@ -93,7 +93,7 @@ func TestAStoreInTrouble(t *testing.T) {
 // other is the release that the fleet does not run.
 func (p place) other(t *testing.T) string {
 	t.Helper()
-	if p.look(t)[p.fleet.Instances[0].ID].commit == p.vars["V2"] {
+	if p.inspect(t)[p.fleet.Instances[0].ID].commit == p.vars["V2"] {
 		return p.vars["V1"]
 	}
 	return p.vars["V2"]
@@ -140,12 +140,12 @@ func (p place) readOnly(t *testing.T, from rollout.Entry) trouble {
 }
 
 // refusedBy checks that a deploy is refused in one line, and that nothing was changed.
-func (p place) refusedBy(t *testing.T, b trouble, says string) {
-	before := p.look(t)
+func (p place) refusedBy(t *testing.T, b trouble, want string) {
+	before := p.inspect(t)
 	run := p.start(t, []string{b.variable()}, p.deploy(p.other(t))...)
-	assert.Equal(t, 1, run.end(t), "%s", run.said())
-	assertOneLine(t, run.said(), says)
-	assert.Equal(t, before, p.look(t))
+	assert.Equal(t, 1, run.end(t), "%s", run.text())
+	assertOneLine(t, run.text(), want)
+	assert.Equal(t, before, p.inspect(t))
 	p.assertHealthy(t)
 }
 
@@ -155,18 +155,18 @@ func (p place) strandedBy(t *testing.T) {
 	first, release := p.fleet.Instances[0].ID, p.other(t)
 	b := p.readOnly(t, rollout.Entry{Instance: first, Step: rollout.StepStop, Mark: rollout.Begun})
 	run := p.start(t, []string{b.variable()}, p.deploy(release)...)
-	assert.Equal(t, rollout.Orphaned.ExitCode(), run.end(t), "%s", run.said())
-	assertOneLine(t, run.said(), "denies access")
-	assert.Contains(t, run.said(), "out of service: "+first)
+	assert.Equal(t, rollout.Orphaned.ExitCode(), run.end(t), "%s", run.text())
+	assertOneLine(t, run.text(), "denies access")
+	assert.Contains(t, run.text(), "out of service: "+first)
 
 	status, err := p.ledger(t).Current(t.Context())
 	require.NoError(t, err)
-	code, said := p.run(t, "deploy:unlock", "dev", "-run="+status.Lease.RunID)
-	require.Zero(t, code, "%s", said)
-	code, said = p.run(t, p.tend("heal")...)
-	require.Zero(t, code, "%s", said)
+	code, output := p.run(t, "deploy:unlock", "dev", "-run="+status.Lease.RunID)
+	require.Zero(t, code, "%s", output)
+	code, output = p.run(t, p.operate("heal")...)
+	require.Zero(t, code, "%s", output)
 	p.assertHealthy(t)
-	for id, r := range p.look(t) {
+	for id, r := range p.inspect(t) {
 		assert.NotEqual(t, release, r.commit, id)
 	}
 }

@@ -76,12 +76,12 @@ func killWhenDraining(t *testing.T, s shell, program string, args ...string) {
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	var said strings.Builder
-	lines := bufio.NewScanner(io.TeeReader(out, &said))
+	var output strings.Builder
+	lines := bufio.NewScanner(io.TeeReader(out, &output))
 	draining := regexp.MustCompile(`drain +begun`)
 	for lines.Scan() && !draining.MatchString(lines.Text()) {
 	}
-	require.Regexp(t, draining, said.String())
+	require.Regexp(t, draining, output.String())
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 }

@@ -51,7 +51,7 @@ func newShell(t *testing.T) shell {
 }
 
 // run runs a program to its end.
-func (s shell) run(t *testing.T, program string, args ...string) (code int, said string) {
+func (s shell) run(t *testing.T, program string, args ...string) (code int, output string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -65,18 +65,18 @@ func (s shell) run(t *testing.T, program string, args ...string) (code int, said
 // ok runs a program that has to succeed.
 func (s shell) ok(t *testing.T, program string, args ...string) string {
 	t.Helper()
-	code, said := s.run(t, program, args...)
-	require.Zero(t, code, "%s", said)
-	return said
+	code, output := s.run(t, program, args...)
+	require.Zero(t, code, "%s", output)
+	return output
 }
 
 // refuses runs a program that has to end with a code, and returns its one line.
 func (s shell) refuses(t *testing.T, code int, program string, args ...string) string {
 	t.Helper()
-	got, said := s.run(t, program, args...)
-	require.Equal(t, code, got, "%s", said)
-	assert.Equal(t, 1, strings.Count(said, "\n"), "%s", said)
-	return said
+	got, output := s.run(t, program, args...)
+	require.Equal(t, code, got, "%s", output)
+	assert.Equal(t, 1, strings.Count(output, "\n"), "%s", output)
+	return output
 }
 
 func (s shell) write(t *testing.T, name, content string) {
@@ -130,8 +130,8 @@ func TestAnAdoptersMagefile(t *testing.T) {
 		s, place := keepSandbox(t, mage)
 		deploy := []string{"deploy", "staging", "-tag=" + place["V2"], "-policy=" + place["POLICY"]}
 		assert.Contains(t, s.ok(t, mage, append(deploy, "-dryRun")...), "plan for staging: "+place["V2"][:12])
-		said := s.ok(t, mage, append(deploy, "-probe="+"http://"+place["NLB"]+"/")...)
-		assert.Contains(t, said, " 0 failed ")
+		output := s.ok(t, mage, append(deploy, "-probe="+"http://"+place["NLB"]+"/")...)
+		assert.Contains(t, output, " 0 failed ")
 		status := s.ok(t, mage, "deploy:status", "staging")
 		assert.Equal(t, 2, strings.Count(status, place["V2"][:7]), status)
 		assert.NotContains(t, status, "seal")
@@ -148,8 +148,8 @@ func TestAnAdoptersMagefile(t *testing.T) {
 	})
 	t.Run("tries itself", func(t *testing.T) {
 		t.Parallel()
-		said := newShell(t).ok(t, mage, "sandbox:run", "-environment=staging", "-instances=2")
-		assert.Contains(t, said, "deployed 2/2 in ")
+		output := newShell(t).ok(t, mage, "sandbox:run", "-environment=staging", "-instances=2")
+		assert.Contains(t, output, "deployed 2/2 in ")
 	})
 }
 

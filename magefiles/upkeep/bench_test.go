@@ -19,7 +19,7 @@ import (
 
 // measured runs a bench through the program that people run, and returns what it prints and its report's results. The
 // bench has to fail exactly if its results miss a limit: whether they do depends on what else this machine does.
-func measured[Result any](t *testing.T, args ...string) (said string, results []Result) {
+func measured[Result any](t *testing.T, args ...string) (output string, results []Result) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.json")
 	cmd := exec.Command(magetest.Program(t), append(args, "-report="+file)...)
@@ -56,17 +56,17 @@ func needTime(t *testing.T) {
 func TestBenchDeployComparesARunWithItsWaits(t *testing.T) {
 	needTime(t)
 	t.Parallel()
-	said, results := measured[bench.DeployResult](t, "bench:deploy", "-factor=60")
+	output, results := measured[bench.DeployResult](t, "bench:deploy", "-factor=60")
 	require.Len(t, results, 1)
 	assert.Positive(t, results[0].WaitsMS)
 	assert.Greater(t, results[0].RunMS, results[0].WaitsMS)
-	assert.Regexp(t, `(?s)3/3.*\nrun [\d.]+s · unavoidable waits [\d.]+s · ratio [\d.]+\n$`, said)
+	assert.Regexp(t, `(?s)3/3.*\nrun [\d.]+s · unavoidable waits [\d.]+s · ratio [\d.]+\n$`, output)
 }
 
 func TestBenchFleetCountsWhatARunCosts(t *testing.T) {
 	needTime(t)
 	t.Parallel()
-	said, results := measured[bench.FleetResult](t, "bench:fleet", "-instances=3", "-factor=100")
+	output, results := measured[bench.FleetResult](t, "bench:fleet", "-instances=3", "-factor=100")
 	require.Len(t, results, 1)
 	r := results[0]
 	assert.Equal(t, 3, r.Updated)
@@ -74,23 +74,23 @@ func TestBenchFleetCountsWhatARunCosts(t *testing.T) {
 	assert.Greater(t, r.PeakBytes, int64(1<<20))
 	assert.Positive(t, r.Calls["DescribeTargetHealth"])
 	assert.Equal(t, 3, r.Calls["RegisterTargets"])
-	assert.Contains(t, said, "   3 instances in ")
+	assert.Contains(t, output, "   3 instances in ")
 }
 
 func TestBenchLoadSendsThroughARun(t *testing.T) {
 	needTime(t)
 	t.Parallel()
-	said, results := measured[bench.LoadResult](t, "bench:load", "-rate=110", "-fresh=100", "-factor=60")
+	output, results := measured[bench.LoadResult](t, "bench:load", "-rate=110", "-fresh=100", "-factor=60")
 	require.Len(t, results, 1)
 	assert.Positive(t, results[0].Traffic.Requests)
 	assert.Equal(t, 1, results[0].Clients)
-	assert.Contains(t, said, "10 instances in ")
+	assert.Contains(t, output, "10 instances in ")
 }
 
 func TestBenchServicesShowsTheEvidenceOfDrains(t *testing.T) {
 	needTime(t)
 	t.Parallel()
-	said, results := measured[bench.ServiceResult](t, "bench:services", "-factor=60")
+	output, results := measured[bench.ServiceResult](t, "bench:services", "-factor=60")
 	require.Len(t, results, 15)
 	for _, r := range results {
 		instances := 2
@@ -104,7 +104,7 @@ func TestBenchServicesShowsTheEvidenceOfDrains(t *testing.T) {
 			assert.Positive(t, r.Traffic.Requests, r.Clients)
 		}
 	}
-	assert.Regexp(t, `no connections, counted by the kernel · no requests\n  routing lag over after \d`, said)
+	assert.Regexp(t, `no connections, counted by the kernel · no requests\n  routing lag over after \d`, output)
 }
 
 func TestBenchesRefuseWhatMakesNoSense(t *testing.T) {
@@ -112,7 +112,7 @@ func TestBenchesRefuseWhatMakesNoSense(t *testing.T) {
 	nowhere := "/nonesuch/report.json"
 	for _, refused := range []struct {
 		err  error
-		says string
+		want string
 	}{
 		{Bench{}.Fleet(t.Context(), nil, &zero, nil), "-factor=0.5: want at least 1"},
 		{Bench{}.Drain(t.Context(), nil, &nowhere), "its folder does not exist"},
@@ -121,7 +121,7 @@ func TestBenchesRefuseWhatMakesNoSense(t *testing.T) {
 		{Bench{}.Start(t.Context(), &nowhere), "its folder does not exist"},
 		{Bench{}.Load(t.Context(), &one, nil, nil, nil), "-rate=1 -fresh=500: want"},
 	} {
-		require.ErrorContains(t, refused.err, refused.says)
-		assert.Equal(t, 2, mg.ExitStatus(refused.err), refused.says)
+		require.ErrorContains(t, refused.err, refused.want)
+		assert.Equal(t, 2, mg.ExitStatus(refused.err), refused.want)
 	}
 }

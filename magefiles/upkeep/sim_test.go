@@ -68,14 +68,14 @@ func TestSimRefusesWhatMakesNoSense(t *testing.T) {
 	for _, test := range []struct {
 		seeds, seed *int
 		mutate      *string
-		says        string
+		want        string
 	}{
 		{&none, nil, nil, "-seeds=0: want 1 or more"},
 		{&one, &one, nil, "-seeds=1 -seed=1: want one of them"},
 		{&one, nil, &mutant, `unknown mutant "forget-all": want one of skip-intent, forget-journal, `},
 	} {
 		err := Test{}.Sim(t.Context(), test.seeds, test.seed, nil, test.mutate)
-		require.ErrorContains(t, err, test.says)
+		require.ErrorContains(t, err, test.want)
 		assert.Equal(t, 2, mg.ExitStatus(err))
 	}
 }

@@ -37,7 +37,7 @@ func stepScript(t *testing.T, file, name string) string {
 }
 
 // runStep runs a step's script in a folder as a runner does, with these variables and no others of a job.
-func runStep(t *testing.T, folder, script string, vars ...string) (code int, said string) {
+func runStep(t *testing.T, folder, script string, vars ...string) (code int, output string) {
 	t.Helper()
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("bash is not in PATH")
@@ -67,14 +67,14 @@ func TestUnsetVariablesAndSecretsAreRefused(t *testing.T) {
 			}
 			return vars
 		}
-		code, said := runStep(t, t.TempDir(), script, environ("", "")...)
-		assert.Zero(t, code, "%s", said)
+		code, output := runStep(t, t.TempDir(), script, environ("", "")...)
+		assert.Zero(t, code, "%s", output)
 		for name := range all {
 			for _, value := range []string{"", "\n", " \t\r\n"} {
-				code, said := runStep(t, t.TempDir(), script, environ(name, value)...)
-				assert.Equal(t, 1, code, "%s=%q: %s", name, value, said)
-				assert.Contains(t, said, "::error::not set, or blank: "+name+": docs/ci.md says")
-				assert.NotContains(t, said, "something", "a secret is printed")
+				code, output := runStep(t, t.TempDir(), script, environ(name, value)...)
+				assert.Equal(t, 1, code, "%s=%q: %s", name, value, output)
+				assert.Contains(t, output, "::error::not set, or blank: "+name+": docs/ci.md says")
+				assert.NotContains(t, output, "something", "a secret is printed")
 			}
 		}
 	}
@@ -88,7 +88,7 @@ func TestSecretsAreWrittenAsTheyWereSealed(t *testing.T) {
 	for _, w := range deployWorkflows() {
 		script := stepScript(t, w.file, "Write the secrets, for this user alone")
 		for name, test := range map[string]struct {
-			secret, says string
+			secret, want string
 		}{
 			"as it was sealed":                 {content, ""},
 			"without the newline at its end":   {strings.TrimSuffix(content, "\n"), ""},
@@ -106,14 +106,14 @@ func TestSecretsAreWrittenAsTheyWereSealed(t *testing.T) {
 				require.NoError(t, err)
 				require.NoError(t, os.Remove(env.Path))
 
-				code, said := runStep(t, folder, script, "KEY=the key", "KNOWN_HOSTS=", "ENV_FILE="+test.secret,
+				code, output := runStep(t, folder, script, "KEY=the key", "KNOWN_HOSTS=", "ENV_FILE="+test.secret,
 					"RUNNER_TEMP="+temp, "GITHUB_ENV="+filepath.Join(temp, "env"), "GITHUB_ACTIONS=true")
-				if test.says != "" {
+				if test.want != "" {
 					assert.NotZero(t, code)
-					assert.Contains(t, said, test.says)
+					assert.Contains(t, output, test.want)
 					return
 				}
-				require.Zero(t, code, "%s", said)
+				require.Zero(t, code, "%s", output)
 				written, err := os.ReadFile(env.Path)
 				require.NoError(t, err)
 				assert.Equal(t, content, string(written))
@@ -122,7 +122,7 @@ func TestSecretsAreWrittenAsTheyWereSealed(t *testing.T) {
 					require.NoError(t, err)
 					assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), file)
 				}
-				assert.Contains(t, said, "::add-mask::"+canary)
+				assert.Contains(t, output, "::add-mask::"+canary)
 				set, err := os.ReadFile(filepath.Join(temp, "env"))
 				require.NoError(t, err)
 				assert.Contains(t, string(set), "SSH_KEY="+temp+"/ssh/key\n")
@@ -136,8 +136,8 @@ func TestSecretsAreWrittenAsTheyWereSealed(t *testing.T) {
 func TestProdIsDeployedByThoseWhoMay(t *testing.T) {
 	script := stepScript(t, "deploy-prod.yml", "Check who runs it")
 	for actor, code := range map[string]int{"ann": 0, "Bob": 0, "eve": 1, "an": 1, "ann bob": 1, "": 1, "*": 1} {
-		got, said := runStep(t, t.TempDir(), script, "ACTOR="+actor, "DEPLOYERS=Ann bob")
-		assert.Equal(t, code, got, "%q: %s", actor, said)
+		got, output := runStep(t, t.TempDir(), script, "ACTOR="+actor, "DEPLOYERS=Ann bob")
+		assert.Equal(t, code, got, "%q: %s", actor, output)
 	}
 	assert.Contains(t, workflows(t)["deploy-prod.yml"], "      - name: Check who runs it\n        if: vars.PROD_DEPLOYERS != ''\n        env:\n          ACTOR: ${{ github.triggering_actor }}\n")
 }
