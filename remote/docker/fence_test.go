@@ -3,9 +3,14 @@ package docker_test
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http/httptest"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 
+	"github.com/growl-dev/deploy/internal/sshtest"
+	"github.com/growl-dev/deploy/remote"
 	"github.com/growl-dev/deploy/remote/docker"
 	"github.com/growl-dev/deploy/rollout"
 	"github.com/stretchr/testify/assert"
@@ -62,9 +67,47 @@ func swapUnder(ctx context.Context, h *docker.Host, back bool) error {
 	return nil
 }
 
+// overSSH is a fake engine that is reached through an SSH connection.
+type overSSH struct {
+	*fakeEngine
+	client *remote.Client
+	socket string
+}
+
+func (c overSSH) DialUnix(ctx context.Context, _ string) (net.Conn, error) {
+	return c.client.DialUnix(ctx, c.socket)
+}
+
+// wayOverSSH returns the SSH connection, and serves fake engines to it.
+func wayOverSSH(t *testing.T) func(f *fakeEngine) *docker.Host {
+	path, key, _ := sshtest.KeyFile(t, "")
+	server := sshtest.Start(t, sshtest.Options{Authorized: key})
+	client, err := remote.Dial(t.Context(), remote.Config{Address: server.Addr, KeyFile: path, KnownHosts: []string{server.KnownHosts()}})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = client.Close() })
+	return func(f *fakeEngine) *docker.Host {
+		socket := filepath.Join(t.TempDir(), "engine")
+		listener, err := net.Listen("unix", socket)
+		require.NoError(t, err)
+		engine := httptest.NewUnstartedServer(f)
+		engine.Listener = listener
+		engine.Start()
+		t.Cleanup(engine.Close)
+		h, err := docker.Open(t.Context(), overSSH{f, client, socket}, docker.Options{Spec: f.spec})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = h.Close() })
+		return h
+	}
+}
+
 // Every changing call to the engine is a part of its act that needs a valid intent, and is checked when the connection is
 // there. One that comes too late changes nothing.
 func TestEveryCallToTheEngineIsFenced(t *testing.T) {
+	t.Run("direct", func(t *testing.T) { everyCallIsFenced(t, (*fakeEngine).host) })
+	t.Run("over SSH", func(t *testing.T) { everyCallIsFenced(t, wayOverSSH(t)) })
+}
+
+func everyCallIsFenced(t *testing.T, open func(*fakeEngine) *docker.Host) {
 	for _, back := range []bool{false, true} {
 		want, changes := "", 0
 		for parts := int64(100); parts >= 0; parts-- {
@@ -73,7 +116,7 @@ func TestEveryCallToTheEngineIsFenced(t *testing.T) {
 			for i := range 5 {
 				f.stored = append(f.stored, map[string]any{"Id": fmt.Sprint("image", i), "RepoDigests": []string{fmt.Sprintf("%s@sha256:%064d", repo, i)}})
 			}
-			h := f.host()
+			h := open(f)
 			p := newPermits(parts)
 			err := swapUnder(rollout.WithFence(t.Context(), p), h, back)
 			if want == "" {
