@@ -14,8 +14,12 @@ const (
 	watchedIntervals = 40
 	// busyIntervals is how many of them have to have clients. In a longer watch it is the same share.
 	busyIntervals = 30
-	// pauses is how many times as long as the longest pause between clients a silence has to be.
+	// pauses is how many times as long as the longest pause between clients a silence has to be before the routing lag is
+	// over.
 	pauses = 3
+	// pausesAfterLag is the same for the time after it. With clients in each interval that is a fifth of the quiet period,
+	// so that a client can send a lost SYN again (after 1 s, and after 2 s more by RFC 6298).
+	pausesAfterLag = 2
 	// crowd is the number of connections in an interval that cannot all be health checks.
 	crowd = 10
 )
@@ -99,11 +103,11 @@ func (e *evidence) leave(at time.Time, thinned float64) {
 }
 
 // drained returns whether the traffic has left by now, and a sentence on what was seen. Before the routing lag is over,
-// silence decides only if the watch shows that clients would have broken it. After it, silence has to last as long as a
-// pause of clients may, but no longer than the quiet period.
+// silence decides only if the watch shows that clients would have broken it. After it, a shorter one is enough, because the
+// lag decides and silence only shows that it was not longer.
 func (e *evidence) drained(at time.Time) (bool, string) {
 	elapsed, silence := at.Sub(e.leftAt), at.Sub(e.disturbedAt)
-	quiet, pause := e.policy.Quiet, pauses*e.longest
+	quiet := e.policy.Quiet
 	switch {
 	case e.policy.Fixed:
 		return elapsed >= e.policy.Min, fmt.Sprintf("fixed drain of %s", round(e.policy.Min))
@@ -111,11 +115,11 @@ func (e *evidence) drained(at time.Time) (bool, string) {
 		return false, e.seen()
 	case elapsed >= e.policy.Max:
 		return true, fmt.Sprintf("gave up after %s: %s", round(elapsed), e.seen())
-	case e.proves && silence >= max(quiet, pause, pauses*e.thinned):
+	case e.proves && silence >= max(quiet, pauses*e.longest, pauses*e.thinned):
 		return true, fmt.Sprintf("quiet after %s: %s", round(elapsed), e.seen())
 	case elapsed < e.policy.Lag:
 		return false, e.seen()
-	case silence >= quiet || pause > 0 && silence >= pause:
+	case silence >= quiet || e.longest > 0 && silence >= pausesAfterLag*e.longest:
 		return true, fmt.Sprintf("routing lag over after %s: %s", round(elapsed), e.seen())
 	case e.unreadable(at):
 		return true, fmt.Sprintf("waited %s for the routing lag: %s", round(elapsed), e.seen())
