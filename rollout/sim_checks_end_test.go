@@ -90,6 +90,20 @@ func claimsSuccess(s scene) string {
 	return ""
 }
 
+// healedUnrouted: recovery ends when the load balancer routes to what it registered, because the next run counts on it.
+func healedUnrouted(s scene) string {
+	w := s.p.w
+	if !s.p.healing || !s.sure() || s.result.Outcome != Healed || w.policy.Drain.Fixed || s.p.ctx.Err() != nil {
+		return notAsked
+	}
+	for _, t := range s.m.targets {
+		if e := w.book[t]; e != nil && e.gone.IsZero() && e.since.After(s.p.began) && time.Since(e.since) < e.joins {
+			return fmt.Sprintf("%s healed %s, and %s routes to it in %s", s.p.name, s.m.ID, t.Group, e.joins-time.Since(e.since))
+		}
+	}
+	return ""
+}
+
 // ending checks what must be true once nothing goes wrong any more and the last command has healed.
 func (w *sim) ending() {
 	w.mu.Lock()

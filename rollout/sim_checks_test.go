@@ -75,6 +75,7 @@ var promises = [moments][]promise{
 		{name: "what is said to run runs", broken: claimsRelease},
 		{name: "one digest", broken: claimsOneDigest},
 		{name: "success means service", broken: claimsSuccess},
+		{name: "what was healed is routed to", broken: healedUnrouted},
 	},
 	whenOver: {
 		{name: "in service at the end", broken: outOfServiceAtEnd},

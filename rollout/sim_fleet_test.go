@@ -54,6 +54,8 @@ type rig struct {
 	disturbed   time.Time // by the latest hazard
 	unhealthy   span
 	unreachable span
+	unread      span   // connections cannot be counted
+	half        bool   // but those that are open can
 	refused     Target // it cannot be registered
 	refusedFor  span
 	takenOut    []Target // by somebody else

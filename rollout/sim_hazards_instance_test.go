@@ -132,6 +132,20 @@ func outages(w *sim, d *die) {
 	}
 }
 
+// failingSamples let no connections of an instance be counted for some time, or only those that are open. It can be
+// reached meanwhile.
+func failingSamples(w *sim, d *die) {
+	for range 1 + d.IntN(4) {
+		for _, m := range w.some(d) {
+			long, half := d.between(20*time.Second, 5*time.Minute), d.chance(0.5)
+			w.sometime(d, func() {
+				w.strikes(m, "samples that fail")
+				m.unread, m.half = after(long), half
+			})
+		}
+	}
+}
+
 func cutOffs(w *sim, d *die) {
 	for _, m := range w.some(d) {
 		w.sometime(d, func() {

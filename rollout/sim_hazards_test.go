@@ -29,6 +29,7 @@ func hazards() []hazard {
 		{name: "replacement", share: 0.05, arrange: replacements},
 		{name: "image pruned", share: 0.05, arrange: prunedImages},
 		{name: "outage", share: 0.08, arrange: outages},
+		{name: "samples that fail", share: 0.1, arrange: failingSamples},
 		{name: "unreachable for good", share: 0.05, arrange: cutOffs},
 		{name: "unhealthy for a while", share: 0.08, arrange: unhealthySpells},
 		{name: "connection that never ends", share: 0.06, arrange: clingingClients},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -41,6 +42,20 @@ func mutants() []mutant {
 		{name: "revert-nothing", wrap: onHost(func(h hostPorts) Host { return careless{h} }), caught: []string{"in service at the end", "only what is proven is registered", "what is said to serve runs"}},
 		{name: "cancel-acts", wrap: onBalancer(func(b book) Balancer { return cancelling{b} }), caught: []string{"an act is never cancelled half-way"}},
 		{name: "stop-first", wrap: onBalancer(func(b book) Balancer { return idle{b} }), caught: []string{"nothing that is registered is stopped"}},
+		{name: "routed-at-once", wrap: routedAtOnce, caught: []string{"floor", "somebody is routed to"}},
+		{name: "forget-earlier-run", wrap: forgetEarlier, caught: []string{"floor", "somebody is routed to"}},
+		{name: "checks-are-clients", wrap: onHost(func(h hostPorts) Host { return checked{h} }), caught: []string{"floor", "somebody is routed to"}},
+		{name: "initial-is-unhealthy", wrap: initialAs(TargetUnhealthy), caught: []string{"floor"}},
+		{name: "initial-is-unused", wrap: initialAs(TargetUnused), caught: []string{"floor"}},
+		{name: "health-before-act", wrap: onBalancer(func(b book) Balancer { return newBelated(b, 15*time.Minute, false) }), caught: []string{"what joins is healthy", "in service at the end", "floor"}},
+		{name: "health-kept", wrap: onBalancer(func(b book) Balancer { return newBelated(b, time.Minute, true) }), caught: []string{"what joins is healthy", "in service at the end", "floor"}},
+		{name: "failed-sample-is-silence", wrap: onHost(func(h hostPorts) Host { return blind{h, new(Traffic)} }), caught: []string{"nothing that is routed to is stopped", "no connection is cut before the longest drain"}},
+		{name: "open-not-counted", wrap: onHost(func(h hostPorts) Host { return openless{h} }), caught: []string{"no connection is cut before the longest drain"}},
+		{name: "opened-not-counted", wrap: onHost(func(h hostPorts) Host { return frozen{h, new(Traffic)} }), caught: []string{"nothing that is routed to is stopped"}},
+		{name: "no-wait-after-heal", wrap: hurriedHeal, caught: []string{"what was healed is routed to"}},
+		{name: "wait-after-heal-cut", wrap: onRecord(impatientHeal), caught: []string{"what was healed is routed to"}},
+		{name: "stopped-clock", wrap: stoppedClock, caught: []string{"one process acts", "an act ends with its intent"}},
+		{name: "register-taken-out", wrap: registerAll, caught: []string{"what others took out stays out"}},
 		{name: "close-early", wrap: onBalancer(func(b book) Balancer { return rash{b} }), caught: []string{"in service at the end"}},
 	}
 }

@@ -112,6 +112,7 @@ var (
 	errNothingRuns = errors.New("no container runs")
 	errNoNext      = errors.New("there is no new container: stop creates it")
 	errNoPrevious  = errors.New("there is no old container to go back to")
+	errUnread      = errors.New("the connections could not be read")
 	errBad         = errors.New("the container is bad")
 )
 
@@ -164,6 +165,12 @@ func (h *hand) Traffic(ctx context.Context) (t Traffic, err error) {
 			return
 		}
 		t = Traffic{Open: h.m.open(), Opened: uint64(b.connection), Source: h.m.source}
+		switch unread := h.m.unread.now() && !h.p.w.calm; {
+		case unread && h.m.half:
+			t.Opened, t.Source = 0, Uncounted
+		case unread:
+			t, missing = Traffic{}, errUnread
+		}
 	})
 	if err == nil && missing == nil {
 		h.p.sampled(h.m.ID, t)

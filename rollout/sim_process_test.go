@@ -23,6 +23,7 @@ type process struct {
 
 	dead, lost    bool
 	healing       bool
+	stopHealing   context.CancelFunc
 	written, acts int
 	changed       bool   // it began to change something
 	result        Result // of the last that it did
@@ -175,7 +176,10 @@ func (p *process) main(deploys bool) {
 	}
 	if len(dead.Entries) > 0 {
 		p.heals(true)
-		result, err := Heal(p.ctx, p.config("/heal"), dead)
+		ctx, stop := context.WithCancel(p.ctx)
+		defer stop()
+		p.stopHealing = stop
+		result, err := Heal(ctx, p.config("/heal"), dead)
 		p.claims(result, err)
 		p.heals(false)
 		if err != nil {
