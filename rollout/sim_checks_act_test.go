@@ -28,8 +28,21 @@ func beginsCancelled(s scene) string {
 }
 
 func actsWithoutLease(s scene) string {
+	if s.p.command.ends == unlocked && time.Since(s.p.intentAt[s.m.ID]) < leaseEnds {
+		return "" // the next one waits for that
+	}
 	if s.p.w.ledger.holder != s.p {
 		return fmt.Sprintf("%s: %s of %s while another process holds the lease", s.p.name, s.port, s.m.ID)
+	}
+	return ""
+}
+
+func actsTooSoon(s scene) string {
+	if !s.p.healing {
+		return notAsked
+	}
+	if left := time.Until(s.p.waits); left > 0 {
+		return fmt.Sprintf("%s: %s of %s, %s before the run before can act no more", s.p.name, s.port, s.m.ID, left)
 	}
 	return ""
 }

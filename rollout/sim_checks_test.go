@@ -48,6 +48,7 @@ var promises = [moments][]promise{
 		{name: "an act is never cancelled half-way", broken: beginsCancelled},
 		{name: "one process acts", broken: actsWithoutLease},
 		{name: "intent before act", broken: actsWithoutIntent},
+		{name: "recovery waits for the last act of the run before", broken: actsTooSoon},
 	},
 	whenActLands: {
 		{name: "one process acts", broken: actsWithoutLease},

@@ -181,8 +181,20 @@ func (w *sim) register(targets []Target, byHand bool) {
 	w.reroute()
 }
 
-// deregister takes targets out. What a dead process had set off nobody could hold back.
-func (w *sim) deregister(targets []Target, late, dead bool) {
+// costs reports whether capacity is lost when the target leaves.
+func (w *sim) costs(e *entry) bool {
+	return slices.Contains([]TargetState{TargetHealthy, TargetInitial, TargetUnavailable}, w.state(e))
+}
+
+// free reports whether these targets cost no capacity now.
+func (w *sim) free(targets []Target) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !slices.ContainsFunc(targets, func(t Target) bool { return w.book[t] != nil && w.costs(w.book[t]) })
+}
+
+// deregister takes targets out. uncalled is set if no process that holds the lease would do that now.
+func (w *sim) deregister(targets []Target, late, uncalled bool) {
 	for _, t := range targets {
 		e := w.book[t]
 		if e == nil || !e.gone.IsZero() {
@@ -190,7 +202,7 @@ func (w *sim) deregister(targets []Target, late, dead bool) {
 		}
 		w.remember()
 		e.late = late
-		if dead || !slices.Contains([]TargetState{TargetHealthy, TargetInitial, TargetUnavailable}, w.state(e)) {
+		if uncalled || !w.costs(e) {
 			w.rigs[t.Instance].freed[t.Group] = true
 		}
 		w.leave(e, time.Now())

@@ -23,6 +23,7 @@ type process struct {
 
 	dead, lost    bool
 	healing       bool
+	waits         time.Time // until then the run before may act, so that this one does not
 	stopHealing   context.CancelFunc
 	written, acts int
 	changed       bool   // it began to change something
@@ -176,6 +177,7 @@ func (p *process) main(deploys bool) {
 	}
 	if len(dead.Entries) > 0 {
 		p.heals(true)
+		p.waits = dead.ActsUntil
 		ctx, stop := context.WithCancel(p.ctx)
 		defer stop()
 		p.stopHealing = stop

@@ -50,6 +50,7 @@ const (
 	inAct     ending = "to be killed by an act"
 	cancelled ending = "to be cancelled"
 	fenced    ending = "to lose its lease"
+	unlocked  ending = "to lose its lease to one that does not wait for its end"
 )
 
 func digestOf(release int) string { return fmt.Sprintf("sha256:%064d", release) }
@@ -162,7 +163,7 @@ func (s *story) seat(i, zones int, d *die) seat {
 }
 
 func commandOf(d *die, n, release int) command {
-	c := command{release: release, ends: pick(d, lives, lives, atEntry, atEntry, inAct, inAct, cancelled, fenced)}
+	c := command{release: release, ends: pick(d, lives, lives, atEntry, atEntry, inAct, inAct, cancelled, fenced, unlocked)}
 	size := float64(n)
 	c.entry = int(d.around(20 * size))
 	if d.chance(0.6) {

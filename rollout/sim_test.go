@@ -82,7 +82,7 @@ func (w *sim) command(p *process) (rival *process) {
 	switch c.ends {
 	case cancelled:
 		defer time.AfterFunc(c.at, p.breakOff).Stop()
-	case fenced:
+	case fenced, unlocked:
 		defer time.AfterFunc(c.at, p.lose).Stop()
 	}
 	go p.main(true)
@@ -93,7 +93,9 @@ func (w *sim) command(p *process) (rival *process) {
 	select {
 	case <-p.done:
 	case <-p.gone:
-		time.Sleep(leaseEnds)
+		if c.ends != unlocked {
+			time.Sleep(leaseEnds)
+		}
 	case <-p.killed:
 	}
 	time.Sleep(c.handover)
