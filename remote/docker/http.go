@@ -156,14 +156,14 @@ type statusError struct {
 
 func (e statusError) Error() string { return fmt.Sprintf("GET %s answers %d", e.path, e.status) }
 
-// evidence is what a container showed while it served, so that the same shows that it is back: a status of its health path,
-// or one of the two below.
+// evidence is what a container showed before it was stopped, so that the same shows that it is back: a status of its health
+// path, or none.
 type evidence string
 
 const (
-	isHealthy  evidence = "200"
-	onlyRuns   evidence = "runs"    // without an answer from the health path
-	doesNotRun evidence = "stopped" // nothing can be demanded when it is put back
+	isHealthy evidence = "200"
+	// noAnswer: it did not run, or did not answer, so that nothing can be demanded when it is put back.
+	noAnswer evidence = "none"
 )
 
 // evidence returns what the running service shows now, and the error if that is not enough for a new container.
@@ -175,14 +175,11 @@ func (s service) evidence(ctx context.Context) (evidence, error) {
 	if answers, ok := errors.AsType[statusError](err); ok {
 		return evidence(strconv.Itoa(answers.status)), err
 	}
-	return onlyRuns, err
+	return noAnswer, err
 }
 
 // shows returns nil if the running service is healthy, or shows what it showed before.
 func (s service) shows(ctx context.Context, before evidence) error {
-	if before == onlyRuns {
-		return nil
-	}
 	now, err := s.evidence(ctx)
 	if now == before {
 		return nil

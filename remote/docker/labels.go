@@ -30,7 +30,7 @@ const (
 	// LabelPreviousRestart is the restart policy of the container that this one replaces, which going back restores.
 	LabelPreviousRestart Label = "previous-restart"
 	// LabelPreviousEvidence is what the container that this one replaces showed while it served, if that is not 200 on the
-	// health path: another status, or "runs" or "stopped". It counts as put back when it shows that again.
+	// health path: another status, or "none". It counts as put back when it shows that again.
 	LabelPreviousEvidence Label = "previous-evidence"
 )
 

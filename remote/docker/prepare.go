@@ -74,7 +74,7 @@ func (h *Host) checkOld(ctx context.Context) (leftover *container.Summary, err e
 	if err == nil && list.serving() == nil {
 		err = h.checkPort(ctx, list)
 	}
-	h.swapper.before = doesNotRun
+	h.swapper.before = noAnswer
 	if err != nil || !running(list.current) {
 		return nil, err
 	}

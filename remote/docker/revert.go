@@ -71,8 +71,8 @@ func (s *swapper) keepServing(ctx context.Context, c containers) error {
 }
 
 // evidenceBefore returns what the old container has to show: what it showed before, as a label of the new one says, or as
-// Prepare saw it. If neither is known, an old container that no rollout created has to run: it was never stopped, or was
-// proven before the new one was removed.
+// Prepare saw it. If neither is known, nothing is demanded of an old container that no rollout created, because it was never
+// stopped, or has been started again.
 func (s *swapper) evidenceBefore(old, fresh *container.Summary) evidence {
 	switch {
 	case fresh != nil:
@@ -80,7 +80,7 @@ func (s *swapper) evidenceBefore(old, fresh *container.Summary) evidence {
 	case s.before != "":
 		return s.before
 	case old != nil && old.Labels[s.spec.Label(LabelRelease)] == "":
-		return onlyRuns
+		return noAnswer
 	}
 	return isHealthy
 }
@@ -166,7 +166,7 @@ func (s *swapper) restorePolicy(ctx context.Context, id string, fresh []*contain
 
 // proveOld waits until the old container runs and shows what it showed before, because that was true before it was stopped.
 func (s *swapper) proveOld(ctx context.Context, id, name string, before evidence) error {
-	if before == doesNotRun {
+	if before == noAnswer {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, revertProof)
