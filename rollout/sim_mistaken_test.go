@@ -70,7 +70,7 @@ func initialAs(s TargetState) func(*Config, *process) {
 	return onBalancer(func(b book) Balancer { return renaming{b, s} })
 }
 
-// belated believes answers for some time that describe the targets before it last deregistered one, or that it had before.
+// belated returns, for some time, answers that describe the targets before the last deregistration, or earlier answers.
 type belated struct {
 	book
 	lasts   time.Duration
