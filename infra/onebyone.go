@@ -54,7 +54,7 @@ func (e *Environment) replace(ctx context.Context, taken Taken) (id string, err 
 		return "", fmt.Errorf("the plan for it takes %v out of service too: %w", others, ErrTogether)
 	}
 	if err := plan.apply(ctx); err != nil {
-		return "", e.goneAfter(context.WithoutCancel(ctx), taken, err)
+		return "", goneAfter(context.WithoutCancel(ctx), e, taken, err)
 	}
 	id, err = e.idOf(ctx, taken.Address)
 	if err == nil && id == "" {
@@ -65,7 +65,7 @@ func (e *Environment) replace(ctx context.Context, taken Taken) (id string, err 
 
 // goneAfter returns the error of an apply, which wraps [rollout.ErrGone] if the instance is not in the state any more.
 // Terraform keeps an instance there that it could not destroy.
-func (e *Environment) goneAfter(ctx context.Context, taken Taken, err error) error {
+func goneAfter(ctx context.Context, e *Environment, taken Taken, err error) error {
 	if id, unread := e.idOf(ctx, taken.Address); unread == nil && id != taken.ID {
 		return fmt.Errorf("%w: %w", rollout.ErrGone, err)
 	}

@@ -38,7 +38,7 @@ func TestAFailedApplyNamesAnInstanceThatIsGone(t *testing.T) {
 			e, err := open(Options{Environment: "dev", Dir: dir, Program: program, VarFile: "vars"})
 			require.NoError(t, err)
 			failed := errors.New("apply failed")
-			err = e.goneAfter(t.Context(), Taken{ID: "i-1", Address: "aws_instance.a"}, failed)
+			err = goneAfter(t.Context(), e, Taken{ID: "i-1", Address: "aws_instance.a"}, failed)
 			require.ErrorIs(t, err, failed)
 			assert.Equal(t, test.gone, errors.Is(err, rollout.ErrGone))
 		})
