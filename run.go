@@ -72,7 +72,7 @@ func (o *Operator) acquire(ctx context.Context, c conditions) (*run, error) {
 		r.stop()
 		return nil, err
 	}
-	r.config.Journal = r.lease
+	r.config.Journal, r.config.ActedUntil = r.lease, r.lease.RegisteredUntil()
 	if err := l.Claim(r.ctx, o.fleet.TargetGroups, holder); err != nil {
 		return nil, r.abandon(err)
 	}

@@ -38,16 +38,18 @@ func (l *Ledger) Acquire(ctx context.Context, h Holder) (*Lease, error) {
 // tryAcquire takes the lease if it may be taken now.
 func (l *Ledger) tryAcquire(ctx context.Context, h Holder) (*Lease, error) {
 	id := newID()
-	var began, actsUntil, written time.Time
+	var began, actsUntil, written, registeredUntil time.Time
 	took, err := l.update(ctx, func(found saved) (document, error) {
 		began = time.Now()
-		actsUntil, written = found.actsUntil(began), found.written(began)
+		actsUntil, written, registeredUntil = found.actsUntil(began), found.written(began), found.registeredUntil(began)
 		return l.takeOver(ctx, found, h, id)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return l.hold(ctx, took, began, actsUntil, written), nil
+	held := l.hold(ctx, took, began)
+	held.actsUntil, held.written, held.registeredUntil = actsUntil, written, registeredUntil
+	return held, nil
 }
 
 // takeOver returns the document with the lease of another holder, if that may take it.
@@ -59,6 +61,9 @@ func (l *Ledger) takeOver(ctx context.Context, found saved, h Holder, id string)
 		return document{}, err
 	}
 	next := found.document
+	if found.occupied() {
+		next.Registered = found.modified
+	}
 	next.retire()
 	next.Finished = nil
 	next.Lease = &lease{ID: id, Seconds: int(l.options.Lease.Seconds()), Run: Run{Holder: h, Began: found.now.UTC()}}

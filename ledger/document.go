@@ -36,6 +36,8 @@ type document struct {
 	Environment string `json:"environment"`
 	// Moved is the key that the ledger was moved to. Only a marker has one, and it has nothing else.
 	Moved string `json:"moved,omitempty"`
+	// Registered is when the last registration of targets that a run has finished was recorded, by the store's clock.
+	Registered time.Time `json:"registered,omitzero"`
 	// Lease is nil when nobody holds it.
 	Lease *lease `json:"lease,omitempty"`
 	// Unfinished are the runs that ended without a result, oldest first.
@@ -43,6 +45,9 @@ type document struct {
 	// Finished are records that are not in the history yet. They are not decoded, so that fields which a later program adds
 	// are not lost.
 	Finished []json.RawMessage `json:"finished,omitempty"`
+
+	// registers is set if an entry was added that finishes a registration. It is not written.
+	registers bool
 }
 
 // lease belongs to the run that holds the environment. It ends Seconds, and clockMargin, after the object was last written.

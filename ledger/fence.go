@@ -36,6 +36,19 @@ func (s saved) written(read time.Time) time.Time {
 	return read.Add(s.modified.Add(clockMargin).Sub(s.now))
 }
 
+// registeredUntil returns the local time until which runs may have registered targets; zero if none did. A run that did not
+// finish may have done so after it recorded the last registration, until it wrote last.
+func (s saved) registeredUntil(read time.Time) time.Time {
+	at := s.Registered
+	if s.occupied() {
+		at = s.modified
+	}
+	if at.IsZero() {
+		return at
+	}
+	return read.Add(at.Sub(s.now) + time.Second) // the store shows whole seconds
+}
+
 // longestIntent returns the longest duration of all intents that have no outcome.
 func longestIntent(runs []Run) time.Duration {
 	open := map[string]int{} // seconds, by instance

@@ -138,3 +138,51 @@ func TestAJournalWithoutDurationsIsWaitedForLonger(t *testing.T) {
 		})
 	}
 }
+
+// TestTheNextRunKnowsWhenTargetsWereRegistered: the load balancer may not route to them yet.
+func TestTheNextRunKnowsWhenTargetsWereRegistered(t *testing.T) {
+	finish := func(t *testing.T, _ *process, lease *ledger.Lease) {
+		require.NoError(t, lease.Finish(t.Context(), result("run-1", rollout.Deployed, 1)))
+	}
+	const none = -time.Hour
+	for name, row := range map[string]struct {
+		entries []rollout.Entry
+		end     func(*testing.T, *process, *ledger.Lease)
+		want    time.Duration // after the entries were recorded
+	}{
+		"it registered":           {[]rollout.Entry{entry("i-1", rollout.StepRegister, rollout.Done)}, finish, 0},
+		"it registered again":     {[]rollout.Entry{entry("i-1", rollout.StepDeregister, rollout.Undone)}, finish, 0},
+		"it tried to register":    {[]rollout.Entry{entry("i-1", rollout.StepRegister, rollout.Failed)}, finish, 0},
+		"it registered nothing":   {[]rollout.Entry{entry("i-1", rollout.StepPrepare, rollout.Done)}, finish, none},
+		"it gave the lease back":  {[]rollout.Entry{entry("i-1", rollout.StepStop, rollout.Begun)}, func(t *testing.T, _ *process, l *ledger.Lease) { require.NoError(t, l.Release(t.Context())) }, 100 * time.Second},
+		"it died, having renewed": {[]rollout.Entry{entry("i-1", rollout.StepStop, rollout.Begun)}, func(_ *testing.T, life *process, _ *ledger.Lease) { life.killed.Store(true) }, 80 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(700 * time.Millisecond)
+				store := &ledgertest.Memory{}
+				life := &process{Store: store}
+				lease := acquire(t, life, "run-1")
+				assert.Zero(t, lease.RegisteredUntil())
+				for _, e := range row.entries {
+					require.NoError(t, lease.Record(t.Context(), e))
+				}
+				recorded := time.Now()
+				time.Sleep(100 * time.Second)
+				row.end(t, life, lease)
+				for range 2 { // and the run after the next, which does nothing
+					time.Sleep(leaseEnds)
+					next := acquire(t, store, "run-next")
+					if row.want == none {
+						assert.Zero(t, next.RegisteredUntil())
+					} else {
+						assert.InDelta(t, row.want.Seconds(), next.RegisteredUntil().Sub(recorded).Seconds(), 1.5)
+						assert.False(t, next.RegisteredUntil().Before(recorded))
+					}
+					require.NoError(t, next.Healed(t.Context()))
+					require.NoError(t, next.Finish(t.Context(), result("run-next", rollout.UnchangedRun, 1)))
+				}
+			})
+		})
+	}
+}

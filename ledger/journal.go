@@ -18,6 +18,7 @@ const maxJournal = maxObject / 2
 // the instance from the journals of earlier runs too, because nothing is left to be healed.
 func (d *document) record(e rollout.Entry) {
 	d.Lease.Entries = rollout.Append(d.Lease.Entries, e)
+	d.registers = d.registers || registers(e)
 	if !e.Closes() {
 		return
 	}
@@ -25,6 +26,18 @@ func (d *document) record(e rollout.Entry) {
 	for i := range d.Unfinished {
 		run := &d.Unfinished[i]
 		run.Entries = slices.DeleteFunc(slices.Clone(run.Entries), func(before rollout.Entry) bool { return before.Instance == e.Instance })
+	}
+}
+
+// registers reports whether an entry is the outcome of a registration.
+func registers(e rollout.Entry) bool {
+	switch e.Step {
+	case rollout.StepRegister:
+		return e.Mark == rollout.Done || e.Mark == rollout.Failed
+	case rollout.StepDeregister:
+		return e.Mark == rollout.Undone || e.Mark == rollout.Failed
+	default:
+		return false
 	}
 }
 

@@ -33,6 +33,7 @@ func (k *keeper) keep(ctx context.Context) {
 		k.await(pause)
 		d, c := k.pending()
 		err := k.save(ctx, d)
+		k.registered(d, k.at, err)
 		over := k.endedBy(d, err)
 		if over != nil && err != nil {
 			err = over

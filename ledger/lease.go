@@ -23,6 +23,8 @@ type Lease struct {
 	actsUntil time.Time
 	// written is a local time before which the inherited journals were last written.
 	written time.Time
+	// registeredUntil is the local time until which runs before this one may have registered targets.
+	registeredUntil time.Time
 
 	wake chan struct{} // receives if a caller waits for a write
 	lost chan struct{} // closed when the lease is lost
@@ -43,9 +45,9 @@ type commit struct {
 }
 
 // hold begins to renew a lease that was just taken. began is the local time before the write that took it.
-func (l *Ledger) hold(ctx context.Context, took saved, began, actsUntil, written time.Time) *Lease {
+func (l *Ledger) hold(ctx context.Context, took saved, began time.Time) *Lease {
 	held := &Lease{
-		ledger: l, own: *took.Lease, inherited: took.Unfinished, actsUntil: actsUntil, written: written, next: took.document,
+		ledger: l, own: *took.Lease, inherited: took.Unfinished, next: took.document,
 		wake: make(chan struct{}, 1), lost: make(chan struct{}), done: make(chan struct{}),
 	}
 	k := &keeper{Lease: held, version: took.version, at: took.modified, since: began, sent: map[string]bool{}}
@@ -59,6 +61,10 @@ func (l *Lease) Holder() Holder { return l.own.Holder }
 // Inherited returns the runs that ended without a result before this one began, oldest first. The instances in their
 // journals may be out of service. The oldest journal shows what ran before all of them.
 func (l *Lease) Inherited() []Run { return slices.Clone(l.inherited) }
+
+// RegisteredUntil returns the time until which runs before this one may have registered targets, by this machine's clock.
+// It is zero if there was none.
+func (l *Lease) RegisteredUntil() time.Time { return l.registeredUntil }
 
 // Unfinished returns the inherited runs as one, to be healed. It has no entries if there is nothing to heal.
 func (l *Lease) Unfinished() rollout.UnfinishedRun {
@@ -162,7 +168,20 @@ func (l *Lease) pending() (document, *commit) {
 	}
 	c := l.waiting
 	l.waiting = nil
-	return l.snapshot(), c
+	d := l.snapshot()
+	l.next.registers = false
+	return d, c
+}
+
+// registered notes when a document with a finished registration was written, or that it has to be written still.
+func (l *Lease) registered(d document, at time.Time, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d.registers && err != nil {
+		l.next.registers = true
+	} else if d.registers {
+		l.next.Registered = at
+	}
 }
 
 // snapshot returns a copy of the next document. It is called with l.mu held.
