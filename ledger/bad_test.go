@@ -14,7 +14,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// written is what a run in flight leaves in current.
+// written returns the document of a run that is in progress.
 func written(t *testing.T) string {
 	store := &ledgertest.Memory{}
 	lease := acquire(t, store, "run-1")

@@ -17,7 +17,7 @@ type Claim struct {
 	Environment string `json:"environment"`
 	// TargetGroup is its ARN.
 	TargetGroup string `json:"target_group"`
-	// Holder is the run that wrote the claim, and At is when it did, by the clock of its machine.
+	// Holder wrote the claim, and At is the time of that by the clock of its machine.
 	Holder Holder    `json:"holder"`
 	At     time.Time `json:"at"`
 	// Object is the claim's full name: s3://bucket/prefix/claims/….

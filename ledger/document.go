@@ -36,7 +36,7 @@ type document struct {
 	Environment string `json:"environment"`
 	// Moved is the key that the ledger was moved to. Only a marker has one, and it has nothing else.
 	Moved string `json:"moved,omitempty"`
-	// Registered is when the last registration of targets that a run has finished was recorded, by the store's clock.
+	// Registered is the store's time at which the outcome of the last registration of targets was recorded.
 	Registered time.Time `json:"registered,omitzero"`
 	// Lease is nil when nobody holds it.
 	Lease *lease `json:"lease,omitempty"`

@@ -15,7 +15,8 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// leaseEnds is when a lease has ended after it was last written: a minute, and the margin for the store's whole seconds.
+// leaseEnds is the time after its last write at which a lease has ended: a minute, and the margin for the store's whole
+// seconds.
 const leaseEnds = 62 * time.Second
 
 func open(t *testing.T, store ledger.Store) *ledger.Ledger {

@@ -16,7 +16,7 @@ type Holder struct {
 	RunID string `json:"run"`
 	// Owner is the person or the CI user that started the run.
 	Owner string `json:"owner,omitempty"`
-	// Host and Process are where it runs.
+	// Host and Process are the machine and the process ID.
 	Host    string `json:"host,omitempty"`
 	Process int    `json:"process,omitempty"`
 	// Boot, Namespace and Started identify the process among all that its machine ever ran: the ID of the machine's boot,
@@ -28,7 +28,7 @@ type Holder struct {
 	RunURL string `json:"run_url,omitempty"`
 	// Job identifies the job of that CI run: all jobs of a matrix have the same page.
 	Job string `json:"job,omitempty"`
-	// Release is what the run rolls out; zero for one that only heals.
+	// Release is the one that the run rolls out; zero for a run that only heals.
 	Release rollout.Release `json:"release"`
 }
 
@@ -86,7 +86,7 @@ func (h Holder) forPeople() Holder {
 // Run is a run that holds the lease, or one that never finished.
 type Run struct {
 	Holder
-	// Began is when it took the lease, by the store's clock.
+	// Began is the store's time at which it took the lease.
 	Began time.Time `json:"began"`
 	// Entries is its journal in the order it was recorded, without what recovery does not need ([rollout.Append]).
 	Entries []rollout.Entry `json:"journal,omitempty"`

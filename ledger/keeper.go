@@ -13,7 +13,7 @@ type keeper struct {
 	*Lease
 	// version is the one that the next write replaces.
 	version Version
-	// at is when the last write was applied, by the store's clock. since is a local time that is no later than that.
+	// at is the store's time of the last write that was applied. since is a local time that is no later than that.
 	at, since time.Time
 	// sent are the IDs of the attempts to write the present document, applied or not.
 	sent map[string]bool

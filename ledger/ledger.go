@@ -13,10 +13,10 @@ type Options struct {
 	// first Acquire moves the ledger from there, and the history there is read as well. Empty: there was none. Only the
 	// service that used it may name it, because after the move no other program can use it.
 	Before string
-	// Lease is how long a lease lasts after it was last written, in whole seconds of the store's clock; 0 means 60 s. It
+	// Lease is the time after its last write at which a lease ends, in whole seconds of the store's clock; 0 means 60 s. It
 	// must be longer than any act of a run, so that the last one has been sent when the next run begins.
 	Lease time.Duration
-	// Renew is how long after the last write the lease is renewed; 0 means a third of Lease.
+	// Renew is the time after the last write at which the lease is renewed; 0 means a third of Lease.
 	Renew time.Duration
 	// Patience bounds one read or write with all its attempts; 0 means two thirds of Lease.
 	Patience time.Duration

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// bucketName is what S3 allows: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html.
+// bucketName matches the names that S3 allows: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html.
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 // ParseLocation parses the location of a ledger: s3://BUCKET/PREFIX?region=REGION. All three are required. The region is a

@@ -26,7 +26,7 @@ func openAfter(t *testing.T, store ledger.Store) *ledger.Ledger {
 	return book
 }
 
-// ofBefore is what the program of before wrote; see testdata/before/README.md.
+// ofBefore returns an object that a program of before wrote. See testdata/before/README.md.
 func ofBefore(t *testing.T, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "before", name))

@@ -18,7 +18,7 @@ import (
 	"github.com/growl-dev/deploy/rollout"
 )
 
-// longestAct is how long the engine lets an act take.
+// longestAct is the duration of each intent of the engine.
 const longestAct = 55 * time.Second
 
 // TestRunsThatRaceNeverActAtOnce lets runs come, act, be killed, be unlocked and give their lease back while they act, at

@@ -12,7 +12,7 @@ import (
 type Held struct {
 	// Run is the run that took it, with its journal so far.
 	Run
-	// Ends is when it ends unless it is renewed, by the store's clock.
+	// Ends is the store's time at which it ends unless it is renewed.
 	Ends time.Time
 }
 

@@ -34,21 +34,21 @@ const Absent Version = ""
 type Object struct {
 	Data    []byte
 	Version Version
-	// Modified is when the object was written, and Now is when the store responded, both by the store's clock.
+	// Modified is the time of the last write, and Now that of the response, both by the store's clock.
 	Modified, Now time.Time
 }
 
 // Stamp is the result of [Store.Put].
 type Stamp struct {
 	Version Version
-	// Now is when the object was written, by the store's clock.
+	// Now is the time of the write, by the store's clock.
 	Now time.Time
 }
 
 // Info is one object in a list.
 type Info struct {
 	Key string
-	// Modified is when it was written, by the store's clock.
+	// Modified is the time of the last write, by the store's clock.
 	Modified time.Time
 }
 

@@ -13,7 +13,7 @@ import (
 type saved struct {
 	document
 	version Version
-	// modified is when it was written, and now is when the store responded, by the store's clock.
+	// modified is the time of the last write, and now that of the response, both by the store's clock.
 	modified, now time.Time
 	// size is its length in bytes. It is set only after a write.
 	size int

@@ -14,7 +14,7 @@ import (
 	"github.com/growl-dev/deploy/ledger"
 )
 
-// clockSlack is how far a store's times may be off: HTTP dates are whole seconds.
+// clockSlack is the largest error of a store's times, because HTTP dates are whole seconds.
 const clockSlack = 2 * time.Second
 
 // TestStore holds a store to the contract of ledger.Store. open returns an empty
@@ -69,7 +69,7 @@ func testReplace(t *testing.T, store, again ledger.Store) {
 	wantData(t, again, "dev/current", strings.Repeat("large ", 100_000))
 }
 
-// What Put answers is what Get answers, through many writes.
+// Put and Get return the same versions, through many writes.
 func testVersions(t *testing.T, store, again ledger.Store) {
 	version := ledger.Absent
 	for i := range 200 {

@@ -40,7 +40,7 @@ type Call struct {
 	Key string
 }
 
-// Fault is what goes wrong with one call. The zero value is nothing.
+// Fault makes one call fail. The zero value is none.
 type Fault struct {
 	// Err is the answer. Unless Applied or Late says otherwise, a write with it
 	// is not applied. Wrap one of the ledger's sentinels.
