@@ -46,7 +46,8 @@ func (s saved) registeredUntil(read time.Time) time.Time {
 	if at.IsZero() {
 		return at
 	}
-	return read.Add(at.Sub(s.now) + time.Second) // the store shows whole seconds
+	ago := max(s.now.Sub(at), 0)           // the store's clock may have been set back
+	return read.Add(time.Second).Add(-ago) // the store shows whole seconds
 }
 
 // longestIntent returns the longest duration of all intents that have no outcome.
