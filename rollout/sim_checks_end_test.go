@@ -28,7 +28,7 @@ func (p *process) claims(r Result, err error) {
 	}
 	for _, i := range r.Instances {
 		if m := w.rigs[i.ID]; m.served {
-			w.judge(whenEnded, scene{p: p, m: m, result: r, of: i, err: err})
+			w.judge(whenEnded, scene{p: p, m: m, result: &r, of: &i, err: err})
 		}
 	}
 }

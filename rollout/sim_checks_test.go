@@ -37,8 +37,8 @@ type scene struct {
 	ended   bool // the context of the call has ended already
 	targets []Target
 	late    lateness
-	result  Result
-	of      InstanceResult
+	result  *Result
+	of      *InstanceResult
 	err     error
 }
 

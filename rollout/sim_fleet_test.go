@@ -163,7 +163,6 @@ const noticed = 35 * time.Second
 // lasts draws how long the load balancer takes for a registration.
 func (w *sim) lasts(e *entry, d *die) {
 	e.checks, e.joins, e.leaves = d.between(20*time.Second, 60*time.Second), d.between(w.lag/2, w.lag), d.between(5*time.Second, w.lag-2*time.Second)
-	w.in(e.joins, w.reroute)
 }
 
 func (w *sim) register(targets []Target, byHand bool) {
@@ -176,6 +175,7 @@ func (w *sim) register(targets []Target, byHand bool) {
 		e := &entry{Target: t, since: time.Now(), byHand: byHand}
 		w.rigs[t.Instance].lateOut = false
 		w.lasts(e, w.roll(question, w.next(question)))
+		w.in(e.joins, w.reroute)
 		w.book[t] = e
 	}
 	w.reroute()

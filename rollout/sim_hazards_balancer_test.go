@@ -55,7 +55,7 @@ func initialTargets(w *sim, d *die) {
 			if e := w.book[t]; e != nil {
 				e.since, e.byHand = w.began.Add(-age), true
 				w.lasts(e, d)
-				m.strike(e.joins)
+				m.strike(e.joins) // which reroutes at its end
 			}
 		}
 	}

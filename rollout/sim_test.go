@@ -122,7 +122,7 @@ func replay(t *testing.T, seed uint64, m *mutant, trace func(string)) (w *sim) {
 func TestSim(t *testing.T) {
 	mutant := mutantOf(t, os.Getenv("SIM_MUTATE"))
 	report := newSimReport(numberIn("SIM_SEEDS", simSeeds))
-	defer debug.SetGCPercent(debug.SetGCPercent(800)) // stories leave little behind
+	defer debug.SetGCPercent(debug.SetGCPercent(1600)) // stories leave little behind
 	began := time.Now()
 	if seed, err := strconv.ParseUint(os.Getenv("SIM_SEED"), 10, 64); err == nil {
 		report.Seeds = 1
