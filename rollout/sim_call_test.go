@@ -45,6 +45,9 @@ func (p *process) call(ctx context.Context, port, id string, act func(lateness))
 	if err := CheckAct(ctx); err != nil {
 		return err // it is sent only now
 	}
+	if changing[port] {
+		p.w.locked(func() { p.w.check("every act has a fence", ctx.Value(fenceKey{}) != nil, p.name+": "+port+" of "+id) })()
+	}
 	return p.apply(port, id, what, die, act)
 }
 
