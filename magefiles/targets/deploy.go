@@ -82,22 +82,14 @@ func (Deploy) Heal(ctx context.Context,
 	report *string,
 ) (err error) {
 	defer console.CleanError(&err)
-	operator, err := open(ctx, environment, Flags{SSHKey: sshKey, Fleet: fleet, Policy: policy, Report: report})
-	if err != nil {
-		return err
-	}
-	healed, err := operator.Heal(ctx)
-	if err == nil && healed.Outcome == "" {
-		text := "nothing to heal: no run was left unfinished in " + environment
-		if len(healed.Remarks) == 0 {
-			text += ", and the load balancer calls every instance healthy"
+	flags := Flags{SSHKey: sshKey, Fleet: fleet, Policy: policy, Report: report}
+	return operate(ctx, environment, flags, func(operator *deploy.Operator) (document, error) {
+		healed, err := operator.Heal(ctx)
+		if err == nil && healed.Outcome == "" {
+			printIdle(environment, healed.Remarks)
 		}
-		console.Printf("%s\n", text)
-		for _, text := range healed.Remarks {
-			console.Printf("%s\n", text)
-		}
-	}
-	return ended(healed, err)
+		return healed, err
+	})
 }
 
 // Resume heals what a killed run left out and then continues with its release.
@@ -127,14 +119,13 @@ func (Deploy) Resume(ctx context.Context,
 	register *bool,
 ) (err error) {
 	defer console.CleanError(&err)
-	operator, err := open(ctx, environment, Flags{
+	flags := Flags{
 		SSHKey: sshKey, Fleet: fleet, Policy: policy, Probe: probe, Alarms: alarms, Report: report,
 		SkipDrift: skipDrift, AllowEnvDrift: allowEnvDrift, SkipAlarms: skipAlarms, AllowUnknownTargets: allowUnknownTargets, Register: register,
-	})
-	if err != nil {
-		return err
 	}
-	return ended(operator.Resume(ctx))
+	return operate(ctx, environment, flags, func(operator *deploy.Operator) (document, error) {
+		return operator.Resume(ctx)
+	})
 }
 
 // Rollback rolls the release out again that the whole fleet ran before the present one, or the one of a run.
@@ -157,14 +148,17 @@ func (Deploy) Rollback(ctx context.Context,
 ) (err error) {
 	defer console.CleanError(&err)
 	yes := true // whoever goes back is in a hurry
-	operator, err := open(ctx, environment, Flags{SSHKey: sshKey, Fleet: fleet, Policy: policy, Probe: probe, Report: report, Yes: &yes})
-	if err != nil {
-		return err
-	}
+	flags := Flags{SSHKey: sshKey, Fleet: fleet, Policy: policy, Probe: probe, Report: report, Yes: &yes}
 	if set(dryRun) {
+		operator, err := open(ctx, environment, flags)
+		if err != nil {
+			return err
+		}
 		return planned(operator.PlanRollback(ctx, value(to, "")))
 	}
-	return ended(operator.Rollback(ctx, value(to, "")))
+	return operate(ctx, environment, flags, func(operator *deploy.Operator) (document, error) {
+		return operator.Rollback(ctx, value(to, ""))
+	})
 }
 
 // Status shows who holds an environment, which run is in flight, what runs on each instance, and what differs.
@@ -238,12 +232,32 @@ func (Deploy) Unlock(ctx context.Context,
 	return nil
 }
 
-// open opens an environment of the declared service.
+// printIdle prints that there was nothing to heal, and what was seen.
+func printIdle(environment string, remarks []string) {
+	text := "nothing to heal: no run was left unfinished in " + environment
+	if len(remarks) == 0 {
+		text += ", and the load balancer calls every instance healthy"
+	}
+	for _, line := range append([]string{text}, remarks...) {
+		console.Printf("%s\n", line)
+	}
+}
+
+// operate opens an environment of the declared service for a run.
+func operate(ctx context.Context, environment string, flags Flags, do func(*deploy.Operator) (document, error)) error {
+	declared, err := service()
+	if err != nil {
+		return err
+	}
+	return flags.run(ctx, declared, environment, do)
+}
+
+// open opens an environment of the declared service for something that is no run.
 func open(ctx context.Context, environment string, flags Flags) (*deploy.Operator, error) {
 	declared, err := service()
 	if err != nil {
 		return nil, err
 	}
-	operator, err := flags.open(ctx, declared, environment)
+	operator, err := flags.open(ctx, declared, environment, nil)
 	return operator, ended(report.Document{}, err)
 }

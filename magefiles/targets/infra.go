@@ -160,22 +160,20 @@ func (a *application) replaceInTurn(ctx context.Context) error {
 	if err := a.agree("Replace %d instances of %s in turn, and apply the rest of the plan?", len(taken), a.name); err != nil {
 		return err
 	}
-	operator, err := open(ctx, a.name, a.flags)
-	if err != nil {
-		return err
-	}
-	done := 0
-	result, err := operator.Replace(ctx, func(ctx context.Context, swap deploy.Swap) error {
-		return a.made.OneByOne(ctx, taken, func(ctx context.Context, old infra.Taken, apply func(context.Context) (string, error)) error {
-			err := swap(ctx, old.ID, apply)
-			if err == nil {
-				done++
-			}
-			return err
+	return operate(ctx, a.name, a.flags, func(operator *deploy.Operator) (document, error) {
+		done := 0
+		result, err := operator.Replace(ctx, func(ctx context.Context, swap deploy.Swap) error {
+			return a.made.OneByOne(ctx, taken, func(ctx context.Context, old infra.Taken, apply func(context.Context) (string, error)) error {
+				err := swap(ctx, old.ID, apply)
+				if err == nil {
+					done++
+				}
+				return err
+			})
 		})
+		fmt.Fprintf(a.shown, "replaced %d/%d\n", done, len(taken))
+		return result, err
 	})
-	fmt.Fprintf(a.shown, "replaced %d/%d\n", done, len(taken))
-	return ended(result, err)
 }
 
 // output prints Terraform's output. Terraform does not wait for the reader of the output, so that an instance that it

@@ -10,7 +10,11 @@ import (
 	"github.com/growl-dev/deploy/internal/console"
 	"github.com/growl-dev/deploy/report"
 	"github.com/growl-dev/deploy/rollout"
+	"github.com/growl-dev/deploy/telemetry"
 )
+
+// document is the report of a run, under a name that no flag has.
+type document = report.Document
 
 // Roll deploys to an environment of a service with the flags' options, or shows the plan. The error has the exit code
 // that package deploy documents.
@@ -19,19 +23,42 @@ func Roll(ctx context.Context, service deploy.Service, environment string, flags
 	if err := service.CheckTag(environment, flags.tag()); err != nil {
 		return ended(report.Document{}, err)
 	}
-	operator, err := flags.open(ctx, service, environment)
-	if err != nil {
-		return ended(report.Document{}, err)
-	}
 	if set(flags.DryRun) {
+		operator, err := flags.open(ctx, service, environment, nil)
+		if err != nil {
+			return ended(report.Document{}, err)
+		}
 		return planned(operator.Plan(ctx, flags.tag()))
 	}
-	return ended(operator.Deploy(ctx, flags.tag()))
+	return flags.run(ctx, service, environment, func(operator *deploy.Operator) (document, error) {
+		return operator.Deploy(ctx, flags.tag())
+	})
 }
 
-// open opens an environment with the flags' options.
-func (f Flags) open(ctx context.Context, service deploy.Service, environment string) (*deploy.Operator, error) {
+// run opens an environment, calls do, and sends the telemetry of that. Telemetry that cannot be sent is a warning,
+// because the run does not depend on it.
+func (f Flags) run(ctx context.Context, service deploy.Service, environment string, do func(*deploy.Operator) (document, error)) error {
+	trace, err := telemetry.Start(ctx, service.Name, environment)
+	warnOf(err)
+	var result document
+	operator, err := f.open(ctx, service, environment, trace)
+	if err == nil {
+		result, err = do(operator)
+	}
+	warnOf(trace.Finish(ctx, result, err))
+	return ended(result, err)
+}
+
+func warnOf(err error) {
+	if err != nil {
+		console.Warnf("WARNING %s\n", report.Clean(err.Error()))
+	}
+}
+
+// open opens an environment with the flags' options. Its runs are observed by trace, if that is not nil.
+func (f Flags) open(ctx context.Context, service deploy.Service, environment string, trace *telemetry.Run) (*deploy.Operator, error) {
 	options := f.options()
+	options.Observe = trace.Observe
 	var err error
 	if options.SSH.MaxConnections, err = positive("SSH_MAX_CONNECTIONS"); err != nil {
 		return nil, err

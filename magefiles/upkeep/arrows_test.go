@@ -32,6 +32,7 @@ var arrows = map[string]struct{ may, because string }{
 	"infra":             {"rollout fleet internal/awsauth internal/oneline", "it is one source of fleets, and uses no adapter"},
 	"ledger":            {"rollout", "an adapter uses the engine's plain types and no other adapter"},
 	"ledger/ledgertest": {"ledger", "the contract that every store meets"},
+	"telemetry":         {"report rollout internal/oneline", "it observes a run and knows no far end but the collector"},
 	"sandbox":           {"rollout fleet internal/iam internal/oneline internal/sshserver", "the far ends are spoken to over sockets only"},
 	"e2e":               {"", "it holds no code but tests"},
 
@@ -56,7 +57,7 @@ var arrows = map[string]struct{ may, because string }{
 	"internal/tftest":      {"", "Terraform for tests"},
 
 	"magefiles/targets": {
-		". ecr fleet image infra ledger remote remote/docker report rollout sandbox internal/awsauth internal/commandline internal/console internal/signals",
+		". ecr fleet image infra ledger remote remote/docker report rollout sandbox telemetry internal/awsauth internal/commandline internal/console internal/signals",
 		"targets read flags and call package deploy, and use no bench and no git hook",
 	},
 	"magefiles/growl": {
