@@ -36,7 +36,7 @@ type collector struct {
 }
 
 // newCollector starts a collector and names it in the standard variables.
-func newCollector(t *testing.T) *collector {
+func newCollector(t testing.TB) *collector {
 	t.Helper()
 	c := &collector{spans: map[string]*tracepb.Span{}, metrics: map[string]int{}}
 	mux := http.NewServeMux()
