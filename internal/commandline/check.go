@@ -36,17 +36,15 @@ func (all Commands) Check(args []string, getenv func(string) string) error {
 	return all.check(rest)
 }
 
-// Help returns the command line that prints the help of a target, if the given one asks for that in the usual way, as
-// in `deploy:dev -help`. Mage itself has only `mage -h TARGET`.
-func (all Commands) Help(args []string) (help []string, asked bool) {
+// AskForHelp reports whether the command line asks for the help of a target in the usual way, as in `deploy:dev -help`.
+// Mage itself has only `mage -h TARGET`.
+func (all Commands) AskForHelp(args []string) bool {
 	rest, _, err := mageFlags(args)
 	if err != nil || len(rest) == 0 {
-		return nil, false
+		return false
 	}
-	if _, known := all.find(rest[0]); !known || !slices.ContainsFunc(rest[1:], asksForHelp) {
-		return nil, false
-	}
-	return []string{"-h", rest[0]}, true
+	_, known := all.find(rest[0])
+	return known && slices.ContainsFunc(rest[1:], asksForHelp)
 }
 
 func asksForHelp(word string) bool { return word == "-h" || word == "-help" || word == "--help" }

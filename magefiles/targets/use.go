@@ -35,17 +35,15 @@ func Use(service deploy.Service, also ...Also) deploy.Service {
 		panic(fmt.Sprintf("targets.Use declares a second service, %q: there is %q already", service.Name, declared.Name))
 	}
 	declared = &service
-	args, err := check(os.Args[1:], also)
-	if err != nil {
+	if err := check(os.Args[1:], also); err != nil {
 		console.Warnf("Error: %v\n", err)
 		os.Exit(2)
 	}
-	os.Args = append(os.Args[:1:1], args...)
 	return service
 }
 
-// check returns the command line as mage takes it, and an error for a wrong one.
-func check(args []string, also []Also) ([]string, error) {
+// check returns an error for a wrong command line. If it asks for the help of a target, check has mage print that.
+func check(args []string, also []Also) error {
 	all, aliases := []fs.FS{Sources}, map[string]any{}
 	for _, a := range also {
 		all = append(all, a.Sources...)
@@ -53,12 +51,12 @@ func check(args []string, also []Also) ([]string, error) {
 	}
 	commands, err := commandline.Read(all, aliases)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if help, asked := commands.Help(args); asked {
-		return help, nil
+	if commands.AskForHelp(args) {
+		return os.Setenv("MAGEFILE_HELP", "true")
 	}
-	return args, commands.Check(args, os.Getenv)
+	return commands.Check(args, os.Getenv)
 }
 
 // service returns the declared service.
