@@ -8,11 +8,11 @@ import (
 
 // deregister removes the instance from every target group it is in, if there is capacity for it to leave.
 func (u *instanceUpdate) deregister(ctx context.Context) (string, error) {
-	if err := u.confirm(ctx); err != nil {
+	if err := confirm(ctx, u); err != nil {
 		return "", err
 	}
 	u.state = stateOut
-	err := u.act(ctx, u.registration.deregister)
+	err := u.journal.act(ctx, u.registration.deregister)
 	return fmt.Sprintf("left %s, %s", countGroups(u.registration.targets), u.meter.evidence.watched()), err
 }
 
@@ -48,7 +48,7 @@ func (u *instanceUpdate) drain(ctx context.Context) (string, error) {
 		return "no container runs: no traffic to wait for", nil
 	}
 	if u.host != nil {
-		if err := u.act(ctx, u.host.Drain); err != nil {
+		if err := u.journal.act(ctx, u.host.Drain); err != nil {
 			u.report.remark(StepDrain, "the service could not be signalled to drain: %s", oneLine(err))
 		}
 	}
@@ -61,7 +61,7 @@ func (u *instanceUpdate) undrain(ctx context.Context) (string, error) {
 	if u.host == nil {
 		return "", nil
 	}
-	if err := u.act(ctx, u.host.Undrain); err != nil {
+	if err := u.journal.act(ctx, u.host.Undrain); err != nil {
 		u.report.remark(StepDrain, "the service could not be signalled that it is back: %s", oneLine(err))
 	}
 	return "", nil

@@ -15,10 +15,10 @@ func (u *instanceUpdate) register(ctx context.Context) (string, error) {
 // leave is register's compensation. It deregisters the new container and drains it like the old one. A run that is
 // broken off does not wait for the drain.
 func (u *instanceUpdate) leave(ctx context.Context) (string, error) {
-	if err := u.act(ctx, u.registration.deregister); err != nil {
+	if err := u.journal.act(ctx, u.registration.deregister); err != nil {
 		return "", err
 	}
-	if err := u.act(ctx, u.host.Drain); err != nil {
+	if err := u.journal.act(ctx, u.host.Drain); err != nil {
 		u.report.remark(StepRegister, "the service could not be signalled to drain: %s", oneLine(err))
 	}
 	u.meter.reset()

@@ -11,12 +11,12 @@ import (
 // stop stops the old container.
 func (u *instanceUpdate) stop(ctx context.Context) (string, error) {
 	u.running = ""
-	return "", u.act(ctx, func(ctx context.Context) error { return u.host.Stop(ctx, u.release) })
+	return "", u.journal.act(ctx, func(ctx context.Context) error { return u.host.Stop(ctx, u.release) })
 }
 
 // start starts the new container.
 func (u *instanceUpdate) start(ctx context.Context) (string, error) {
-	return "", u.act(ctx, func(ctx context.Context) error { return u.host.Start(ctx, u.release) })
+	return "", u.journal.act(ctx, func(ctx context.Context) error { return u.host.Start(ctx, u.release) })
 }
 
 // prove waits until the new container answers. It changes nothing, so it ends when the run is broken off.
@@ -39,7 +39,7 @@ func (u *instanceUpdate) revert(ctx context.Context) (string, error) {
 	defer cancel()
 	u.running = ""
 	for {
-		err := u.permitted(ctx, u.host.Revert)
+		err := u.journal.permitted(ctx, u.host.Revert)
 		if err == nil {
 			break
 		}
@@ -58,7 +58,7 @@ func (u *instanceUpdate) revert(ctx context.Context) (string, error) {
 // settle removes what the swap kept. It is never fatal, because the instance is in service already.
 func (u *instanceUpdate) settle(ctx context.Context) (string, error) {
 	var removed []string
-	err := u.act(ctx, func(ctx context.Context) (err error) {
+	err := u.journal.act(ctx, func(ctx context.Context) (err error) {
 		removed, err = u.host.Settle(ctx)
 		return err
 	})

@@ -15,7 +15,7 @@ func (u *instanceUpdate) awaitQuiet(ctx context.Context, name StepName) (string,
 		u.meter.look(ctx)
 		done, seen := e.drained(time.Now())
 		if done {
-			return u.concludeDrain(name, seen), nil
+			return concludeDrain(u, name, seen), nil
 		}
 		u.report.moved(name, seen)
 		if err := sleep(ctx, e.pause(time.Now())); err != nil {
@@ -31,7 +31,7 @@ func (s *session) thinned() float64 {
 }
 
 // concludeDrain adds what the drain cut, and remarks on that and on what could not be counted.
-func (u *instanceUpdate) concludeDrain(name StepName, seen string) string {
+func concludeDrain(u *instanceUpdate, name StepName, seen string) string {
 	e := &u.meter.evidence
 	if e.blind != nil {
 		u.report.remark(name, "traffic %s: drained by the clock", oneLine(e.blind))

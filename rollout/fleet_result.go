@@ -10,7 +10,7 @@ func (f *fleet) result(outcome Outcome, cause error) Result {
 	result := Result{
 		Run: f.ID, Environment: f.Environment, Outcome: outcome,
 		Release: f.Release, Policy: f.Policy.String(),
-		Started: f.started, Finished: time.Now(), InDoubt: f.inDoubt() || f.unsettled(),
+		Started: f.started, Finished: time.Now(), InDoubt: f.updates.inDoubt() || f.updates.unsettled(),
 		Newcomers: f.unknown.found, Remarks: f.report.remarks,
 	}
 	for _, u := range f.updates {
@@ -23,8 +23,8 @@ func (f *fleet) result(outcome Outcome, cause error) Result {
 }
 
 // unsettled reports whether an instance was registered and not settled when a signal ended the run.
-func (f *fleet) unsettled() bool {
-	return slices.ContainsFunc(f.updates, func(u *instanceUpdate) bool { return u.unsettled })
+func (us updates) unsettled() bool {
+	return slices.ContainsFunc(us, func(u *instanceUpdate) bool { return u.unsettled })
 }
 
 func instanceResult(u *instanceUpdate) InstanceResult {

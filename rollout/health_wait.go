@@ -33,7 +33,7 @@ func (u *instanceUpdate) awaitHealthy(ctx context.Context, name StepName) (strin
 			return fmt.Sprintf("healthy after %s", round(time.Since(began))), nil
 		}
 		u.report.moved(name, state)
-		if trouble = u.registerMissing(ctx, name, missing); errors.Is(trouble, errNoIntent) {
+		if trouble = registerMissing(ctx, u, name, missing); errors.Is(trouble, errNoIntent) {
 			return state, trouble
 		}
 	}
@@ -41,7 +41,7 @@ func (u *instanceUpdate) awaitHealthy(ctx context.Context, name StepName) (strin
 
 // registerMissing registers what is missing. It journals an intent of its own, so that a run that lost its lease stops
 // here too.
-func (u *instanceUpdate) registerMissing(ctx context.Context, name StepName, missing []Target) error {
+func registerMissing(ctx context.Context, u *instanceUpdate, name StepName, missing []Target) error {
 	if len(missing) == 0 {
 		return nil
 	}
@@ -49,7 +49,7 @@ func (u *instanceUpdate) registerMissing(ctx context.Context, name StepName, mis
 	if name == StepJoin {
 		name, mark = StepRegister, Begun
 	}
-	if err := u.intend(ctx, name, mark); err != nil {
+	if err := u.journal.intend(ctx, name, mark); err != nil {
 		return err
 	}
 	if err := u.registerTargets(ctx, missing); err != nil {
@@ -60,5 +60,5 @@ func (u *instanceUpdate) registerMissing(ctx context.Context, name StepName, mis
 
 // registerTargets registers targets of the instance, as an act.
 func (u *instanceUpdate) registerTargets(ctx context.Context, targets []Target) error {
-	return u.act(ctx, func(ctx context.Context) error { return u.registration.register(ctx, targets) })
+	return u.journal.act(ctx, func(ctx context.Context) error { return u.registration.register(ctx, targets) })
 }

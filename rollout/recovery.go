@@ -111,7 +111,7 @@ func (r *recovery) selectInstances() {
 
 // unresolved returns an error if recovery ended before it could be certain that all is well.
 func (r *recovery) unresolved(ctx context.Context) error {
-	if !r.inDoubt() && !r.unsettled() {
+	if !r.updates.inDoubt() && !r.updates.unsettled() {
 		return nil
 	}
 	return r.brokenOff(ctx, errors.New("a call to the load balancer failed and may still be applied: heal again"))
@@ -203,7 +203,7 @@ func (r *recovery) joinFrom(u *instanceUpdate, s recoveryState, health Health) S
 // afterwards, so that one that cannot be reached stays in service.
 func (r *recovery) registerUntouched(ctx context.Context, u *instanceUpdate, old string) {
 	u.before.Release = r.releaseOf(old)
-	failed := u.registerMissing(ctx, StepDeregister, u.registration.targets)
+	failed := registerMissing(ctx, u, StepDeregister, u.registration.targets)
 	if errors.Is(failed, errNoIntent) {
 		u.state, u.err = stateOutOfService, failed
 		return

@@ -38,7 +38,7 @@ func (f *fleet) reserve(ctx context.Context, batch updates) error {
 			return err
 		}
 		shortfall = f.shortfall(health, batch, time.Now())
-		if shortfall == nil && !f.inDoubt() {
+		if shortfall == nil && !f.updates.inDoubt() {
 			f.permit(batch, began)
 			return nil
 		}
@@ -79,7 +79,7 @@ func (f *fleet) permit(batch updates, looked time.Time) {
 
 // confirm looks at capacity again if the look that cleared the instance is too old, because measuring its rate and writing
 // the intent can take long. It returns when both look and intent are young enough for the instance to leave.
-func (u *instanceUpdate) confirm(ctx context.Context) error {
+func confirm(ctx context.Context, u *instanceUpdate) error {
 	for range 2 * intentAttempts {
 		if !u.clearance.valid() {
 			began := time.Now()
@@ -88,10 +88,10 @@ func (u *instanceUpdate) confirm(ctx context.Context) error {
 			}
 			u.clearance.looked = began
 		}
-		if u.intent.left() >= actMargin {
+		if u.journal.intent.left() >= actMargin {
 			return nil
 		}
-		if err := u.intend(ctx, u.intent.name, u.intent.mark); err != nil {
+		if err := u.journal.intend(ctx, u.journal.intent.name, u.journal.intent.mark); err != nil {
 			return err
 		}
 	}

@@ -65,14 +65,12 @@ func (r *run) unhealthyFirst(ctx context.Context, ways updates) updates {
 // wayBack returns the update from the release to what the instance ran before. It shares the connection and the
 // registration with the update that it takes back.
 func wayBack(u *instanceUpdate) *instanceUpdate {
-	return &instanceUpdate{
-		session: u.session, report: u.report, instance: u.instance, host: u.host,
-		release: u.before.Release, forward: u,
-		before:       State{InstanceID: u.instance.ID, Running: true, Release: u.release},
-		registration: u.registration,
-		meter:        trafficMeter{service: u.host, evidence: evidence{policy: u.session.Policy.Drain}},
-		running:      u.running,
-	}
+	way := newInstanceUpdate(u.session, u.instance)
+	way.host, way.meter.service = u.host, u.host
+	way.release, way.forward = u.before.Release, u
+	way.before = State{InstanceID: u.instance.ID, Running: true, Release: u.release}
+	way.registration, way.running = u.registration, u.running
+	return way
 }
 
 // goBack walks the way back and notes on the update that it takes back how that ended.

@@ -26,7 +26,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if _, halted := errors.AsType[*haltError](err); halted && r.Policy.Rollback {
 		r.rollBack(ctx)
 	}
-	r.verify(ctx, r.touched() || r.anyAiling())
+	r.verify(ctx, r.touched() || r.updates.anyAiling())
 	if err == nil {
 		err = r.updates.failure()
 	}

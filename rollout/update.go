@@ -25,9 +25,8 @@ type instanceUpdate struct {
 	registration *registration
 	clearance    clearance
 	meter        trafficMeter
+	journal      *updateJournal
 
-	// intent is the latest that was written; the acts of the instance need it.
-	intent openIntent
 	// state shows how far the update has come. Its constants list what is true in each state.
 	state updateState
 	// running is the digest of the container that runs; empty if none is known to run.
@@ -43,11 +42,18 @@ type instanceUpdate struct {
 }
 
 func newInstanceUpdate(s *session, i Instance) *instanceUpdate {
-	return &instanceUpdate{
+	u := &instanceUpdate{
 		session: s, report: instanceReporter{s, i.ID}, instance: i, release: s.Release,
 		registration: &registration{balancer: s.Balancer},
 		meter:        trafficMeter{evidence: evidence{policy: s.Policy.Drain}},
 	}
+	u.journal = &updateJournal{session: s, entry: func() Entry {
+		return Entry{
+			Instance: u.instance.ID, Targets: u.registration.targets, Unserved: !u.registration.wasHealthy(),
+			Old: u.before.Release.Digest(), New: u.release.Digest(),
+		}
+	}}
+	return u
 }
 
 // walk takes the instance through rows, beginning with the one at from. If a row fails, it is undone, and so are the
@@ -101,7 +107,7 @@ func (u *instanceUpdate) undo(ctx context.Context, rows []step, cause error) {
 // the intent could not be written.
 func (u *instanceUpdate) record(ctx context.Context, name StepName, d direction, act func(*instanceUpdate, context.Context) (string, error)) error {
 	result := StepResult{Name: name, Started: time.Now(), Undo: d == undoing}
-	err := u.intend(ctx, name, d.begun)
+	err := u.journal.intend(ctx, name, d.begun)
 	if err == nil {
 		u.report.emit(Event{Step: name, Kind: d.onBegin})
 		result.Detail, err = act(u, ctx)
@@ -154,7 +160,7 @@ func (u *instanceUpdate) conclude(ctx context.Context, name StepName, mark Mark,
 		u.closingOwed = true
 		return nil
 	}
-	return u.journal(ctx, name, mark, cause)
+	return u.journal.write(ctx, name, mark, cause)
 }
 
 // connect opens the instance and reads what runs there.

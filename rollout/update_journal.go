@@ -11,6 +11,15 @@ import (
 // errNoIntent ends everything that this run may still do to the instance.
 var errNoIntent = errors.New("journal the intent")
 
+// updateJournal writes what happens to one instance to the run's journal, and makes the acts that its intents permit.
+type updateJournal struct {
+	session *session
+	// entry returns what is true of the instance now.
+	entry func() Entry
+	// intent is the latest that was written; the acts of the instance need it.
+	intent openIntent
+}
+
 // openIntent is the entry of the journal under which an update acts.
 type openIntent struct {
 	name    StepName
@@ -26,13 +35,13 @@ const intentAttempts = 3
 
 // intend writes an intent of the instance. What is slow comes before it, so that its time is left for the act. If the
 // confirmation takes so long that little time is left, it is written again.
-func (u *instanceUpdate) intend(ctx context.Context, name StepName, mark Mark) error {
+func (j *updateJournal) intend(ctx context.Context, name StepName, mark Mark) error {
 	for range intentAttempts {
-		i := openIntent{name, mark, u.session.stopwatch()}
-		if err := u.journal(ctx, name, mark, nil); err != nil {
+		i := openIntent{name, mark, j.session.stopwatch()}
+		if err := j.write(ctx, name, mark, nil); err != nil {
 			return fmt.Errorf("%w: %w", errNoIntent, err)
 		}
-		u.intent = i
+		j.intent = i
 		if !name.changes() || i.left() >= actMargin {
 			return nil
 		}
@@ -47,18 +56,10 @@ const undoPatience = time.Minute
 // undoPause is the time between two attempts of a compensation or of its entry.
 const undoPause = 2 * time.Second
 
-// journal writes an entry about the instance.
-func (u *instanceUpdate) journal(ctx context.Context, name StepName, mark Mark, cause error) error {
-	e := Entry{
-		Time:     time.Now(),
-		Instance: u.instance.ID,
-		Step:     name,
-		Mark:     mark,
-		Targets:  u.registration.targets,
-		Old:      u.before.Release.Digest(),
-		New:      u.release.Digest(),
-		Unserved: !u.registration.wasHealthy(),
-	}
+// write writes an entry about the instance.
+func (j *updateJournal) write(ctx context.Context, name StepName, mark Mark, cause error) error {
+	e := j.entry()
+	e.Time, e.Step, e.Mark = time.Now(), name, mark
 	if cause != nil {
 		e.Error = cause.Error()
 	}
@@ -66,8 +67,8 @@ func (u *instanceUpdate) journal(ctx context.Context, name StepName, mark Mark, 
 		e.Seconds = int(ActTimeout.Seconds())
 	}
 	ctx = context.WithoutCancel(ctx)
-	err := u.write(ctx, e)
-	for began := time.Now(); err != nil && (mark == Undoing || mark == Undone); err = u.write(ctx, e) {
+	err := j.put(ctx, e)
+	for began := time.Now(); err != nil && (mark == Undoing || mark == Undone); err = j.put(ctx, e) {
 		if errors.Is(err, ErrLost) || time.Since(began) >= undoPatience {
 			return err
 		}
@@ -76,17 +77,17 @@ func (u *instanceUpdate) journal(ctx context.Context, name StepName, mark Mark, 
 	return err
 }
 
-func (u *instanceUpdate) write(ctx context.Context, e Entry) error {
+func (j *updateJournal) put(ctx context.Context, e Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, ActTimeout)
 	defer cancel()
-	return u.session.Journal.Record(ctx, e)
+	return j.session.Journal.Record(ctx, e)
 }
 
 // act makes a call that changes something, under the update's latest intent. It is not cancelled with ctx, because a
 // cancelled call may still be applied, even after the call that is to undo it. A call that was too late changed nothing
 // and is made again under another intent, unless this run lost its lease meanwhile.
-func (u *instanceUpdate) act(ctx context.Context, call func(context.Context) error) error {
-	return u.permitted(context.WithoutCancel(ctx), func(ctx context.Context) error {
+func (j *updateJournal) act(ctx context.Context, call func(context.Context) error) error {
+	return j.permitted(context.WithoutCancel(ctx), func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, ActTimeout)
 		defer cancel()
 		return call(ctx)
@@ -94,9 +95,9 @@ func (u *instanceUpdate) act(ctx context.Context, call func(context.Context) err
 }
 
 // permitted makes a call with the fence of the latest intent, and again if it came too late.
-func (u *instanceUpdate) permitted(ctx context.Context, call func(context.Context) error) error {
+func (j *updateJournal) permitted(ctx context.Context, call func(context.Context) error) error {
 	for attempt := 1; ; attempt++ {
-		fenced, err := updateFence{u, u.intent}.Renew(ctx)
+		fenced, err := updateFence{j, j.intent}.Renew(ctx)
 		if err != nil || ctx.Err() != nil {
 			return cmp.Or(err, context.Cause(ctx))
 		}
@@ -108,8 +109,8 @@ func (u *instanceUpdate) permitted(ctx context.Context, call func(context.Contex
 
 // updateFence is the fence of an update's acts under one intent.
 type updateFence struct {
-	update *instanceUpdate
-	intent openIntent
+	journal *updateJournal
+	intent  openIntent
 }
 
 func (f updateFence) Check() error {
@@ -121,11 +122,11 @@ func (f updateFence) Check() error {
 
 // Renew is called by the goroutine that works on the update, because it writes to the journal and to the update.
 func (f updateFence) Renew(ctx context.Context) (context.Context, error) {
-	u := f.update
-	if u.intent.left() < actMargin {
-		if err := u.intend(context.WithoutCancel(ctx), u.intent.name, u.intent.mark); err != nil {
+	j := f.journal
+	if j.intent.left() < actMargin {
+		if err := j.intend(context.WithoutCancel(ctx), j.intent.name, j.intent.mark); err != nil {
 			return ctx, err
 		}
 	}
-	return WithFence(ctx, updateFence{u, u.intent}), nil
+	return WithFence(ctx, updateFence{j, j.intent}), nil
 }

@@ -24,7 +24,7 @@ func (f *fleet) verify(ctx context.Context, look bool) {
 	defer cancel()
 	var ill updates
 	var seen Health
-	for again := look; limited.Err() == nil && (again || len(ill) > 0 || f.inDoubt()); {
+	for again := look; limited.Err() == nil && (again || len(ill) > 0 || f.updates.inDoubt()); {
 		again = false
 		began := time.Now()
 		health, err := f.poller.health(limited)
@@ -37,7 +37,7 @@ func (f *fleet) verify(ctx context.Context, look bool) {
 		seen = health
 		f.unknown.find(health, f.report)
 		f.noteTakenOut(health)
-		if ill = f.unhealthy(health); !f.inDoubt() {
+		if ill = f.unhealthy(health); !f.updates.inDoubt() {
 			continue
 		}
 		missing := f.reregisterMissing(limited, health)
@@ -55,9 +55,9 @@ func (f *fleet) verify(ctx context.Context, look bool) {
 		seen = f.lookOnce(ctx)
 	}
 	if seen != nil || look && ctx.Err() != nil {
-		f.noteHealth(seen)
+		f.updates.noteHealth(seen)
 	}
-	if look && f.inDoubt() {
+	if look && f.updates.inDoubt() {
 		f.report.remark("a call to the load balancer failed and may still be applied: recovery looks again")
 	}
 }
@@ -94,20 +94,20 @@ func takenOut(targets []Target) string {
 }
 
 // noteHealth notes what the last look of the run showed of each instance; health is nil if there was none.
-func (f *fleet) noteHealth(health Health) {
-	for _, u := range f.updates {
+func (us updates) noteHealth(health Health) {
+	for _, u := range us {
 		switch {
 		case u.state == stateSkipped || u.state == stateOutOfService:
 		case health == nil && putBack(u):
 			u.notHealthy = "not seen"
 		case health != nil:
-			u.noteHealth(health)
+			noteHealth(u, health)
 		}
 	}
 }
 
 // noteHealth notes what the last look of the run showed of the instance.
-func (u *instanceUpdate) noteHealth(health Health) {
+func noteHealth(u *instanceUpdate, health Health) {
 	if out := u.registration.stillTakenOut(health); len(out) > 0 {
 		u.state, u.err = stateOutOfService, errors.Join(u.err, errors.New(takenOut(out)))
 		u.reportEnd()
@@ -119,8 +119,8 @@ func (u *instanceUpdate) noteHealth(health Health) {
 }
 
 // anyAiling reports whether an instance that ran the release already was not healthy when the run began.
-func (f *fleet) anyAiling() bool {
-	return slices.ContainsFunc(f.updates, func(u *instanceUpdate) bool {
+func (us updates) anyAiling() bool {
+	return slices.ContainsFunc(us, func(u *instanceUpdate) bool {
 		return u.state == stateCurrent && !u.registration.wasHealthy()
 	})
 }
@@ -166,7 +166,7 @@ func (f *fleet) reregisterMissing(ctx context.Context, health Health) updates {
 		reregistered = append(reregistered, u)
 		u.closingOwed = true
 		u.report.remark(StepRegister, "found out of its target groups after it was put back: registered again")
-		if err := u.registerMissing(ctx, u.state.lastStep(), missing); err != nil {
+		if err := registerMissing(ctx, u, u.state.lastStep(), missing); err != nil {
 			u.registration.inDoubtSince = time.Now() // a later look has to find it registered
 			u.report.remark(StepRegister, "%s", oneLine(err))
 		}
@@ -188,8 +188,8 @@ func (f *fleet) awaitReregistered(ctx context.Context, us updates) {
 }
 
 // inDoubt reports whether a failed call may still be applied, or may have been since the last look.
-func (f *fleet) inDoubt() bool {
-	return slices.ContainsFunc(f.updates, func(u *instanceUpdate) bool {
+func (us updates) inDoubt() bool {
+	return slices.ContainsFunc(us, func(u *instanceUpdate) bool {
 		return putBack(u) && (u.closingOwed || !u.registration.inDoubtSince.IsZero())
 	})
 }
@@ -218,7 +218,7 @@ func writeClosing(ctx context.Context, u *instanceUpdate) error {
 	if u.state == stateUpdated {
 		name, mark = StepSettle, Done
 	}
-	if err := u.journal(ctx, name, mark, nil); err != nil {
+	if err := u.journal.write(ctx, name, mark, nil); err != nil {
 		return fmt.Errorf("%s: journal that it is back: %w", u.instance.ID, err)
 	}
 	u.closingOwed = false
