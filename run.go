@@ -36,6 +36,9 @@ type run struct {
 	events report.Buffer
 	// remarks come before those of the result.
 	remarks []string
+	// healed is the result of a recovery by this process, after it lost its lease and acquired another one. Then the result
+	// of the run itself is in the history already. Nil: there was none.
+	healed *rollout.Result
 }
 
 // begin acquires the environment and shows the run. A release is confirmed first, if that is required.
@@ -158,6 +161,7 @@ func (r *run) finishContext() (context.Context, context.CancelFunc) {
 // end makes the steps after a run: it moves the tag of the environment's release, records the result, releases the
 // lease and writes the reports.
 func (r *run) end(result rollout.Result, err error) (report.Document, error) {
+	result, err = r.retake(result, err)
 	rolled := result.Release.Image != "" && (result.Outcome == rollout.Deployed || result.Outcome == rollout.UnchangedRun)
 	var follow error
 	if rolled {
@@ -219,6 +223,9 @@ func (r *run) record(result rollout.Result) error {
 	defer cancel()
 	if result.Outcome == rollout.Orphaned || result.InDoubt {
 		return r.lease.Release(ctx)
+	}
+	if r.healed != nil {
+		result = *r.healed
 	}
 	return r.lease.Finish(ctx, result)
 }

@@ -1,6 +1,10 @@
 package rollout
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // Outcome is the ending of a run.
 type Outcome string
@@ -119,4 +123,34 @@ type StepResult struct {
 	Error    string    `json:"error,omitempty"`
 	// Undo is set if this is the step's compensation.
 	Undo bool `json:"undo,omitempty"`
+}
+
+// Recovered returns the result of a run whose own process put back afterwards what it had left out of service. by is the
+// result of that recovery.
+func (r Result) Recovered(by Result) Result {
+	r.Finished, r.InDoubt = by.Finished, by.InDoubt
+	r.Remarks = append(slices.Clone(r.Remarks), by.Remarks...)
+	r.Instances = slices.Clone(r.Instances)
+	counts := map[InstanceOutcome]int{}
+	for n, i := range r.Instances {
+		at := slices.IndexFunc(by.Instances, func(recovered InstanceResult) bool { return recovered.ID == i.ID })
+		if at >= 0 {
+			recovered := by.Instances[at]
+			recovered.Steps = slices.Concat(i.Steps, recovered.Steps)
+			recovered.Error = cmp.Or(i.Error, recovered.Error)
+			r.Instances[n] = recovered
+		}
+		counts[r.Instances[n].Outcome]++
+	}
+	switch {
+	case by.Outcome == Interrupted:
+		r.Outcome = Interrupted
+	case by.Outcome != Healed || counts[OutOfService] > 0:
+		r.Outcome = Orphaned
+	case counts[Updated]+counts[Unchanged] > 0:
+		r.Outcome = Mixed
+	default:
+		r.Outcome = RolledBack
+	}
+	return r
 }

@@ -88,6 +88,7 @@ func TestAStoreInTrouble(t *testing.T) {
 	t.Run("read-only", func(t *testing.T) { p.refusedBy(t, p.readOnly(t, rollout.Entry{}), "denies access") })
 	t.Run("not there", func(t *testing.T) { p.refusedBy(t, nowhere, "connection refused") })
 	t.Run("read-only in the middle of a run", p.strandedBy)
+	t.Run("not reachable for longer than a lease", p.retakenAfter)
 }
 
 // other is the release that the fleet does not run.
@@ -169,4 +170,35 @@ func (p place) strandedBy(t *testing.T) {
 	for id, r := range p.inspect(t) {
 		assert.NotEqual(t, release, r.commit, id)
 	}
+}
+
+// retakenAfter checks that a run whose lease ended while the store could not be reached puts back what it left, and that
+// no other command is needed.
+func (p place) retakenAfter(t *testing.T) {
+	first, release := p.fleet.Instances[0].ID, p.other(t)
+	var since atomic.Int64
+	b := p.trouble(t, func(w http.ResponseWriter, r *http.Request) bool {
+		for _, e := range journalOf(r) {
+			if e.Instance == first && e.Step == rollout.StepStop && e.Mark == rollout.Done {
+				since.CompareAndSwap(0, time.Now().UnixNano())
+			}
+		}
+		at := since.Load()
+		return at != 0 && time.Since(time.Unix(0, at)) < 75*time.Second && refuse(w, http.StatusServiceUnavailable, "SlowDown")
+	}, nil)
+	run := p.start(t, []string{b.variable()}, p.deploy(release)...)
+	assert.Equal(t, rollout.RolledBack.ExitCode(), run.end(t), "%s", run.text())
+	assert.Contains(t, run.text(), "acquire it again")
+	p.assertHealthy(t)
+	for id, r := range p.inspect(t) {
+		assert.NotEqual(t, release, r.commit, id)
+	}
+	status, err := p.ledger(t).Current(t.Context())
+	require.NoError(t, err)
+	assert.Nil(t, status.Lease)
+	assert.Empty(t, status.Unfinished)
+	records, err := p.ledger(t).History(t.Context(), 2)
+	require.NoError(t, err)
+	require.Len(t, records, 2)
+	assert.ElementsMatch(t, []rollout.Outcome{rollout.Healed, rollout.RolledBack}, []rollout.Outcome{records[0].Result.Outcome, records[1].Result.Outcome})
 }

@@ -1,0 +1,55 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/growl-dev/deploy/ledger"
+	"github.com/growl-dev/deploy/rollout"
+)
+
+// retakePatience is how long a run that left an instance out waits for a ledger that cannot be reached.
+const retakePatience = 5 * time.Minute
+
+// retake puts back what the run left out of service because it lost its lease, as it does if the ledger could not be
+// reached for longer than the lease lasts. It acquires the lease again first, which fails if another run did so meanwhile:
+// that one heals the instances. A signal ends the wait.
+func (r *run) retake(result rollout.Result, err error) (rollout.Result, error) {
+	stranded := result.Outcome == rollout.Orphaned || result.InDoubt
+	if !stranded || r.ctx.Err() != nil || !errors.Is(r.lease.Err(), ledger.ErrLost) {
+		return result, err
+	}
+	r.remark("the lease is lost with an instance out of service: waiting for the ledger, to acquire it again and heal the instance")
+	r.config.ID = rollout.NewID(time.Now()) // in the ledger the recovery is a run of its own
+	lease, failed := r.acquireAgain()
+	if failed != nil {
+		return result, fmt.Errorf("%w; acquire the lease again: %w", err, failed)
+	}
+	r.lease, r.config.Journal = lease, lease
+	healed, failed := rollout.Heal(r.ctx, r.config, lease.Unfinished())
+	result = result.Recovered(healed)
+	if failed != nil {
+		return result, fmt.Errorf("%w; %w", err, failed)
+	}
+	ctx, cancel := r.finishContext()
+	defer cancel()
+	if failed := lease.Healed(ctx, result); failed != nil {
+		return result, fmt.Errorf("%w; %w", err, failed)
+	}
+	r.healed = &healed
+	return result, err
+}
+
+// acquireAgain acquires the lease for the same release. It tries again while the ledger cannot be reached.
+func (r *run) acquireAgain() (*ledger.Lease, error) {
+	ctx, cancel := context.WithTimeout(r.ctx, retakePatience)
+	defer cancel()
+	for {
+		lease, err := r.ledger.Acquire(ctx, ledger.Here(r.config.ID, r.config.Release))
+		if !errors.Is(err, ledger.ErrUnavailable) || ctx.Err() != nil {
+			return lease, err
+		}
+	}
+}
