@@ -15,12 +15,17 @@ type ledger struct {
 	before  []Entry // those of runs that did not finish
 	// actsUntil is when the last intent's time is over, by the store's clock.
 	actsUntil time.Time
-	acted     time.Time // when the last intent was written
-	written   time.Time // when the last entry was
+	// registered is when the last outcome of a registration was written, or what a run wrote last that did not finish.
+	registered time.Time
+	written    time.Time // when the last entry was
 }
 
-// takes gives the lease to a process, whose journal begins.
+// takes gives the lease to a process, whose journal begins. It learns until when others may have registered targets.
 func (l *ledger) takes(p *process) {
+	if len(l.before)+len(l.entries) > 0 {
+		l.registered = l.written
+	}
+	p.actedUntil = l.registered
 	l.holder, l.before, l.entries = p, append(l.before, l.entries...), nil
 }
 
@@ -74,8 +79,8 @@ func (p *process) write(e Entry) {
 	p.w.note("entry "+string(e.Step)+" "+string(e.Mark), e.Instance)
 	p.w.ledger.written = time.Now()
 	e.Time = e.Time.Add(p.skew + p.w.jumped)
-	if e.intends() {
-		p.w.ledger.acted = time.Now()
+	if registers(e) {
+		p.w.ledger.registered = time.Now()
 	}
 	if until := time.Now().Add(time.Duration(e.Seconds)*time.Second + 2*time.Second); e.Seconds > 0 && until.After(p.w.ledger.actsUntil) {
 		p.w.ledger.actsUntil = until
@@ -99,6 +104,11 @@ func (p *process) write(e Entry) {
 	if e.Step == StepJoin && e.Mark == Done {
 		p.w.judge(whenJoined, scene{p: p, m: p.w.rigs[e.Instance]})
 	}
+}
+
+// registers reports whether an entry is the outcome of a registration, as package ledger does.
+func registers(e Entry) bool {
+	return e.Step == StepRegister && (e.Mark == Done || e.Mark == Failed) || e.Step == StepDeregister && (e.Mark == Undone || e.Mark == Failed)
 }
 
 // settle forgets what the runs before this one, and this one so far, recorded.

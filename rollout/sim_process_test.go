@@ -24,6 +24,7 @@ type process struct {
 	dead, lost    bool
 	healing       bool
 	waits         time.Time // until then the run before may act, so that this one does not
+	actedUntil    time.Time // until then runs before may have registered targets
 	stopHealing   context.CancelFunc
 	written, acts int
 	changed       bool   // it began to change something
@@ -116,7 +117,7 @@ func (p *process) config(id string) Config {
 		jitter: p.jitter, stopwatch: p.stopwatch,
 	}
 	p.w.mu.Lock()
-	c.ActedUntil = p.w.ledger.acted
+	c.ActedUntil = p.actedUntil
 	for _, m := range p.w.fleet {
 		if !m.lost {
 			c.Instances = append(c.Instances, m.Instance)
