@@ -168,10 +168,10 @@ func (p *process) counts(e *entry, s scene) bool {
 	return unseen || p.w.state(e) == TargetHealthy && (p.w.policy.Drain.Fixed || time.Since(e.since) >= e.joins || p.found(e))
 }
 
-// found reports whether the load balancer called a target healthy when the process began that no process had registered:
-// since when it is registered, nothing shows.
+// found reports whether the load balancer called a target healthy when the process read health first that no process had
+// registered: since when it is registered, nothing shows.
 func (p *process) found(e *entry) bool {
-	return e.byHand && !e.since.Add(e.checks).After(p.runs)
+	return e.byHand && !e.since.Add(e.checks).After(p.surveyed)
 }
 
 func (p *process) undoingJoin(id string) bool { return p.intent[id] == (intent{StepRegister, Undoing}) }

@@ -67,6 +67,7 @@ func (p *process) accepted(port string, targets []Target) ([]Target, error) {
 
 func (b book) Health(ctx context.Context, of ...Target) (h Health, err error) {
 	w := b.p.w
+	at := time.Now()
 	w.mu.Lock()
 	late := w.answersAfter > 0 && !w.calm
 	if late {
@@ -80,12 +81,16 @@ func (b book) Health(ctx context.Context, of ...Target) (h Health, err error) {
 		if err := b.p.wait(ctx, d.between(0, w.answersAfter)); err != nil {
 			return nil, err
 		}
-		return h, b.p.call(ctx, "health", "", func(lateness) {})
+		err = b.p.call(ctx, "health", "", func(lateness) {})
+	} else {
+		err = b.p.call(ctx, "health", "", func(lateness) {
+			at, h = time.Now(), narrow(w.health(), of)
+			b.p.looks()
+		})
 	}
-	err = b.p.call(ctx, "health", "", func(lateness) {
-		h = narrow(w.health(), of)
-		b.p.looks()
-	})
+	if err == nil {
+		b.p.surveys(h, at)
+	}
 	return h, err
 }
 

@@ -34,7 +34,8 @@ type process struct {
 	troubles      map[string]bool // instances it had faults at; "" for all
 	looked        time.Time       // when it last looked before anybody left
 	began         time.Time
-	runs          time.Time            // when it began to deploy
+	surveying     bool                 // it is to read the health from which it counts the floors
+	surveyed      time.Time            // when that health was true
 	intentAt      map[string]time.Time // when the intent of an instance was written
 	seen          map[string]Traffic   // the last sample of an instance
 	pausedUntil   time.Time
@@ -226,25 +227,35 @@ func (p *process) compete() {
 	p.w.check("without the lease nothing is touched", !p.changed, fmt.Sprintf("%s: %s, %v", p.name, result.Outcome, err))
 }
 
-// survey notes the floors that the run which begins now has to keep, and what it rolls out.
+// survey notes that a run begins, and what it rolls out.
 func (p *process) survey() {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	p.alive()
 	p.w.note(p.name+" runs", "")
 	p.w.tally["runs"]++
-	p.changed, p.runs = false, time.Now()
-	if !p.holds() {
+	p.changed, p.surveying = false, p.holds()
+	if p.surveying {
+		p.w.ledger.release = p.command.release
+	}
+}
+
+// surveys notes the floors that the run has to keep. They are counted from the first answer about health and not from the
+// beginning of the run, because a call before it can be slow, and what is terminated meanwhile was never there for the run.
+func (p *process) surveys(health Health, at time.Time) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if !p.surveying {
 		return
 	}
-	p.w.ledger.release = p.command.release
+	p.surveying, p.surveyed = false, at
 	for _, t := range p.w.timing {
 		registered := map[string]bool{}
-		p.w.eachRegistered(t.Group, func(e *entry) {
-			if p.w.state(e).Registered() {
-				registered[e.Instance] = true
+		for _, h := range health {
+			if h.Group == t.Group && h.State.Registered() {
+				registered[h.Instance] = true
 			}
-		})
+		}
 		least := btoi(!p.w.policy.Downtime)
 		p.w.floors[t.Group] = max(least, len(registered)-p.w.policy.Batch.Of(len(p.w.fleet)))
 	}
