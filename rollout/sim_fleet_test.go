@@ -186,10 +186,16 @@ func (w *sim) costs(e *entry) bool {
 	return slices.Contains([]TargetState{TargetHealthy, TargetInitial, TargetUnavailable}, w.state(e))
 }
 
-// free reports whether these targets cost no capacity now.
-func (w *sim) free(targets []Target) bool {
+// free reports whether it costs no capacity, as the process decides it now, that an instance's targets leave. An instance that
+// failed its checks at the look by which it may leave can be healthy again now, because that look is up to one polling
+// interval old.
+func (p *process) free(targets []Target) bool {
+	w := p.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if time.Since(p.looked) <= w.policy.Poll && w.rigs[targets[0].Instance].unhealthy.held(p.looked) {
+		return true
+	}
 	return !slices.ContainsFunc(targets, func(t Target) bool { return w.book[t] != nil && w.costs(w.book[t]) })
 }
 

@@ -26,17 +26,17 @@ func (b book) Register(ctx context.Context, targets []Target) error {
 func (b book) Deregister(ctx context.Context, targets []Target) error {
 	id := targets[0].Instance
 	accepted, refused := b.p.accepted("deregister", targets)
-	free := b.p.w.free(accepted)
+	free := b.p.free(accepted)
 	err := b.p.call(ctx, "deregister", id, func(late lateness) {
 		switch m := b.p.w.rigs[id]; {
-		case late > 0 && free: // as it was decided, it cost nothing
+		case free: // as it was decided, it cost nothing
 		case late > lateness(doubtTime): // the engine does not wait for that, and names what it finds
 			m.lateOut = true
 			m.strike(doubtTime + b.p.w.lag)
 		case late == 0 || !b.p.dead && !b.p.lost: // what a dead process set off nobody can hold back
 			b.p.w.judge(whenDeregistered, scene{p: b.p, m: m, targets: accepted, late: late})
 		}
-		b.p.w.deregister(accepted, late > 0, late > 0 && (b.p.dead || b.p.lost || free))
+		b.p.w.deregister(accepted, late > 0, free || late > 0 && (b.p.dead || b.p.lost))
 	})
 	return errors.Join(err, refused)
 }

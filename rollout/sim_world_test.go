@@ -131,6 +131,8 @@ func after(long time.Duration) span { return span{time.Now(), time.Now().Add(lon
 
 func (s span) now() bool { return time.Now().Before(s.until) }
 
+func (s span) held(at time.Time) bool { return !at.Before(s.from) && at.Before(s.until) }
+
 // next counts how often a question was asked.
 func (w *sim) next(question string) int {
 	w.asked[question]++
