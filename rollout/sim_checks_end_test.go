@@ -38,10 +38,18 @@ func losesWithoutFault(s scene) string {
 		return notAsked
 	}
 	p, m := s.p, s.m
-	if p.troubles[m.ID] || p.troubles[""] || p.lost || p.w.broken || !m.disturbed.IsZero() || p.w.latest > time.Minute {
+	if p.troubles[m.ID] || p.troubles[""] || p.lost || p.w.broken || !m.disturbed.IsZero() || p.w.latest > time.Minute || leftAlone(m, *s.of) {
 		return ""
 	}
 	return fmt.Sprintf("%s lost %s: %s", p.name, m.ID, s.of.Error)
+}
+
+// leftAlone reports whether the fault was at another instance: recovery does not take out the last healthy target of a zone,
+// and one that was there too was terminated. The zone of an instance in its place is known to the next command only.
+func leftAlone(m *rig, of InstanceResult) bool {
+	terminated := func(other *rig) bool { return other.lost && other.Zone == m.Zone }
+	return of.Outcome == OutOfService && strings.Contains(of.Error, "stays registered") &&
+		strings.Contains(of.Error, "last healthy target of zone "+m.Zone+" ") && m.w.anyRig(terminated)
 }
 
 // sure reports whether the process can know what it says about the instance: it held the lease to the end, and no hazard
@@ -212,14 +220,16 @@ func (w *sim) mayRefuse(r Result) bool {
 		strings.Contains(r.Error, "alone serves target group") || strings.Contains(r.Error, "can never leave")
 }
 
-// mayKeep excuses a kept container: settling is never fatal, and a run that is broken off does not settle.
+// mayKeep excuses a kept container: settling is never fatal, a run that is broken off does not settle, and recovery does not
+// where it had to leave the new container.
 func (w *sim) mayKeep(m *rig) bool {
 	for _, port := range []string{"settle", "record", "connect", "inspect"} {
 		if m.faulted[port] {
 			return true
 		}
 	}
-	return w.tally["cancelled"] > 0
+	left := func(of InstanceResult) bool { return of.ID == m.ID && leftAlone(m, of) }
+	return w.tally["cancelled"] > 0 || slices.ContainsFunc(w.ledger.holder.result.Instances, left)
 }
 
 // tooLong is when a story has to have ended.
