@@ -31,7 +31,7 @@ func (o *Operator) Deploy(ctx context.Context, tag string) (report.Document, err
 		result, err = run.compare()
 	}
 	if err == nil && result.Outcome != rollout.Skipped {
-		result, err = rollout.Run(run.ctx, run.config)
+		result, err = run.rollout()
 	}
 	return run.end(result, err)
 }
@@ -146,9 +146,16 @@ func releaseToRollBackTo(ctx context.Context, l *ledger.Ledger, fleet *hosts.Fle
 func (r *run) rollOut() (report.Document, error) {
 	result, err := r.heal()
 	if err == nil {
-		result, err = rollout.Run(r.ctx, r.config)
+		result, err = r.rollout()
 	}
 	return r.end(result, err)
+}
+
+// rollout rolls the release out. The time that the credentials have left is read now, because waiting for the lease and
+// healing can take long.
+func (r *run) rollout() (rollout.Result, error) {
+	r.config.Within = r.operator.lifetime()
+	return rollout.Run(r.ctx, r.config)
 }
 
 // compare returns the outcome rollout.Skipped if the release is older than the one of an instance. The run holds the

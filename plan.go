@@ -48,6 +48,7 @@ func (o *Operator) rehearse(ctx context.Context, onlyForward bool, meet func(inF
 	}
 	defer load.stop()
 	config := o.config(c)
+	config.Within = o.lifetime()
 	load.addTo(&config)
 	plan, err := rollout.MakePlan(ctx, config)
 	for _, run := range unfinished {

@@ -42,14 +42,33 @@ func (r *run) retake(result rollout.Result, err error) (rollout.Result, error) {
 	return result, err
 }
 
-// acquireAgain acquires the lease for the same release. It tries again while the ledger cannot be reached.
+// acquireAgain acquires the lease for the same release. It tries again while the ledger cannot be reached, and waits for the
+// end of the lease that this run lost, because the store's clock may end it later than this process did.
 func (r *run) acquireAgain() (*ledger.Lease, error) {
 	ctx, cancel := context.WithTimeout(r.ctx, retakePatience)
 	defer cancel()
 	for {
 		lease, err := r.ledger.Acquire(ctx, ledger.Here(r.config.ID, r.config.Release))
-		if !errors.Is(err, ledger.ErrUnavailable) || ctx.Err() != nil {
+		held, refused := errors.AsType[*ledger.HeldError](err)
+		own := refused && held.Lease.RunID == r.lease.Holder().RunID
+		switch {
+		case own:
+			pause(ctx, held.Lease.Ends.Sub(held.Now))
+		case !errors.Is(err, ledger.ErrUnavailable):
 			return lease, err
 		}
+		if ctx.Err() != nil {
+			return lease, err
+		}
+	}
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }

@@ -87,7 +87,7 @@ func (o *Operator) config(c conditions) rollout.Config {
 		ID: rollout.NewID(time.Now()), Environment: o.name, Release: c.release, Policy: o.policy,
 		Port:      o.service.Container.HostPort,
 		Instances: o.fleet.Instances, Balancer: o.groups, Connect: c.hosts.Connect, Observe: o.options.Observe,
-		Gates: c.gates, Watches: c.watches, RefuseUnknown: c.refuseUnknown, Within: o.lifetime(), Register: o.options.Register,
+		Gates: c.gates, Watches: c.watches, RefuseUnknown: c.refuseUnknown, Register: o.options.Register,
 	}
 }
 

@@ -14,7 +14,8 @@ const ActTimeout = 55 * time.Second
 // actMargin is the time that an act needs to be sent. If its intent has less left, another one is written first.
 const actMargin = 30 * time.Second
 
-// ErrTooLate is wrapped by the error of an act whose time was over before it was sent, so that it changed nothing.
+// ErrTooLate is wrapped by the error of an act whose time was over before it was sent, or before it was sent again after an
+// attempt that failed and may have been applied.
 var ErrTooLate = errors.New("the time for it was over before it was sent, because this process or the network stood still")
 
 // Fence limits when the act of one intent may be sent.
