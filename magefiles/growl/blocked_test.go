@@ -150,18 +150,19 @@ func (p place) awaitBegun(t *testing.T, name rollout.StepName) {
 	require.Eventually(t, func() bool {
 		status, err := books.Current(t.Context())
 		return err == nil && status.Lease != nil && slices.ContainsFunc(status.Lease.Entries, func(e rollout.Entry) bool { return e.Step == name })
-	}, time.Minute, 10*time.Millisecond)
+	}, 3*time.Minute, 10*time.Millisecond)
 }
 
-// awaitReleased waits until a run has acquired the environment and released it.
+// awaitReleased waits until a run has acquired the environment and released it. A run that was cancelled after it had
+// registered a new container leaves that to the next run, which heals it.
 func (p place) awaitReleased(t *testing.T) {
 	t.Helper()
 	books, held := p.ledger(t), false
 	require.Eventually(t, func() bool {
 		status, err := books.Current(t.Context())
 		held = held || err == nil && status.Lease != nil
-		return held && err == nil && status.Lease == nil && len(status.Unfinished) == 0
-	}, 2*time.Minute, 10*time.Millisecond, "the run did not end while its output was not read")
+		return held && err == nil && status.Lease == nil
+	}, 3*time.Minute, 10*time.Millisecond, "the run did not end while its output was not read")
 }
 
 // assertRuns checks that every instance is healthy and runs a release.

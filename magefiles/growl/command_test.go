@@ -78,7 +78,7 @@ func TestABadJournalIsLeftAlone(t *testing.T) {
 	p := keepSandbox(t, "-instances=2")
 	before, store, version := p.inspect(t), p.store(t), ledger.Absent
 	for _, test := range []struct{ name, object, want string }{
-		{"another version's", `{"version":3,"write":"a","environment":"dev"}`, "it is of version 3, this program knows version 2: use the program that wrote it"},
+		{"another version's", `{"version":4,"write":"a","environment":"dev"}`, "it is of version 4, this program knows version 3: use the program that wrote it"},
 		{"cut off", `{"version":2,"write":"a","envir`, "cut off or not JSON"},
 		{"empty", ``, "cut off or not JSON"},
 		{"another environment's", `{"version":2,"write":"a","service":"growl-backend","environment":"prod"}`, `it is of environment "prod", not "dev"`},
