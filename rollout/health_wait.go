@@ -40,7 +40,8 @@ func (u *instanceUpdate) awaitHealthy(ctx context.Context, name StepName) (strin
 }
 
 // registerMissing registers what is missing. It journals an intent of its own, so that a run that lost its lease stops
-// here too.
+// here too. While the instance joins it journals the outcome as well, because the ledger counts the routing lag of the next
+// run from that. A compensation has an outcome that follows.
 func registerMissing(ctx context.Context, u *instanceUpdate, name StepName, missing []Target) error {
 	if len(missing) == 0 {
 		return nil
@@ -52,7 +53,11 @@ func registerMissing(ctx context.Context, u *instanceUpdate, name StepName, miss
 	if err := u.journal.intend(ctx, name, mark); err != nil {
 		return err
 	}
-	if err := u.registerTargets(ctx, missing); err != nil {
+	err := u.registerTargets(ctx, missing)
+	if mark == Begun {
+		err = errors.Join(err, u.journal.write(ctx, name, doing.mark(err), err))
+	}
+	if err != nil {
 		return fmt.Errorf("register again: %w", err)
 	}
 	return nil

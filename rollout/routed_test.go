@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,6 +50,40 @@ func TestRunLooksWhenAnswersShowTheLastAct(t *testing.T) {
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, looked, answersLag)
 	})
+}
+
+// TestARegistrationThatIsMadeAgainIsInTheJournal: the ledger counts the routing lag of the next run from the outcome of the
+// last registration, so that one which is made again while the instance joins needs an outcome of its own.
+func TestARegistrationThatIsMadeAgainIsInTheJournal(t *testing.T) {
+	for name, refused := range map[string]int{"applied": 0, "refused at first": 1} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 2)
+				c := w.config()
+				journal := &memoryJournal{}
+				c.Journal = journal
+				target := Target{groupA, "i-2", 8080}
+				c.Observe = func(e Event) {
+					if e.Instance == "i-2" && e.Step == StepRegister && e.Kind == StepDone {
+						w.mu.Lock()
+						defer w.mu.Unlock()
+						w.targets[target].draining = time.Now()
+						if refused > 0 {
+							w.faults["register/i-2"] = fault{err: errFault, times: refused}
+						}
+					}
+				}
+				_, err := w.run(t.Context(), c)
+				require.NoError(t, err)
+				require.True(t, registered(w, target))
+				outcomes := slices.DeleteFunc(journal.Entries(), func(e Entry) bool {
+					return e.Instance != "i-2" || e.Step != StepRegister || e.Mark != Done && e.Mark != Failed
+				})
+				require.Len(t, outcomes, 2+refused)
+				assert.False(t, outcomes[len(outcomes)-1].Time.Before(w.targets[target].since), "it is older than the registration")
+			})
+		})
+	}
 }
 
 // A newcomer takes the place of an instance while a run goes on. It is healthy before the load balancer routes to it.
