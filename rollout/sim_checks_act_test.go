@@ -200,7 +200,7 @@ func stopsRouted(s scene) string {
 	}
 	for _, t := range w.targetsOf[s.m.ID] {
 		hidden := slices.Contains(s.m.takenOut, t) && w.delayOf(t.Group) < w.lag // nothing shows that somebody took it out
-		if e := w.book[t]; e != nil && e.leaving() && !e.late && !hidden {
+		if e := w.book[t]; e != nil && e.leaving() && !e.late && !hidden && !w.stayAway(e.leaves-time.Since(e.gone)) {
 			return fmt.Sprintf("%s: %s %s %s after it left %s, which routes to it for %s", s.p.name, s.m.ID, s.port, time.Since(e.gone), t.Group, e.leaves)
 		}
 	}

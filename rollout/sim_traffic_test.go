@@ -30,6 +30,22 @@ func (b burst) at(n int64) bool {
 	return b.of == 0 || n*int64(b.every)/int64(time.Second)%b.of < b.on
 }
 
+// stayAway reports whether clients are away now that stay away for longer than a watch may have been, so that no drain sees
+// through that, and come back only after this time.
+func (w *sim) stayAway(long time.Duration) bool {
+	b := w.bursts
+	if time.Duration(b.of-b.on)*time.Second <= watchedIntervals*sampleInterval(w.policy.Drain.Quiet) {
+		return false
+	}
+	now := time.Since(w.began)
+	for n := int64(now/b.every) + 1; time.Duration(n)*b.every <= now+long; n++ {
+		if b.at(n) {
+			return false
+		}
+	}
+	return true
+}
+
 // flow lets the clients connect that came since it was called last. Between two calls nothing about the routes changes.
 func (w *sim) flow() {
 	now := time.Now()
