@@ -51,6 +51,8 @@ func newSim(s story, m *mutant, trace func(string)) *sim {
 		floors: map[string]int{}, asked: map[string]int{},
 		lag: 120 * time.Second, latest: 50 * time.Second, mutant: m, trace: trace,
 	}
+	w.mu.Lock() // what happens at once waits until the world is complete
+	defer w.mu.Unlock()
 	w.flowed = w.began
 	s.count(w.tally)
 	for _, t := range s.seats {
