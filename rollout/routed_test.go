@@ -86,6 +86,33 @@ func TestARegistrationThatIsMadeAgainIsInTheJournal(t *testing.T) {
 	}
 }
 
+// TestAFailedWayBackClosesWithItsRegistration: the instance keeps the new release and was registered again, by a call that was
+// in doubt at first. Its closing entry is the outcome from which the ledger counts the routing lag of the next run.
+func TestAFailedWayBackClosesWithItsRegistration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		c := w.config()
+		c.Policy.Rollback, c.Policy.Failures = true, 0
+		journal := &memoryJournal{}
+		c.Journal = journal
+		w.fail("start/i-2")
+		c.Observe = func(e Event) {
+			if e.Instance == "i-2" && e.Step == StepStart && e.Kind == StepFailed {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				w.faults["stop/i-1"] = fault{err: errFault, times: 1}
+				w.faults["register/i-1"] = fault{err: errFault, times: 1}
+			}
+		}
+		_, err := w.run(t.Context(), c)
+		require.Error(t, err)
+		w.requireServing("i-1", newDigest)
+		entries := journal.Entries()
+		last := entries[len(entries)-1]
+		assert.Equal(t, []any{"i-1", StepDeregister, Undone}, []any{last.Instance, last.Step, last.Mark})
+	})
+}
+
 // A newcomer takes the place of an instance while a run goes on. It is healthy before the load balancer routes to it.
 func TestNewcomerIsNoCapacityBeforeItIsRoutedTo(t *testing.T) {
 	u := newUnknownTargets([]Instance{{ID: "i-1"}})

@@ -31,8 +31,8 @@ type instanceUpdate struct {
 	state updateState
 	// running is the digest of the container that runs; empty if none is known to run.
 	running string
-	// closingOwed is set while the journal's closing entry waits, because a failed call may still be applied.
-	closingOwed bool
+	// closingOwed is the step of the journal's closing entry while that waits, because a failed call may still be applied.
+	closingOwed StepName
 	// unsettled is set if the run was broken off when the new container was registered, so that recovery has to finish.
 	unsettled bool
 	// notHealthy is the state of its targets in the last look of the run; empty if that found them healthy.
@@ -157,7 +157,7 @@ func (d direction) event(err error) EventKind {
 // because a run that inherits the journal has to look at this instance too.
 func (u *instanceUpdate) conclude(ctx context.Context, name StepName, mark Mark, cause error) error {
 	if closes := (Entry{Step: name, Mark: mark}).Closes(); closes && !u.registration.inDoubtSince.IsZero() {
-		u.closingOwed = true
+		u.closingOwed = name
 		return nil
 	}
 	return u.journal.write(ctx, name, mark, cause)

@@ -164,7 +164,10 @@ func (f *fleet) reregisterMissing(ctx context.Context, health Health) updates {
 			continue
 		}
 		reregistered = append(reregistered, u)
-		u.closingOwed = true
+		u.closingOwed = StepDeregister
+		if u.state == stateUpdated {
+			u.closingOwed = StepSettle
+		}
 		u.report.remark(StepRegister, "found out of its target groups after it was put back: registered again")
 		if err := registerMissing(ctx, u, u.state.lastStep(), missing); err != nil {
 			u.registration.inDoubtSince = time.Now() // a later look has to find it registered
@@ -190,7 +193,7 @@ func (f *fleet) awaitReregistered(ctx context.Context, us updates) {
 // inDoubt reports whether a failed call may still be applied, or may have been since the last look.
 func (us updates) inDoubt() bool {
 	return slices.ContainsFunc(us, func(u *instanceUpdate) bool {
-		return putBack(u) && (u.closingOwed || !u.registration.inDoubtSince.IsZero())
+		return putBack(u) && (u.closingOwed != "" || !u.registration.inDoubtSince.IsZero())
 	})
 }
 
@@ -211,16 +214,16 @@ func (f *fleet) resolveInDoubt(ctx context.Context, began time.Time) error {
 
 // writeClosing writes the entry that closes the update, if it is owed.
 func writeClosing(ctx context.Context, u *instanceUpdate) error {
-	if !u.closingOwed {
+	if u.closingOwed == "" {
 		return nil
 	}
-	name, mark := StepDeregister, Undone
-	if u.state == stateUpdated {
-		name, mark = StepSettle, Done
+	mark := Undone
+	if u.closingOwed == StepSettle {
+		mark = Done
 	}
-	if err := u.journal.write(ctx, name, mark, nil); err != nil {
+	if err := u.journal.write(ctx, u.closingOwed, mark, nil); err != nil {
 		return fmt.Errorf("%s: journal that it is back: %w", u.instance.ID, err)
 	}
-	u.closingOwed = false
+	u.closingOwed = ""
 	return nil
 }
