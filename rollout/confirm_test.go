@@ -2,6 +2,8 @@ package rollout
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +38,56 @@ func TestCapacityIsReadAgainIfTheIntentTookLong(t *testing.T) {
 		assert.Equal(t, Restored, result.Instances[0].Outcome)
 		assert.GreaterOrEqual(t, time.Since(w.targets[Target{groupA, "i-1", 8080}].since), time.Hour, "it was deregistered all the same")
 		assert.Zero(t, w.unmet)
+	})
+}
+
+// TestTheSecondLookDoesNotCountWhatGetsNoTrafficYet: it is healthy before the load balancer routes to it.
+func TestTheSecondLookDoesNotCountWhatGetsNoTrafficYet(t *testing.T) {
+	for name, id := range map[string]string{"a newcomer": "i-9", "an instance of the fleet that was in no group": "i-4"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 4)
+				w.leaveGroupB()
+				delete(w.targets, Target{groupA, "i-4", 8080})
+				w.machines["i-9"] = &machine{id: "i-9", running: oldDigest, source: ServiceCount, healthOK: true}
+				c := w.config()
+				c.Instances = []Instance{c.Instances[3], c.Instances[0], c.Instances[1], c.Instances[2]}
+				slowIntent(w, &c, "i-1", func() {
+					w.machines["i-2"].running = ""
+					w.targets[Target{groupA, id, 8080}] = &membership{since: time.Now().Add(-time.Minute)} // routed to in half a minute
+				})
+				result, err := w.run(t.Context(), c)
+				require.Error(t, err)
+				i := slices.IndexFunc(result.Instances, func(i InstanceResult) bool { return i.ID == "i-1" })
+				assert.Contains(t, result.Instances[i].Error, "would keep 1 healthy targets without ["+id+"], which may get no traffic yet, the floor is 2")
+				assert.GreaterOrEqual(t, time.Since(w.targets[Target{groupA, "i-1", 8080}].since), time.Hour, "it was deregistered all the same")
+			})
+		})
+	}
+}
+
+// TestTheIntentNamesWhatIsRegisteredWhileItIsWritten, so that recovery registers it.
+func TestTheIntentNamesWhatIsRegisteredWhileItIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		target := Target{groupA, "i-1", 8080}
+		delete(w.targets, target)
+		c := w.config()
+		journal := c.Journal.(*memoryJournal)
+		var once sync.Once
+		slowIntent(w, &c, "i-1", func() { once.Do(func() { w.targets[target] = &membership{since: time.Now()} }) })
+		var left []Entry
+		c.Observe = func(e Event) {
+			if e.Instance == "i-1" && e.Step == StepStop && e.Kind == StepBegun {
+				left = journal.Entries()
+			}
+		}
+		result, err := w.run(t.Context(), c)
+		require.NoError(t, err)
+		assert.Equal(t, Deployed, result.Outcome)
+		assert.True(t, registered(w, target))
+		assert.Contains(t, unrecovered(left)["i-1"].targets, target)
+		assert.Zero(t, w.failed)
 	})
 }
 

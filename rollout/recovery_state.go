@@ -55,6 +55,9 @@ func (s recoveryState) after(e Entry) recoveryState {
 	s.swapping = s.swapping || e.Step == StepStop
 	s.joining = s.joining || e.Step == StepRegister
 	s.joined = e.joined()
+	if len(e.Targets) > 0 {
+		s.targets = e.Targets // somebody may have registered another one just before the instance left
+	}
 	if e.Step == StepRegister || e.Step == StepDeregister {
 		s.registered = e.Step == StepRegister && e.Mark == Done
 	}

@@ -11,13 +11,14 @@ type registration struct {
 	balancer Balancer
 	// targets are the registrations that the instance shall have when the run ends.
 	targets []Target
-	// before is the health of its targets when the run began. It is empty if the instance was in no group.
+	// before is the health of its targets when the run began, and of one that somebody registered before the instance's turn
+	// when it was found. It is empty if the instance was in no group.
 	before Health
 	// absent are registrations that the instance did not have when the run began: the targets that were draining, in groups
 	// in which it has no other, and the default port of each group for an instance that was in none. They are not registered,
 	// because somebody took the instance out, unless the run is to.
 	absent []Target
-	// takenOut are targets that somebody else deregistered while the run went on. They are not registered again.
+	// takenOut are targets that somebody else deregistered while the run went on. The run does not register them again.
 	takenOut []Target
 	// draining is set if a target that the run does not register was draining when it began: clients may still arrive there.
 	draining bool
@@ -28,9 +29,11 @@ type registration struct {
 	// registeredAt is the latest time at which the load balancer applied the last call of Register, which is later than
 	// its return if it failed. It is also the time at which a target was found to be initial; zero: the instance was registered before the run.
 	registeredAt time.Time
+	// foundAt is the last time at which a target was found that somebody else had registered while the run went on.
+	foundAt time.Time
 	// shifted is set if a zone of it was under zonal shift when it was found to be healthy, so that no clients arrive there.
 	shifted bool
-	// clientsArrived is set if clients were seen to arrive since registeredAt, through the instance's only target.
+	// clientsArrived is set if clients were seen to arrive since registeredAt and foundAt, through the instance's only target.
 	clientsArrived bool
 	// inDoubtSince is the time at which a call to the load balancer last failed; zero: the load balancer applied every
 	// call, or the time in which it may still apply one is over.
@@ -141,6 +144,34 @@ func (r *registration) compare(health Health) (missing []Target, unhealthy Healt
 	return missing, unhealthy
 }
 
+// partly reports whether the run leaves out targets of the instance, which somebody may register.
+func (r *registration) partly() bool { return len(r.absent)+len(r.takenOut) > 0 }
+
+// noteRegistered adds the targets that somebody else has registered since the last look to those that the instance shall
+// have, and returns them. So the instance leaves them before its container is stopped, and returns to them.
+func (r *registration) noteRegistered(health Health) (fresh []Target) {
+	waits := r.deregisteredAt.IsZero()
+	for _, h := range health {
+		own, seen := slices.Contains(r.targets, h.Target), r.before.State(h.Target).State != ""
+		if h.State == TargetDraining || own && (seen || !waits) {
+			continue
+		}
+		fresh = append(fresh, h.Target)
+		if !seen && waits {
+			r.before = append(r.before, h)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	others := func(targets []Target) []Target {
+		return slices.DeleteFunc(slices.Clone(targets), func(t Target) bool { return slices.Contains(fresh, t) })
+	}
+	r.targets, r.takenOut, r.absent = append(others(r.targets), fresh...), others(r.takenOut), others(r.absent)
+	r.foundAt, r.clientsArrived = time.Now(), false
+	return fresh
+}
+
 // noteTakenOut moves the targets that somebody else has deregistered since the last look to those that are not registered
 // again, and returns them. A target that this run is yet to register, or registered a moment ago, or that a call of it
 // which failed may still deregister, is no such target.
@@ -175,10 +206,14 @@ func deregistered(targets []Target, health Health) (out []Target) {
 // is healthy may not receive traffic yet, and an instance that had too few clients before to see them arrive receives
 // them when the routing lag is over. The documented process does not wait for that.
 func (r *registration) routedAt(d Drain) time.Time {
-	if d.Fixed || r.clientsArrived || r.registeredAt.IsZero() {
+	last := r.registeredAt
+	if r.foundAt.After(last) {
+		last = r.foundAt
+	}
+	if d.Fixed || r.clientsArrived || last.IsZero() {
 		return time.Time{}
 	}
-	return r.registeredAt.Add(d.Lag)
+	return last.Add(d.Lag)
 }
 
 // hand makes the place the one of an instance that replaces the first and was registered while it was made, also where

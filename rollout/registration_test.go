@@ -106,6 +106,59 @@ func TestAnInstanceInNoGroupIsUpdatedAndStaysOut(t *testing.T) {
 	}
 }
 
+// TestWhatIsRegisteredBeforeItsTurnIsDrained: somebody registers an instance that the run found without the registration.
+// It serves by its turn, so it leaves and drains before its container is stopped, and is registered again.
+func TestWhatIsRegisteredBeforeItsTurnIsDrained(t *testing.T) {
+	long := 10 * time.Minute
+	for name, test := range map[string]struct {
+		groupB   bool // it is in this group, and not in the other
+		draining bool
+		register bool // so is the run
+	}{
+		"in no group":                    {},
+		"in no group, and to register":   {register: true},
+		"draining":                       {draining: true},
+		"in another group":               {groupB: true},
+		"draining, and in another group": {groupB: true, draining: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 4)
+				if !test.groupB {
+					w.leaveGroupB()
+				}
+				target := Target{groupA, "i-4", 8080}
+				delete(w.targets, target)
+				if test.draining {
+					w.withdraw(target)
+				}
+				c := w.config()
+				c.Register = test.register
+				stopped := false
+				c.Observe = func(e Event) {
+					w.mu.Lock()
+					defer w.mu.Unlock()
+					switch {
+					case e.Instance == "i-4" && e.Step == StepPrepare && e.Kind == StepDone:
+						w.targets[target] = &membership{since: time.Now().Add(-long)}
+					case e.Instance == "i-4" && e.Step == StepStop && e.Kind == StepBegun:
+						stopped = true
+						assert.False(t, registered(w, target), "it is stopped while it serves")
+					}
+				}
+				result, err := w.run(t.Context(), c)
+				require.NoError(t, err)
+				assert.Equal(t, Deployed, result.Outcome)
+				assert.True(t, stopped)
+				assert.True(t, registered(w, target))
+				assert.Equal(t, newDigest, w.machines["i-4"].running)
+				assert.Contains(t, strings.Join(result.Remarks, "\n"), "i-4: registered in its target groups (8080 in "+groupA+") by somebody else")
+				assert.Zero(t, w.failed)
+			})
+		})
+	}
+}
+
 // TestAnInstanceInNoGroupThatRunsTheReleaseIsLeftAlone, because nothing is left to do.
 func TestAnInstanceInNoGroupThatRunsTheReleaseIsLeftAlone(t *testing.T) {
 	for _, register := range []bool{false, true} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -32,6 +33,7 @@ func (f *fleet) reserve(ctx context.Context, batch updates) error {
 			continue
 		}
 		f.unknown.find(health, f.report)
+		noteRegistered(f.updates, health)
 		f.noteTakenOut(health)
 		f.reregisterMissing(ctx, health)
 		if err := f.resolveInDoubt(ctx, began); err != nil {
@@ -54,41 +56,66 @@ func (f *fleet) reserve(ctx context.Context, batch updates) error {
 
 // clearance is the permission of a batch to leave, by a look at capacity. The zero value never ends.
 type clearance struct {
-	looked time.Time                   // before health was read
-	maxAge time.Duration               // after it health has to be read again
-	again  func(context.Context) error // reads health and returns why the batch may not leave any more
+	looked time.Time                             // before health was read
+	maxAge time.Duration                         // after it health has to be read again
+	again  func(context.Context) (Health, error) // reads health; the error is why the batch may not leave any more
 }
 
 func (c clearance) valid() bool { return c.again == nil || time.Since(c.looked) <= c.maxAge }
 
-// permit notes that the batch may leave, by a look that began then. The rule's facts are read now, because each instance of
-// the batch changes its own from now on.
+// permit notes that the batch may leave, by a look that began then. The rule's facts about the batch are read now, because
+// each of its instances changes its own from now on.
 func (f *fleet) permit(batch updates, looked time.Time) {
-	members, leaving := f.members(f.updates), f.members(batch)
-	again := func(ctx context.Context) error {
+	leaving, ids := f.members(batch), batch.ids()
+	others := f.updates.that(func(u *instanceUpdate) bool { return !slices.Contains(ids, u.instance.ID) })
+	var mu sync.Mutex // instances of the batch look again at the same time
+	again := func(ctx context.Context) (Health, error) {
 		health, err := f.poller.allSoon(ctx)
 		if err != nil {
-			return fmt.Errorf("read the target groups' health again: %w", err)
+			return nil, fmt.Errorf("read the target groups' health again: %w", err)
 		}
-		return f.rule.shortfall(health, members, leaving, time.Now())
+		mu.Lock()
+		defer mu.Unlock()
+		f.unknown.find(health, f.report)
+		noteRegistered(others, health)
+		return health, f.rule.shortfall(health, slices.Concat(f.members(others), leaving, f.newcomers()), leaving, time.Now())
 	}
 	for _, u := range batch {
 		u.clearance = clearance{looked, f.Policy.Poll, again}
 	}
 }
 
+// noteRegistered notes the targets that somebody else registered, and names their instances. It reports whether there are any.
+func noteRegistered(us updates, health Health) (found bool) {
+	for _, u := range us {
+		if u.state == stateOut {
+			continue
+		}
+		if fresh := u.registration.noteRegistered(health.Of(u.instance.ID)); len(fresh) > 0 {
+			u.report.remark(StepRegister, "registered in its target groups (%s) by somebody else", placesOf(fresh))
+			found = true
+		}
+	}
+	return found
+}
+
 // confirm looks at capacity again if the look that cleared the instance is too old, because measuring its rate and writing
-// the intent can take long. It returns when both look and intent are young enough for the instance to leave.
+// the intent can take long, and in any case if somebody may have registered a target that was left out. It returns when both look and intent are young enough for the instance to leave. The intent is
+// written again if somebody registered a target meanwhile, because it has to name every target that the instance leaves.
 func confirm(ctx context.Context, u *instanceUpdate) error {
+	look := u.clearance.again != nil && u.registration.partly()
 	for range 2 * intentAttempts {
-		if !u.clearance.valid() {
+		registered := false
+		if look || !u.clearance.valid() {
+			look = false
 			began := time.Now()
-			if err := u.clearance.again(ctx); err != nil {
+			health, err := u.clearance.again(ctx)
+			if err != nil {
 				return fmt.Errorf("there was capacity when its turn came, and there is none any more: %w", err)
 			}
-			u.clearance.looked = began
+			u.clearance.looked, registered = began, noteRegistered(updates{u}, health)
 		}
-		if u.journal.intent.left() >= actMargin {
+		if !registered && u.journal.intent.left() >= actMargin {
 			return nil
 		}
 		if err := u.journal.intend(ctx, u.journal.intent.name, u.journal.intent.mark); err != nil {
@@ -100,11 +127,15 @@ func confirm(ctx context.Context, u *instanceUpdate) error {
 
 // shortfall returns why the batch may not leave at that time, and nil if it may.
 func (f *fleet) shortfall(health Health, batch updates, at time.Time) error {
-	members := f.members(f.updates)
-	if !f.Policy.Drain.Fixed { // the documented process takes what is healthy as routed
-		members = append(members, f.unknown.members(f.Policy.Drain.Lag)...)
+	return f.rule.shortfall(health, slices.Concat(f.members(f.updates), f.newcomers()), f.members(batch), at)
+}
+
+// newcomers returns what the capacity rule has to know of instances that are not in the fleet.
+func (f *fleet) newcomers() []member {
+	if f.Policy.Drain.Fixed { // the documented process takes what is healthy as routed
+		return nil
 	}
-	return f.rule.shortfall(health, members, f.members(batch), at)
+	return f.unknown.members(f.Policy.Drain.Lag)
 }
 
 // members returns what the capacity rule has to know of the updates.

@@ -85,6 +85,43 @@ func TestWhatIsPutBackByItsOwnerIsInService(t *testing.T) {
 	})
 }
 
+// TestWhatIsPutBackBeforeItsTurnIsInServiceAfterIt: the run takes out what its owner put back, so it registers it again, and
+// so would recovery.
+func TestWhatIsPutBackBeforeItsTurnIsInServiceAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4)
+		w.leaveGroupB()
+		c := w.config()
+		c.Policy.Batch = Size{Count: 2}
+		target := Target{groupA, "i-4", 8080}
+		out, back := false, false
+		var left []Entry
+		c.Observe = func(e Event) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			switch {
+			case e.Instance == "i-1" && e.Step == StepSettle && e.Kind == StepDone:
+				w.targets[target].draining = time.Now()
+				out = true
+			case out && !back && e.Instance == "i-4" && e.Kind == Remarked:
+				w.targets[target] = &membership{since: time.Now()}
+				back = true
+			case e.Instance == "i-4" && e.Step == StepStop && e.Kind == StepBegun:
+				left = c.Journal.(*memoryJournal).Entries()
+				assert.False(t, registered(w, target), "it is stopped while it serves")
+			}
+		}
+		result, err := w.run(t.Context(), c)
+		require.True(t, back)
+		require.NoError(t, err)
+		assert.Equal(t, Deployed, result.Outcome)
+		assert.Equal(t, newDigest, w.machines["i-4"].running)
+		assert.True(t, registered(w, target))
+		assert.Contains(t, unrecovered(left)["i-4"].targets, target, "recovery would not register it")
+		assert.Zero(t, w.failed)
+	})
+}
+
 // TestARunEndedByASignalNamesWhatIsNotHealthyYet, and is over at once.
 func TestARunEndedByASignalNamesWhatIsNotHealthyYet(t *testing.T) {
 	for name, test := range map[string]struct {
