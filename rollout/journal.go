@@ -38,7 +38,7 @@ type Entry struct {
 	// Seconds is set on intents of acts: the time within which the act must have been sent, counted from before the entry
 	// was written. It is a duration because the clocks of two machines are never compared.
 	Seconds int `json:"seconds,omitempty"`
-	// Targets are the instance's registrations before the run. Recovery restores them.
+	// Targets are the registrations of the instance before it left. Recovery restores them.
 	Targets []Target `json:"targets,omitempty"`
 	// Old and New are the digests of the container it ran before and the release.
 	Old string `json:"old,omitempty"`

@@ -144,8 +144,8 @@ func (r *registration) compare(health Health) (missing []Target, unhealthy Healt
 	return missing, unhealthy
 }
 
-// partly reports whether the run leaves out targets of the instance, which somebody may register.
-func (r *registration) partly() bool { return len(r.absent)+len(r.takenOut) > 0 }
+// incomplete reports whether the run leaves out targets of the instance, which somebody may register.
+func (r *registration) incomplete() bool { return len(r.absent)+len(r.takenOut) > 0 }
 
 // noteRegistered adds the targets that somebody else has registered since the last look to those that the instance shall
 // have, and returns them. So the instance leaves them before its container is stopped, and returns to them.

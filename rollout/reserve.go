@@ -103,7 +103,7 @@ func noteRegistered(us updates, health Health) (found bool) {
 // the intent can take long, and in any case if somebody may have registered a target that was left out. It returns when both look and intent are young enough for the instance to leave. The intent is
 // written again if somebody registered a target meanwhile, because it has to name every target that the instance leaves.
 func confirm(ctx context.Context, u *instanceUpdate) error {
-	look := u.clearance.again != nil && u.registration.partly()
+	look := u.clearance.again != nil && u.registration.incomplete()
 	for range 2 * intentAttempts {
 		registered := false
 		if look || !u.clearance.valid() {
