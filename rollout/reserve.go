@@ -100,8 +100,9 @@ func noteRegistered(us updates, health Health) (found bool) {
 }
 
 // confirm looks at capacity again if the look that cleared the instance is too old, because measuring its rate and writing
-// the intent can take long, and in any case if somebody may have registered a target that was left out. It returns when both look and intent are young enough for the instance to leave. The intent is
-// written again if somebody registered a target meanwhile, because it has to name every target that the instance leaves.
+// the intent can take long, and in any case if somebody may have registered a target that the run leaves out. The intent is
+// written again if so, because it has to name every target that the instance leaves. confirm returns when both look and
+// intent are young enough for the instance to leave.
 func confirm(ctx context.Context, u *instanceUpdate) error {
 	look := u.clearance.again != nil && u.registration.incomplete()
 	for range 2 * intentAttempts {
