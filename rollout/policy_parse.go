@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // ParsePolicy reads changes to base from one line of key=value words separated
@@ -27,7 +28,7 @@ func ParsePolicy(base Policy, line string) (Policy, error) {
 			faults = append(faults, fmt.Errorf("%s is given twice", key))
 		default:
 			if err := flags.Set(key, value); err != nil {
-				faults = append(faults, fmt.Errorf("%s=%s: %w", key, value, err))
+				faults = append(faults, fmt.Errorf("%s=%s: %s", key, value, wanted(flags.Lookup(key), err)))
 			}
 		}
 		seen[key] = true
@@ -71,6 +72,22 @@ func (p *Policy) flags() *flag.FlagSet {
 	f.BoolVar(&p.Downtime, "downtime", p.Downtime, "")
 	f.BoolVar(&p.ZoneLoss, "zoneloss", p.ZoneLoss, "")
 	return f
+}
+
+// wanted returns what a key takes, because the errors of package flag do not name it.
+func wanted(f *flag.Flag, err error) string {
+	getter, ok := f.Value.(flag.Getter)
+	if !ok {
+		return err.Error()
+	}
+	switch getter.Get().(type) {
+	case time.Duration:
+		return "want a duration, such as 60s"
+	case bool:
+		return "want true or false"
+	default:
+		return "want a whole number"
+	}
 }
 
 func keys(flags *flag.FlagSet) string {

@@ -75,8 +75,8 @@ func (r *recovery) heal(ctx context.Context) error {
 	})
 	r.replaceContainers(ctx, r.updates.that(func(u *instanceUpdate) bool { return slices.Contains(leaving, u) }), health)
 	r.verify(ctx, false)
-	_ = sleep(ctx, r.untilRouted(nil)) // the next run counts on these instances; a signal ends only the wait
-	r.verify(ctx, true)                // names what a call of the dead run did meanwhile
+	r.awaitRouted(ctx)  // because the next run counts on these instances
+	r.verify(ctx, true) // names what a call of the dead run did meanwhile
 	return errors.Join(r.updates.in(stateOutOfService).failure(), r.unresolved(ctx))
 }
 

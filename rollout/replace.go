@@ -63,7 +63,7 @@ func (r *replacement) replace(ctx context.Context, id string) error {
 		return r.brokenOff(ctx, u.err)
 	}
 	if u.state == stateUpdated {
-		_ = sleep(ctx, r.untilRouted(nil)) // the next replacement counts on this one; a signal ends only the wait
+		r.awaitRouted(ctx) // because the next replacement counts on this one
 	}
 	return r.updates.failure()
 }

@@ -163,3 +163,13 @@ func (f *fleet) untilRouted(batch updates) time.Duration {
 	}
 	return left
 }
+
+// awaitRouted waits until the load balancer routes to everything that this run registered. A signal ends only the wait.
+func (f *fleet) awaitRouted(ctx context.Context) {
+	left := f.untilRouted(nil)
+	if left <= 0 {
+		return
+	}
+	f.report.emit(Event{Kind: StepMoved, Detail: fmt.Sprintf("everything is registered again: waiting %s, until the load balancer routes to it; Ctrl-C ends only this wait", round(left))})
+	_ = sleep(ctx, left)
+}

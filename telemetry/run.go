@@ -1,9 +1,11 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 	"time"
 
@@ -180,14 +182,23 @@ func (r *Run) Finish(ctx context.Context, d report.Document, err error) error {
 	r.root.span.SetAttributes(append(ending(d, err), release(d)...)...)
 	fail(r.root.span, err)
 	r.root.span.End()
-	failed := errors.Join(r.measure(ctx, d, err), r.spans.Shutdown(ctx))
+	failed := r.spans.Shutdown(ctx)
 	if r.sent != nil {
-		failed = errors.Join(failed, r.sent.failure())
+		failed = cmp.Or(r.sent.failure(), failed)
 	}
+	failed = cmp.Or(failed, r.measure(ctx, d, err))
 	if failed != nil {
-		return fmt.Errorf("send telemetry: %w", oneline.Error(failed))
+		return fmt.Errorf("send telemetry: %w: the run does not depend on it, and the OTEL_EXPORTER_OTLP_* variables say where it goes", oneline.Error(cause(failed)))
 	}
 	return nil
+}
+
+// cause returns the part of an exporter's error that names the address and the reason.
+func cause(err error) error {
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		return fmt.Errorf("%s: %w", request.URL, request.Err)
+	}
+	return err
 }
 
 // ending returns the attributes that describe how a run ended.
