@@ -58,6 +58,9 @@ func headline(d Document) string {
 		return fmt.Sprintf("mixed: %d/%d run %s (%s), the others what they ran before; it %s",
 			updated, all, release, named(d, runsRelease), failedOn(d))
 	case rollout.Orphaned:
+		if !slices.ContainsFunc(d.Instances, isOutOfService) {
+			return "not healed: " + why(d)
+		}
 		return fmt.Sprintf("out of service: %s; %d/%d run %s", orphans(d), updated, all, release)
 	case rollout.Interrupted:
 		return fmt.Sprintf("interrupted after %s: %d/%d run %s, the others what they ran before; %s",
@@ -80,6 +83,9 @@ func remedy(d Document) string {
 	case rollout.Mixed:
 		return "deploy this release again to finish, or the one before to go back; instances that run it already are left alone"
 	case rollout.Orphaned:
+		if !slices.ContainsFunc(d.Instances, isOutOfService) {
+			return fmt.Sprintf("`mage deploy:heal %s` puts back what the run before left out of service; `mage deploy:status %[1]s` names it", d.Environment)
+		}
 		return fmt.Sprintf("look at %s: its containers and its target health; the next deploy takes it up first", named(d, isOutOfService))
 	case rollout.Interrupted:
 		return "run the same command again to finish; instances that run the release are left alone"
@@ -153,12 +159,7 @@ func failedOn(d Document) string {
 	return "failed on " + list(d, failed, withReason)
 }
 
-func orphans(d Document) string {
-	if !slices.ContainsFunc(d.Instances, isOutOfService) {
-		return why(d)
-	}
-	return list(d, isOutOfService, withReason)
-}
+func orphans(d Document) string { return list(d, isOutOfService, withReason) }
 
 func withReason(i rollout.InstanceResult) string {
 	if i.Error == "" {

@@ -21,6 +21,8 @@ func TestReceipt(t *testing.T) {
 	initial.NotHealthy = "initial (Elb.InitialHealthChecking)"
 	joined := document(rollout.Deployed, updated("i-0a"))
 	joined.Newcomers = []string{"i-0b", "i-0c\n"}
+	waiting := document(rollout.Orphaned)
+	waiting.Error = "broken off: interrupt signal received"
 	tests := []struct {
 		name    string
 		d       Document
@@ -56,6 +58,9 @@ func TestReceipt(t *testing.T) {
 		{"orphaned", document(rollout.Orphaned, updated("i-0a"), ended("i-0b", rollout.OutOfService, "prove: died; undo stop: no such container")), nil,
 			"out of service: i-0b (prove: died; undo stop: no such container); 1/2 run v2 (abababababab)\n" +
 				"next: look at i-0b: its containers and its target health; the next deploy takes it up first"},
+		{"broken off before it healed", waiting, nil,
+			"not healed: broken off: interrupt signal received\n" +
+				"next: `mage deploy:heal dev` puts back what the run before left out of service; `mage deploy:status dev` names it"},
 		{"interrupted", document(rollout.Interrupted, updated("i-0a"), ended("i-0b", rollout.Restored, "drain: interrupt")), nil,
 			"interrupted after 41s: 1/2 run v2 (abababababab), the others what they ran before; the fleet is in service\n" +
 				"next: run the same command again to finish; instances that run the release are left alone"},
