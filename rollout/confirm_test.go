@@ -104,3 +104,20 @@ func TestABatchIsConfirmedAsOne(t *testing.T) {
 		assert.Zero(t, w.failed)
 	})
 }
+
+// TestARefusedRegistrationOfWhatNeverLeftClosesTheJournal: an instance that may not leave any more is registered all the
+// same, to be sure. If that call fails, its journal is closed nevertheless when the call can be applied no more.
+func TestARefusedRegistrationOfWhatNeverLeftClosesTheJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		c := w.config()
+		journal := c.Journal.(*memoryJournal)
+		slowIntent(w, &c, "i-1", func() { w.machines["i-2"].running = "" })
+		w.faults["register/i-1"] = fault{err: errFault, times: 1}
+		result, err := w.run(t.Context(), c)
+		require.Error(t, err)
+		assert.Equal(t, Restored, result.Instances[0].Outcome)
+		assert.False(t, result.InDoubt)
+		assert.NotContains(t, unrecovered(journal.Entries()), "i-1")
+	})
+}

@@ -63,6 +63,10 @@ func (e Entry) Closes() bool {
 	}
 }
 
+// begins reports whether the entry is the intent that begins an update. What was recorded of the instance before belongs
+// to another update, because a run begins none before the last one is over, even if its closing entry was never written.
+func (e Entry) begins() bool { return e.Step == StepDeregister && e.Mark == Begun }
+
 // changes reports whether a step changes something that serves, so that its acts need a fresh intent.
 func (n StepName) changes() bool { return n != StepPrepare && n != StepProve && n != StepJoin }
 

@@ -9,7 +9,8 @@ import "slices"
 // those of [StepPrepare], only the latest one of all instances stays, because it shows that the run began. While an
 // instance is out of service, the first entry of its update stays, because it shows what ran before and where the instance
 // was registered. Of the others the latest of each step and mark stays, and the beginning of a step only until it is done.
-// If an instance is updated again after it joined, as in a rollback, only the entry by which it joined stays as well.
+// The entry that begins an update removes those of the update before it. If an instance is taken back after it joined by
+// another entry than that, only the entry by which it joined stays as well.
 func Append(journal []Entry, e Entry) []Entry {
 	joined, first, last := lastUpdate(journal, e.Instance)
 	again := last >= 0 && e.restarts(journal[last])
@@ -21,7 +22,7 @@ func Append(journal []Entry, e Entry) []Entry {
 			return e.nothingOut()
 		case earlier.Instance != e.Instance:
 			return false
-		case e.Closes():
+		case e.Closes() || e.begins():
 			return true
 		case again:
 			return i != last

@@ -239,9 +239,12 @@ func (r *recovery) resume(u *instanceUpdate, s recoveryState) {
 	for _, target := range u.registration.targets {
 		u.registration.before = append(u.registration.before, TargetHealth{Target: target, State: before})
 	}
+	if !s.joined {
+		u.registration.deregisteredAt = time.Now() // by the dead run, so that the last look is at this instance too
+	}
 	if s.open {
 		// It was sent before ActsUntil, and may be applied for some time after that.
-		u.registration.deregisteredAt, u.registration.inDoubtSince = time.Now(), cmp.Or(r.dead.ActsUntil, time.Now())
+		u.registration.inDoubtSince = cmp.Or(r.dead.ActsUntil, time.Now())
 	}
 }
 

@@ -32,7 +32,7 @@ func unrecovered(entries []Entry) map[string]recoveryState {
 		case e.Closes():
 			delete(states, e.Instance)
 			continue
-		case !out || s.joined && e.Step == StepDeregister:
+		case !out || e.begins() || s.joined && e.Step == StepDeregister:
 			s = s.restart(e)
 		}
 		states[e.Instance] = s.after(e)

@@ -3,6 +3,8 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -133,6 +135,98 @@ func TestHealAfterAKilledHeal(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHealClosesTheJournalAfterARefusedRegistration refuses one Register call of a recovery that finds i-1 with its old
+// container, or with a new one that is proven. Its doubt ends, and the entry that closes the update is written.
+func TestHealClosesTheJournalAfterARefusedRegistration(t *testing.T) {
+	for _, proven := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 2)
+			dead := takenOutBefore(t, w)
+			if proven {
+				for _, step := range []StepName{StepDrain, StepStop, StepStart, StepProve} {
+					e := dead.Entries[0]
+					e.Step, e.Mark = step, Done
+					dead.Entries = append(dead.Entries, e)
+				}
+				w.machines["i-1"].running, w.machines["i-1"].kept = newDigest, oldDigest
+			}
+			w.faults["register/i-1"] = fault{err: errFault, times: 1}
+			c := w.config()
+			result, err := w.do(func() (Result, error) { return Heal(t.Context(), c, dead) })
+			require.NoError(t, err)
+			assert.Equal(t, Healed, result.Outcome)
+			assert.Empty(t, unrecovered(append(dead.Entries, c.Journal.(*memoryJournal).Entries()...)))
+		})
+	}
+}
+
+// TestTheLastLookOfRecoveryNamesWhatIsNotHealthyAnyMore stops the container of i-1 after that was put back.
+func TestTheLastLookOfRecoveryNamesWhatIsNotHealthyAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		c := w.config()
+		c.Observe = func(e Event) {
+			if e.Instance == "i-1" && e.Kind == InstanceEnded {
+				w.mu.Lock()
+				w.machines["i-1"].running = ""
+				w.mu.Unlock()
+			}
+		}
+		dead := takenOutBefore(t, w)
+		result, err := w.do(func() (Result, error) { return Heal(t.Context(), c, dead) })
+		require.ErrorContains(t, err, "the load balancer does not call it healthy any more")
+		assert.Equal(t, Orphaned, result.Outcome)
+	})
+}
+
+// takenOutBefore is the journal of a run that died in the drain of i-1, after its deregistration was recorded as done.
+func takenOutBefore(t *testing.T, w *world) UnfinishedRun {
+	dead := leftOut(w)
+	done := dead.Entries[0]
+	done.Mark = Done
+	dead.Entries = append(dead.Entries, done)
+	require.NoError(t, w.Deregister(t.Context(), done.Targets))
+	return dead
+}
+
+// TestRecoveryKeepsTheReleaseOfTheLastUpdate heals, deploys another release under the same lease, and is killed when i-1
+// joined on that. The entry that closes what was healed was never written. The next recovery keeps the new container.
+func TestRecoveryKeepsTheReleaseOfTheLastUpdate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		dead := takenOutBefore(t, w)
+		third := "sha256:" + strings.Repeat("3", 64)
+		c := w.config()
+		var journal []Entry
+		c.Journal = recorder(func(_ context.Context, e Entry) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.dead = w.dead || e.Instance == "i-1" && e.Step == StepJoin && e.Mark == Done
+			switch {
+			case w.dead:
+				return errKilled
+			case e.Closes() && e.New != third:
+				return nil
+			}
+			journal = Append(journal, e)
+			return nil
+		})
+		_, err := w.do(func() (Result, error) { return Heal(t.Context(), c, dead) })
+		require.NoError(t, err)
+		c.Release = Release{Image: "repo/app@" + third}
+		_, _ = w.run(t.Context(), c)
+		require.True(t, w.dead)
+		w.dead = false
+		result, err := w.do(func() (Result, error) {
+			return Heal(t.Context(), w.config(), UnfinishedRun{Run: "run-1", Release: c.Release, Entries: slices.Concat(dead.Entries, journal)})
+		})
+		require.NoError(t, err)
+		assert.Equal(t, Updated, result.Instances[0].Outcome)
+		w.requireServing("i-1", third)
+		assert.Zero(t, w.failed)
+	})
 }
 
 func TestHealSaysWhatItCannotReach(t *testing.T) {

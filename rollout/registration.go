@@ -24,7 +24,7 @@ type registration struct {
 	draining bool
 
 	// deregisteredAt is the time at which the last call of Deregister returned; zero: the run has not called it. A call
-	// that failed counts too, because it may have been applied.
+	// that failed counts too, because it may have been applied. In recovery it is the time at which the dead run's was found.
 	deregisteredAt time.Time
 	// registeredAt is the latest time at which the load balancer applied the last call of Register, which is later than
 	// its return if it failed. It is also the time at which a target was found to be initial; zero: the instance was registered before the run.

@@ -632,11 +632,46 @@ func TestWithoutAnIntentThereIsNoAct(t *testing.T) {
 		c.Journal = &failingJournal{after: 3 * 2} // the three prepares
 		result, err := w.run(t.Context(), c)
 		require.ErrorContains(t, err, "journal the intent")
-		assert.Equal(t, Orphaned, result.Outcome, "without a journal nothing can be put back either")
+		assert.Equal(t, Refused, result.Outcome, "nothing was touched")
+		assert.Equal(t, []InstanceOutcome{Pending, Pending, Pending}, outcomes(result))
 		for _, id := range w.order {
 			w.requireServing(id, oldDigest)
 		}
 	})
+}
+
+// TestALostLeaseLeavesWhatWasNotDeregisteredPending loses the lease, so that the run can neither act nor journal a
+// compensation. Only an instance that was deregistered before is out of service.
+func TestALostLeaseLeavesWhatWasNotDeregisteredPending(t *testing.T) {
+	for _, lost := range []struct {
+		at       string
+		ends     InstanceOutcome
+		run      Outcome
+		instance int
+	}{
+		{"i-1 deregister", Pending, Refused, 0},
+		{"i-2 deregister", Pending, Mixed, 1},
+		{"i-1 drain", OutOfService, Orphaned, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 3)
+			c := w.config()
+			journal, gone := c.Journal, false
+			c.Journal = recorder(func(ctx context.Context, e Entry) error {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				if gone = gone || lost.at == e.Instance+" "+string(e.Step); gone {
+					return ErrLost
+				}
+				return journal.Record(ctx, e)
+			})
+			result, err := w.run(t.Context(), c)
+			require.ErrorIs(t, err, ErrLost)
+			assert.Equal(t, lost.run, result.Outcome, lost.at)
+			assert.Equal(t, lost.ends, result.Instances[lost.instance].Outcome, lost.at)
+			assert.Equal(t, lost.ends == Pending, registered(w, Target{groupA, w.order[lost.instance], 8080}), lost.at)
+		})
+	}
 }
 
 func TestJournalHoldsIntentsAndOutcomesInOrder(t *testing.T) {

@@ -84,7 +84,8 @@ func (u *instanceUpdate) walk(ctx context.Context, rows []step, from int) {
 	u.state = stateUpdated
 }
 
-// undo undoes rows, last first. The instance is in service again only if every compensation succeeded.
+// undo undoes rows, last first. The instance is in service again only if every compensation succeeded. It stays
+// as it was if it was not deregistered, and the intent to undo that could not be written.
 func (u *instanceUpdate) undo(ctx context.Context, rows []step, cause error) {
 	u.err = cause
 	if ctx.Err() != nil {
@@ -95,6 +96,9 @@ func (u *instanceUpdate) undo(ctx context.Context, rows []step, cause error) {
 			continue
 		}
 		if err := u.record(ctx, row.name, undoing, row.undo); err != nil {
+			if u.state == stateWaiting && errors.Is(err, errNoIntent) {
+				return // this run did not deregister it
+			}
 			u.state = stateOutOfService
 			u.err = errors.Join(cause, fmt.Errorf("undo %s: %w", row.name, err))
 			return

@@ -11,7 +11,7 @@ type updateState int
 
 const (
 	// stateWaiting: the run has changed nothing on the instance or in the load balancer. If err is set, the instance
-	// cannot be prepared and stays as it is.
+	// cannot be prepared, or the intent to deregister it could not be written, and it stays as it is.
 	stateWaiting updateState = iota
 	// stateSkipped: the command is not about this instance, or it was found in service with nothing left to do. The run
 	// changes nothing.

@@ -16,9 +16,11 @@ func failed(u *instanceUpdate) bool { return u.err != nil && u.state != stateUpd
 // waiting reports whether the run still has to take the instance through the table.
 func waiting(u *instanceUpdate) bool { return u.state == stateWaiting && u.err == nil }
 
-// putBack reports whether the instance was deregistered and put back into service.
+// putBack reports whether the instance was put back into service after it was deregistered, or after a call to the load
+// balancer that failed.
 func putBack(u *instanceUpdate) bool {
-	return !u.registration.deregisteredAt.IsZero() && (u.state == stateUpdated || u.state == stateRestored)
+	out := !u.registration.deregisteredAt.IsZero() || !u.registration.inDoubtSince.IsZero() || u.closingOwed != ""
+	return out && (u.state == stateUpdated || u.state == stateRestored)
 }
 
 // that returns the updates for which so returns true.
