@@ -36,7 +36,8 @@ type Preparer interface {
 	Check(ctx context.Context, r Release) error
 	// Prepare pulls the release by digest and checks all that can be checked
 	// while the old container serves. It requests of that one exactly what Revert
-	// will request. progress may be called any number of times.
+	// will request. It is no act, so it may remove only what an earlier run left behind
+	// and no way back needs. progress may be called any number of times.
 	Prepare(ctx context.Context, r Release, progress func(Progress)) error
 }
 

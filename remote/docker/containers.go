@@ -73,6 +73,14 @@ func (c containers) serving() *container.Summary {
 	return nil
 }
 
+// fresh returns the new container beside an old one, which has its name or the service's; nil if there is none.
+func (c containers) fresh(old *container.Summary) *container.Summary {
+	if c.next != nil || same(old, c.current) {
+		return c.next
+	}
+	return c.current
+}
+
 func publishes(s *container.Summary, port uint16) bool { return containerPort(s, port) != 0 }
 
 // containerPort returns the port inside the container that the instance's port leads to; zero if the container does not

@@ -13,7 +13,8 @@ import (
 )
 
 // Prepare checks everything that the swap will need and pulls the release by its digest, while the old container goes on
-// serving.
+// serving. It removes a container of an earlier run, by its ID and without an intent, because Revert would put that one back
+// if the run ended before Stop.
 func (h *Host) Prepare(ctx context.Context, r rollout.Release, progress func(rollout.Progress)) error {
 	// Only the SSH connection stays open, because it may be long until this instance's turn.
 	defer h.engine.rest()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -51,49 +50,50 @@ func (s *swapper) neverStopped(c containers) bool {
 	return c.current != nil && (c.current.Labels[s.spec.Label(LabelRelease)] == "" || c.next != nil || (s.stopping && !s.renamed))
 }
 
-// keepServing removes the new container and proves that the old one, which was never stopped, serves.
+// keepServing proves that the old container serves, which was never stopped or has its name again, and then removes the
+// new one.
 func (s *swapper) keepServing(ctx context.Context, c containers) error {
-	before := s.evidenceBefore(c.current, c.next)
-	if c.next != nil {
-		if err := s.engine.remove(ctx, c.next.ID); err != nil {
-			return fmt.Errorf("remove container %s: %w", s.spec.next(), err)
-		}
-	}
 	if c.current == nil || c.current.ID == s.created {
+		if err := s.removeNew(ctx, c.next); err != nil {
+			return err
+		}
 		return ErrNoPrevious
 	}
-	if !running(c.current) {
-		if err := s.engine.start(ctx, c.current.ID); err != nil {
-			return fmt.Errorf("start container %s: %w", title(c.current), err)
-		}
+	if err := s.stopNew(ctx, c.next); err != nil {
+		return err
 	}
-	return s.proveOld(ctx, c.current.ID, title(c.current), before)
+	return s.startOld(ctx, c.current, c.next)
 }
 
 // evidenceBefore returns what the old container has to show: what it showed before, as a label of the new one says, or as
-// Prepare saw it. If neither is known, nothing is demanded of an old container that no rollout created, because it was never
-// stopped, or has been started again.
+// Prepare saw it. If neither is known, an old container with its own name was never stopped, or was proven since. Nothing
+// is demanded of that, nor of one that no rollout created.
 func (s *swapper) evidenceBefore(old, fresh *container.Summary) evidence {
 	switch {
 	case fresh != nil:
 		return cmp.Or(evidence(fresh.Labels[s.spec.Label(LabelPreviousEvidence)]), isHealthy)
 	case s.before != "":
 		return s.before
-	case old != nil && old.Labels[s.spec.Label(LabelRelease)] == "":
+	case old.Labels[s.spec.Label(LabelRelease)] == "":
 		return noAnswer
+	case title(old) == s.spec.previous() || s.replacedNone(old):
+		return isHealthy
 	}
-	return isHealthy
+	return noAnswer
+}
+
+// replacedNone reports whether a swap that found no old container created this one, so that it may never have been proven.
+func (s *swapper) replacedNone(c *container.Summary) bool {
+	return c.Labels[s.spec.Label(LabelPreviousEvidence)] != "" && c.Labels[s.spec.Label(LabelPreviousRestart)] == ""
 }
 
 // restoreOld stops the new container, waits until the old one has stopped, and starts it under its name with the restart
-// policy that it had. A label of the new container has that policy, so that the new one is removed only after the policy
-// is restored.
+// policy that it had. Labels of the new container have that policy and what the old one showed before, so that the new one
+// is removed last, after the old one is proven. Until then another process can begin again.
 func (s *swapper) restoreOld(ctx context.Context, c containers) error {
-	fresh := slices.DeleteFunc([]*container.Summary{c.next, c.current}, func(s *container.Summary) bool { return s == nil })
-	for _, f := range fresh {
-		if err := s.stopNew(ctx, f); err != nil {
-			return err
-		}
+	fresh := cmp.Or(c.next, c.current)
+	if err := s.stopNew(ctx, fresh); err != nil {
+		return err
 	}
 	if !s.stopNotRequested() {
 		if err := s.engine.awaitStopped(ctx, c.previous.ID, s.spec.StopGrace+killLag); err != nil {
@@ -103,35 +103,56 @@ func (s *swapper) restoreOld(ctx context.Context, c containers) error {
 	if err := s.restorePolicy(ctx, c.previous.ID, fresh); err != nil {
 		return fmt.Errorf("restore restart policy of %s: %w", s.spec.previous(), err)
 	}
-	before := s.evidenceBefore(c.previous, cmp.Or(c.next, c.current))
-	for _, f := range fresh {
-		if err := s.engine.remove(ctx, f.ID); err != nil {
-			return fmt.Errorf("remove new container %s: %w", title(f), err)
+	if fresh != nil && !same(fresh, c.next) {
+		if err := s.engine.rename(ctx, fresh.ID, s.spec.next()); err != nil {
+			return fmt.Errorf("rename new container %s to %s: %w", title(fresh), s.spec.next(), err)
 		}
 	}
-	return s.restartOld(ctx, c.previous.ID, before)
+	if err := s.engine.rename(ctx, c.previous.ID, s.spec.Name); err != nil {
+		return fmt.Errorf("rename %s back to %s: %w", s.spec.previous(), s.spec.Name, err)
+	}
+	return s.startOld(ctx, c.previous, fresh)
 }
 
-// stopNew stops a new container, to free the port.
+// stopNew stops a new container, to free the port, and keeps the engine from starting it again after a reboot. It changes
+// the restart policy last, because the engine cannot update a container that is just ending.
 func (s *swapper) stopNew(ctx context.Context, fresh *container.Summary) error {
-	if !running(fresh) {
+	if fresh == nil || fresh.State == container.StateRemoving || fresh.State == container.StateDead {
 		return nil
 	}
-	if err := s.engine.stop(ctx, fresh.ID, shortGrace); err != nil {
-		return fmt.Errorf("stop new container %s: %w", title(fresh), err)
+	if running(fresh) || fresh.State == container.StateRestarting {
+		if err := s.engine.stop(ctx, fresh.ID, shortGrace); err != nil {
+			return fmt.Errorf("stop new container %s: %w", title(fresh), err)
+		}
+	}
+	if err := s.engine.setRestart(ctx, fresh.ID, container.RestartPolicy{Name: container.RestartPolicyDisabled}); err != nil {
+		return fmt.Errorf("set restart policy of new container %s to no: %w", title(fresh), err)
 	}
 	return nil
 }
 
-// restartOld gives the old container its name, starts and proves it.
-func (s *swapper) restartOld(ctx context.Context, id string, before evidence) error {
-	if err := s.engine.rename(ctx, id, s.spec.Name); err != nil {
-		return fmt.Errorf("rename %s back to %s: %w", s.spec.previous(), s.spec.Name, err)
+func (s *swapper) removeNew(ctx context.Context, fresh *container.Summary) error {
+	if fresh == nil {
+		return nil
 	}
-	if err := s.engine.start(ctx, id); err != nil {
-		return fmt.Errorf("start old container %s: %w", s.spec.Name, err)
+	if err := s.engine.remove(ctx, fresh.ID); err != nil {
+		return fmt.Errorf("remove new container %s: %w", title(fresh), err)
 	}
-	return s.proveOld(ctx, id, s.spec.Name, before)
+	return nil
+}
+
+// startOld starts the old container, which has its name again, and proves it. Then it removes the new one.
+func (s *swapper) startOld(ctx context.Context, old, fresh *container.Summary) error {
+	before := s.evidenceBefore(old, fresh)
+	if !running(old) || title(old) == s.spec.previous() {
+		if err := s.engine.start(ctx, old.ID); err != nil {
+			return fmt.Errorf("start old container %s: %w", s.spec.Name, err)
+		}
+	}
+	if err := s.proveOld(ctx, old.ID, s.spec.Name, before); err != nil {
+		return err
+	}
+	return s.removeNew(ctx, fresh)
 }
 
 // stopNotRequested reports whether the old container was renamed and its stop not requested yet, so that it goes on
@@ -140,12 +161,10 @@ func (s *swapper) stopNotRequested() bool { return s.stopping && s.renamed && !s
 
 // restorePolicy sets the restart policy that the new container's label has. Without a label a policy other than "no" has
 // been restored already; "no" was set by a rollout, and the spec's policy replaces it.
-func (s *swapper) restorePolicy(ctx context.Context, id string, fresh []*container.Summary) error {
+func (s *swapper) restorePolicy(ctx context.Context, id string, fresh *container.Summary) error {
 	wanted := ""
-	for _, f := range fresh {
-		if wanted == "" {
-			wanted = f.Labels[s.spec.Label(LabelPreviousRestart)]
-		}
+	if fresh != nil {
+		wanted = fresh.Labels[s.spec.Label(LabelPreviousRestart)]
 	}
 	old, err := s.engine.inspect(ctx, id)
 	if err != nil {

@@ -46,31 +46,46 @@ func (h *Host) Stop(ctx context.Context, r rollout.Release) error {
 }
 
 func (s *swapper) stop(ctx context.Context, r rollout.Release) error {
-	s.swap = swap{}
 	list, err := s.listContainers(ctx)
 	if err != nil {
 		return err
 	}
+	created := s.createdBefore(list, r)
 	old, err := s.chooseOld(ctx, list)
 	if err != nil {
 		return err
 	}
-	if err := s.clearNames(ctx, list, old); err != nil {
+	if created {
+		s.created, s.digest = list.next.ID, r.Digest()
+	} else if err := s.replaceNext(ctx, r, list, old); err != nil {
 		return err
 	}
 	if old == nil {
-		err = s.createNext(ctx, r, "")
 		s.stopSent = time.Now()
+		return nil
+	}
+	return s.stopOld(ctx, old)
+}
+
+// createdBefore reports whether an earlier call of Stop in this process created the new container and came too late for
+// the rest. That container is kept, because its labels are needed if this process ends.
+func (s *swapper) createdBefore(c containers, r rollout.Release) bool {
+	return s.createdHere(r) && c.next != nil && c.next.ID == s.created && c.next.State == container.StateCreated
+}
+
+// replaceNext creates the new container in the place of one that an earlier run left.
+func (s *swapper) replaceNext(ctx context.Context, r rollout.Release, c containers, old *container.Summary) error {
+	if err := s.clearNames(ctx, c, old); err != nil {
 		return err
 	}
-	kept, err := s.engine.inspect(ctx, old.ID)
+	if old == nil {
+		return s.createNext(ctx, r, "")
+	}
+	found, err := s.engine.inspect(ctx, old.ID)
 	if err != nil {
 		return fmt.Errorf("inspect container %s: %w", title(old), err)
 	}
-	if err := s.createNext(ctx, r, s.restartPolicyOf(kept, list.next)); err != nil {
-		return err
-	}
-	return s.stopOld(ctx, kept)
+	return s.createNext(ctx, r, s.restartPolicyOf(found, c.fresh(old)))
 }
 
 // chooseOld returns the container to go back to, and removes the other one if there are two. Usually that is the one in
@@ -83,8 +98,11 @@ func (s *swapper) chooseOld(ctx context.Context, c containers) (*container.Summa
 	}
 	kept := same(old, c.previous)
 	s.swap = swap{stopping: true, renamed: kept, stopRequested: kept}
-	if kept {
-		s.before = "" // Prepare looked at the other one
+	switch {
+	case old == nil:
+		s.before = noAnswer
+	case kept: // Prepare may have looked at the other one
+		s.before = s.evidenceBefore(old, c.fresh(old))
 	}
 	if stale == nil {
 		return old, nil
@@ -118,12 +136,12 @@ func (s *swapper) clearNames(ctx context.Context, c containers, old *container.S
 
 // restartPolicyOf returns the restart policy to restore when going back. A run that died may have set it to "no" already;
 // then a label of that run's new container has the original one.
-func (s *swapper) restartPolicyOf(old container.InspectResponse, next *container.Summary) string {
+func (s *swapper) restartPolicyOf(old container.InspectResponse, fresh *container.Summary) string {
 	if old.Name != "/"+s.spec.previous() || !old.HostConfig.RestartPolicy.IsNone() {
 		return formatRestart(old.HostConfig.RestartPolicy)
 	}
-	if next != nil && next.Labels[s.spec.Label(LabelPreviousRestart)] != "" {
-		return next.Labels[s.spec.Label(LabelPreviousRestart)]
+	if fresh != nil && fresh.Labels[s.spec.Label(LabelPreviousRestart)] != "" {
+		return fresh.Labels[s.spec.Label(LabelPreviousRestart)]
 	}
 	return s.spec.Restart
 }
@@ -131,7 +149,11 @@ func (s *swapper) restartPolicyOf(old container.InspectResponse, next *container
 // stopOld renames the old container before it stops it, so that a process which finds it running under that name can tell
 // that its stop was requested. It sets the restart policy to "no" in between, because the engine would start the container
 // again after a reboot otherwise.
-func (s *swapper) stopOld(ctx context.Context, old container.InspectResponse) error {
+func (s *swapper) stopOld(ctx context.Context, chosen *container.Summary) error {
+	old, err := s.engine.inspect(ctx, chosen.ID)
+	if err != nil {
+		return fmt.Errorf("inspect container %s: %w", title(chosen), err)
+	}
 	s.renamed = true
 	if old.Name != "/"+s.spec.previous() {
 		if err := s.engine.rename(ctx, old.ID, s.spec.previous()); err != nil {
