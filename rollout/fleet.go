@@ -40,8 +40,8 @@ func (f *fleet) close() {
 }
 
 // touched reports whether a target was deregistered, or may have been.
-func (f *fleet) touched() bool {
-	return slices.ContainsFunc(f.updates, func(u *instanceUpdate) bool { return !u.registration.deregisteredAt.IsZero() })
+func (us updates) touched() bool {
+	return slices.ContainsFunc(us, func(u *instanceUpdate) bool { return !u.registration.deregisteredAt.IsZero() })
 }
 
 // each runs act for several instances at once: Policy.Parallel of them, or a whole batch if that is more.

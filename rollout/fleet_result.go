@@ -49,7 +49,7 @@ func (f *fleet) outcome(cause error) Outcome {
 		return Deployed
 	case cause == nil:
 		return UnchangedRun
-	case !f.touched():
+	case !f.updates.touched():
 		return Refused
 	case len(f.updates.in(stateUpdated)) > 0:
 		return Mixed

@@ -29,7 +29,7 @@ func Replace(ctx context.Context, c Config, id string, apply func(context.Contex
 	}
 	defer f.close()
 	err = (&replacement{f, apply}).replace(ctx, id)
-	f.verify(ctx, f.touched() || f.updates.anyAiling())
+	f.verify(ctx, f.updates.touched() || f.updates.anyAiling())
 	return f.result(f.outcome(err), err), err
 }
 

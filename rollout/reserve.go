@@ -34,7 +34,7 @@ func (f *fleet) reserve(ctx context.Context, batch updates) error {
 		}
 		f.unknown.find(health, f.report)
 		noteRegistered(f.updates, health)
-		f.noteTakenOut(health)
+		f.updates.noteTakenOut(health)
 		f.reregisterMissing(ctx, health)
 		if err := f.resolveInDoubt(ctx, began); err != nil {
 			return err

@@ -26,7 +26,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if _, halted := errors.AsType[*haltError](err); halted && r.Policy.Rollback {
 		r.rollBack(ctx)
 	}
-	r.verify(ctx, r.touched() || r.updates.anyAiling())
+	r.verify(ctx, r.updates.touched() || r.updates.anyAiling())
 	if err == nil {
 		err = r.updates.failure()
 	}
@@ -118,7 +118,7 @@ func (r *run) clear(ctx context.Context, batch updates, first bool) error {
 // outOfCapacity turns a lack of capacity into a halt if an instance was taken out before, because the release that runs
 // there now may be the reason.
 func (r *run) outOfCapacity(ctx context.Context, err error) error {
-	if _, lacks := errors.AsType[*shortfallError](err); !lacks || ctx.Err() != nil || !r.touched() {
+	if _, lacks := errors.AsType[*shortfallError](err); !lacks || ctx.Err() != nil || !r.updates.touched() {
 		return r.brokenOff(ctx, err)
 	}
 	return &haltError{fmt.Errorf("halted: %w", err)}

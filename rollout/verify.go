@@ -36,7 +36,7 @@ func (f *fleet) verify(ctx context.Context, look bool) {
 		}
 		seen = health
 		f.unknown.find(health, f.report)
-		f.noteTakenOut(health)
+		f.updates.noteTakenOut(health)
 		if ill = f.unhealthy(health); !f.updates.inDoubt() {
 			continue
 		}
@@ -72,13 +72,13 @@ func (f *fleet) lookOnce(ctx context.Context) Health {
 		return nil
 	}
 	f.unknown.find(health, f.report)
-	f.noteTakenOut(health)
+	f.updates.noteTakenOut(health)
 	return health
 }
 
 // noteTakenOut notes the targets that somebody else deregistered, and names their instances.
-func (f *fleet) noteTakenOut(health Health) {
-	for _, u := range f.updates {
+func (us updates) noteTakenOut(health Health) {
+	for _, u := range us {
 		if u.state == stateSkipped || u.state == stateOut || u.state == stateOutOfService {
 			continue
 		}

@@ -76,15 +76,15 @@ func (s *swapper) evidenceBefore(old, fresh *container.Summary) evidence {
 		return s.before
 	case old.Labels[s.spec.Label(LabelRelease)] == "":
 		return noAnswer
-	case title(old) == s.spec.previous() || s.replacedNone(old):
+	case title(old) == s.spec.previous() || s.spec.replacedNone(old):
 		return isHealthy
 	}
 	return noAnswer
 }
 
 // replacedNone reports whether a swap that found no old container created this one, so that it may never have been proven.
-func (s *swapper) replacedNone(c *container.Summary) bool {
-	return c.Labels[s.spec.Label(LabelPreviousEvidence)] != "" && c.Labels[s.spec.Label(LabelPreviousRestart)] == ""
+func (s Spec) replacedNone(c *container.Summary) bool {
+	return c.Labels[s.Label(LabelPreviousEvidence)] != "" && c.Labels[s.Label(LabelPreviousRestart)] == ""
 }
 
 // restoreOld stops the new container, waits until the old one has stopped, and starts it under its name with the restart

@@ -85,7 +85,7 @@ func (s *swapper) replaceNext(ctx context.Context, r rollout.Release, c containe
 	if err != nil {
 		return fmt.Errorf("inspect container %s: %w", title(old), err)
 	}
-	return s.createNext(ctx, r, s.restartPolicyOf(found, c.fresh(old)))
+	return s.createNext(ctx, r, s.spec.restartPolicyOf(found, c.fresh(old)))
 }
 
 // chooseOld returns the container to go back to, and removes the other one if there are two. Usually that is the one in
@@ -136,14 +136,14 @@ func (s *swapper) clearNames(ctx context.Context, c containers, old *container.S
 
 // restartPolicyOf returns the restart policy to restore when going back. A run that died may have set it to "no" already;
 // then a label of that run's new container has the original one.
-func (s *swapper) restartPolicyOf(old container.InspectResponse, fresh *container.Summary) string {
-	if old.Name != "/"+s.spec.previous() || !old.HostConfig.RestartPolicy.IsNone() {
+func (s Spec) restartPolicyOf(old container.InspectResponse, fresh *container.Summary) string {
+	if old.Name != "/"+s.previous() || !old.HostConfig.RestartPolicy.IsNone() {
 		return formatRestart(old.HostConfig.RestartPolicy)
 	}
-	if fresh != nil && fresh.Labels[s.spec.Label(LabelPreviousRestart)] != "" {
-		return fresh.Labels[s.spec.Label(LabelPreviousRestart)]
+	if fresh != nil && fresh.Labels[s.Label(LabelPreviousRestart)] != "" {
+		return fresh.Labels[s.Label(LabelPreviousRestart)]
 	}
-	return s.spec.Restart
+	return s.Restart
 }
 
 // stopOld renames the old container before it stops it, so that a process which finds it running under that name can tell
