@@ -13,12 +13,13 @@ import (
 // retakePatience is how long a run that left an instance out waits for a ledger that cannot be reached.
 const retakePatience = 5 * time.Minute
 
-// retake puts back what the run left out of service because it lost its lease, as it does if the ledger could not be
-// reached for longer than the lease lasts. It acquires the lease again first, which fails if another run did so meanwhile:
-// that one heals the instances. A signal ends the wait.
+// retake puts back what the run left out of service because the ledger could not be reached for longer than its lease
+// lasts. It acquires the lease again first, which fails if another run did so meanwhile: that one heals the instances. A
+// signal ends the wait. A run that was unlocked leaves its instances to the next command, as the one who unlocked it expects.
 func (r *run) retake(result rollout.Result, err error) (rollout.Result, error) {
 	stranded := result.Outcome == rollout.Orphaned || result.InDoubt
-	if !stranded || r.ctx.Err() != nil || !errors.Is(r.lease.Err(), ledger.ErrLost) {
+	lost := r.lease.Err() // by unlock or takeover, if the ledger could be reached
+	if !stranded || r.ctx.Err() != nil || !errors.Is(lost, ledger.ErrLost) || !errors.Is(lost, ledger.ErrUnavailable) {
 		return result, err
 	}
 	r.remark("the lease is lost with an instance out of service: waiting for the ledger, to acquire it again and heal the instance")

@@ -36,6 +36,7 @@ func TestAReaderOfProgressNeverDelaysARun(t *testing.T) {
 		cat.Stdout = read
 		report := filepath.Join(t.TempDir(), "report.json")
 		run := p.startBlocked(t, cat, "../..", nil, append(p.deploy(p.vars["V1"]), "-report="+report)...)
+		p.awaitBegun(t, rollout.StepDrain)
 		p.awaitReleased(t)
 		p.assertRuns(t, p.vars["V1"])
 		require.Eventually(t, func() bool { _, err := os.Stat(report); return err == nil }, time.Minute, 10*time.Millisecond,
@@ -153,15 +154,14 @@ func (p place) awaitBegun(t *testing.T, name rollout.StepName) {
 	}, 3*time.Minute, 10*time.Millisecond)
 }
 
-// awaitReleased waits until a run has acquired the environment and released it. A run that was cancelled after it had
+// awaitReleased waits until a run that holds the environment has released it. A run that was cancelled after it had
 // registered a new container leaves that to the next run, which heals it.
 func (p place) awaitReleased(t *testing.T) {
 	t.Helper()
-	books, held := p.ledger(t), false
+	books := p.ledger(t)
 	require.Eventually(t, func() bool {
 		status, err := books.Current(t.Context())
-		held = held || err == nil && status.Lease != nil
-		return held && err == nil && status.Lease == nil
+		return err == nil && status.Lease == nil
 	}, 3*time.Minute, 10*time.Millisecond, "the run did not end while its output was not read")
 }
 

@@ -65,6 +65,7 @@ func TestAnEnvChangeIsRolledOneByOne(t *testing.T) {
 	cat := exec.Command("cat")
 	cat.Stdout = &s.all
 	run := s.startBlocked(t, cat, s.root, []string{"FLEET=" + file}, "infra:apply", "dev", "-oneByOne", s.policy())
+	s.awaitBegun(t, rollout.StepDrain)
 	s.awaitReleased(t)
 	require.NoError(t, cat.Process.Signal(syscall.SIGCONT))
 	require.Zero(t, run.end(t), "%s", s.all.text())
